@@ -1,0 +1,38 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Needs: git, make, Python 3.11, Node 20 with npm; for the Kafka tests also Java 17 with Maven.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+EVM := contracts/evm
+
+.PHONY: help setup lock evm-tools demo test test-python test-forge check bench contracts kafka clean
+
+help: ## what the targets do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(BIN)/plumb ## create .venv with every dependency at its locked version
+
+$(BIN)/plumb: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync -q --require-hashes requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: ## rewrite requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+
+evm-tools: $(EVM)/node_modules/.package-lock.json ## anvil, forge, solc and the contract libraries, from npm
+
+$(EVM)/node_modules/.package-lock.json: $(EVM)/package-lock.json
+	cd $(EVM) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup evm-tools ## the whole data path on this machine, told as a story of 90 s
+	$(BIN)/plumb demo $(DEMO_ARGS)

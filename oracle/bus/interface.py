@@ -1,0 +1,87 @@
+"""The bus: topics of keyed messages, in order per key, with offsets.
+
+Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass `tests/integration/bus_contract.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from oracle.model.messages import Message
+from oracle.model.topics import Topic
+
+
+class Start(StrEnum):
+    """Where a reader without a committed offset begins."""
+
+    EARLIEST = "earliest"
+    TAIL = "tail"
+
+
+class Record(NamedTuple):
+    """One message with its place in the log."""
+
+    topic: Topic
+    partition: int
+    offset: int
+    key: str
+    message: Message
+
+
+class Subscription(Protocol):
+    """A reader of some topics; use as `async with`. Entering it fixes where it starts."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def take(self, *, limit: int = 1000, timeout_s: float = 1.0) -> Sequence[Record]:
+        """Return up to `limit` records, as soon as there is one; none when the time is out.
+
+        Records of one key come in the order they were published. A message that does not decode
+        is counted, logged with its offset, and passed over.
+        """
+        ...
+
+    async def commit(self) -> None:
+        """Remember, for the group, everything taken so far. Without a group, do nothing."""
+        ...
+
+
+class Bus(Protocol):
+    """A log of topics; use as `async with`."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
+        """Append (key, message) pairs; return once all are durable.
+
+        Raises:
+            Retryable: the log could not be reached within the time bound.
+        """
+        ...
+
+    def subscribe(
+        self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
+    ) -> Subscription:
+        """Read `topics`.
+
+        Without a group, the reader sees every partition from `start`. Members of one group share
+        the partitions between them, and continue from the group's last commit.
+        """
+        ...

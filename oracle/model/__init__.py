@@ -1,0 +1,1 @@
+"""Messages, fixed-point numbers, validity and the error family. Imports nothing of the project."""

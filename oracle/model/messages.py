@@ -1,0 +1,198 @@
+"""The one frozen class each topic carries, and their bytes on the wire.
+
+A message is one byte of schema version, then a msgpack array. Fields are only ever added at the
+end with a default, and the version goes up; a reader of version N reads N and N-1 and refuses
+the rest by name. Suffixes carry units; `None` is missing, and something beside it says why.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from oracle.model.errors import SchemaError
+from oracle.model.fixed import Px
+from oracle.model.ticks import TickBatch
+from oracle.model.topics import Topic
+from oracle.model.validity import BreakerState, Validity
+
+SCHEMA_VERSION: Final = 1
+
+
+class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Base of every message."""
+
+
+class SourceView(_Message):
+    """What one source contributed to a mark, and why not when it did not."""
+
+    source: str
+    price: Px | None
+    """The price in the market's quote currency, after conversion."""
+    used: bool
+    """Counted for quorum. An outlier still votes in the median but does not count."""
+    reason: str
+    """Empty when used; else a name of `oracle.engine.reasons`."""
+
+
+class Mark(_Message):
+    """`marks`: one market at one step."""
+
+    market: str
+    number: int
+    sequence: int
+    time_ns: int
+    validity: Validity
+    reason: str
+    """Empty when VALID; else what made the validity, by name and figure."""
+    state: BreakerState
+    index: Px | None
+    mark: Px | None
+    twap: Px | None
+    conf_e8: int | None
+    """Half-width of the confidence interval relative to the index, times 10**8."""
+    premium_e8: int | None
+    """Premium sample: impact mid of the perp against the index, relative, times 10**8."""
+    newest_event_ns: int
+    newest_received_ns: int
+    sources: tuple[SourceView, ...]
+
+
+class StepManifest(_Message):
+    """`steps`: what one engine step took, enough to replay it."""
+
+    group: str
+    sequence: int
+    time_ns: int
+    ticks: int
+    tick_offsets: dict[int, int]
+    """Partition of `ticks` to the offset after the last record taken."""
+    control_offsets: dict[int, int]
+    rejected: dict[str, int]
+    """Refused ticks of this step by reason."""
+
+
+class SignedReport(_Message):
+    """`reports`: what the committee signed. `body` is the wire format of docs/report-format.md."""
+
+    deployment: str
+    """The deployment's salt, 0x-prefixed."""
+    epoch: int
+    slot: int
+    time_ns: int
+    """Engine time of the marks inside."""
+    signed_ns: int
+    """Clock when the last needed signature was made."""
+    shared_view: bool
+    """True when every signer signed over one shared engine: a multi-signature, not a committee."""
+    body: bytes
+
+
+class Duty(_Message):
+    """`duties`: a (deployment, chain) to be owned by one relayer of the group."""
+
+    deployment: str
+    chain: str
+
+
+class Receipt(_Message):
+    """`receipts`: what became of one transaction."""
+
+    chain: str
+    chain_id: int
+    slot: int
+    reason: str
+    """Why it was sent: `deviation`, `heartbeat`, `validity`, `confidence`, `first`."""
+    transaction: str
+    accepted: bool
+    error: str
+    """Empty when accepted; else the decoded revert or failure."""
+    block: int
+    gas_used: int
+    groups: tuple[int, ...]
+    signed_ns: int
+    sent_ns: int
+    received_ns: int
+
+
+class Control(_Message):
+    """`controls`: a person's order. The newest of a (subject, kind) is in force until it ends."""
+
+    kind: str
+    """`source` or `market`."""
+    subject: str
+    paused: bool
+    who: str
+    reason: str
+    issued_ns: int
+    until_ns: int
+    """When a pause ends by itself."""
+
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return f"{self.kind}|{self.subject}"
+
+    def in_force(self, now_ns: int) -> bool:
+        """Whether the subject is paused at `now_ns`."""
+        return self.paused and now_ns < self.until_ns
+
+
+class AuditEntry(_Message):
+    """`audit`: who did what to which subject, why and until when; one hash chain a writer."""
+
+    writer: str
+    sequence: int
+    previous: bytes
+    """SHA-256 of the writer's previous entry as encoded; 32 zero bytes for the first."""
+    time_ns: int
+    action: str
+    subject: str
+    who: str
+    reason: str
+    until_ns: int | None = None
+
+
+Message = (
+    TickBatch | StepManifest | Mark | SignedReport | Duty | Receipt | Control | AuditEntry
+)
+
+CLASS_OF: Final[dict[Topic, type[Any]]] = {
+    Topic.TICKS: TickBatch,
+    Topic.STEPS: StepManifest,
+    Topic.MARKS: Mark,
+    Topic.REPORTS: SignedReport,
+    Topic.DUTIES: Duty,
+    Topic.RECEIPTS: Receipt,
+    Topic.CONTROLS: Control,
+    Topic.AUDIT: AuditEntry,
+}
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders = {topic: msgspec.msgpack.Decoder(cls) for topic, cls in CLASS_OF.items()}
+
+
+def encode(message: Message) -> bytes:
+    """Encode any message of a topic."""
+    return bytes((SCHEMA_VERSION,)) + _encoder.encode(message)
+
+
+def decode(topic: Topic, data: bytes) -> Message:
+    """Decode the message that `topic` carries.
+
+    Raises:
+        SchemaError: empty, of a version this reader does not know, or not that class.
+    """
+    if not data:
+        raise SchemaError(f"empty message on {topic}; expected {CLASS_OF[topic].__name__}")
+    if not SCHEMA_VERSION - 1 <= data[0] <= SCHEMA_VERSION or data[0] == 0:
+        raise SchemaError(
+            f"{topic} message of schema version {data[0]}; this reader knows up to "
+            f"{SCHEMA_VERSION}: upgrade it before its writers"
+        )
+    try:
+        message: Message = _decoders[topic].decode(memoryview(data)[1:])
+    except msgspec.MsgspecError as error:
+        raise SchemaError(f"{topic} message does not decode: {error}") from error
+    return message
