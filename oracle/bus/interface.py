@@ -1,6 +1,7 @@
 """The bus: topics of keyed messages, in order per key, with offsets.
 
-Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass `tests/integration/bus_contract.py`.
+Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass `tests/integration/bus/test_contract.py`.
+`tests/integration/bus`.
 """
 
 from __future__ import annotations

@@ -74,4 +74,4 @@ def float_nearest(px: Px) -> float:
     """Convert to the nearest float (correctly rounded)."""
     if px.exponent >= 0:
         return float(px.mantissa * 10**px.exponent)
-    return px.mantissa / 10**-px.exponent
+    return px.mantissa / int(10**-px.exponent)

@@ -24,7 +24,7 @@ class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """Base of every message."""
 
 
-class SourceView(_Message):
+class SourceView(_Message, frozen=True):
     """What one source contributed to a mark, and why not when it did not."""
 
     source: str
@@ -36,7 +36,7 @@ class SourceView(_Message):
     """Empty when used; else a name of `oracle.engine.reasons`."""
 
 
-class Mark(_Message):
+class Mark(_Message, frozen=True):
     """`marks`: one market at one step."""
 
     market: str
@@ -59,7 +59,7 @@ class Mark(_Message):
     sources: tuple[SourceView, ...]
 
 
-class StepManifest(_Message):
+class StepManifest(_Message, frozen=True):
     """`steps`: what one engine step took, enough to replay it."""
 
     group: str
@@ -73,7 +73,7 @@ class StepManifest(_Message):
     """Refused ticks of this step by reason."""
 
 
-class SignedReport(_Message):
+class SignedReport(_Message, frozen=True):
     """`reports`: what the committee signed. `body` is the wire format of docs/report-format.md."""
 
     deployment: str
@@ -89,14 +89,14 @@ class SignedReport(_Message):
     body: bytes
 
 
-class Duty(_Message):
+class Duty(_Message, frozen=True):
     """`duties`: a (deployment, chain) to be owned by one relayer of the group."""
 
     deployment: str
     chain: str
 
 
-class Receipt(_Message):
+class Receipt(_Message, frozen=True):
     """`receipts`: what became of one transaction."""
 
     chain: str
@@ -116,7 +116,7 @@ class Receipt(_Message):
     received_ns: int
 
 
-class Control(_Message):
+class Control(_Message, frozen=True):
     """`controls`: a person's order. The newest of a (subject, kind) is in force until it ends."""
 
     kind: str
@@ -139,7 +139,7 @@ class Control(_Message):
         return self.paused and now_ns < self.until_ns
 
 
-class AuditEntry(_Message):
+class AuditEntry(_Message, frozen=True):
     """`audit`: who did what to which subject, why and until when; one hash chain a writer."""
 
     writer: str
@@ -154,9 +154,7 @@ class AuditEntry(_Message):
     until_ns: int | None = None
 
 
-Message = (
-    TickBatch | StepManifest | Mark | SignedReport | Duty | Receipt | Control | AuditEntry
-)
+Message = TickBatch | StepManifest | Mark | SignedReport | Duty | Receipt | Control | AuditEntry
 
 CLASS_OF: Final[dict[Topic, type[Any]]] = {
     Topic.TICKS: TickBatch,

@@ -110,7 +110,8 @@ def pack(ticks: Iterable[Tick]) -> TickBatch:
         columns["exponent"].append(exponent)
         for name, px in (("bid", tick.bid), ("ask", tick.ask), ("last", tick.last)):
             columns[name].append(MISSING if px is None else _rescale(px, exponent, tick.source))
-    return TickBatch(tuple(at), **{name: _little_endian(column) for name, column in columns.items()})
+    packed = {name: _little_endian(column) for name, column in columns.items()}
+    return TickBatch(tuple(at), **packed)
 
 
 def _rescale(px: Px, exponent: int, source: str) -> int:
@@ -132,5 +133,3 @@ def _little_endian(column: array[int]) -> bytes:
         column = column[:]
         column.byteswap()
     return column.tobytes()
-
-

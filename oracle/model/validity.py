@@ -26,5 +26,7 @@ class BreakerState(IntEnum):
     RECOVERING = 3
 
 
-PRICED = frozenset({Validity.TOO_VOLATILE, Validity.TOO_UNCERTAIN, Validity.GUARDED, Validity.VALID})
+PRICED = frozenset(
+    {Validity.TOO_VOLATILE, Validity.TOO_UNCERTAIN, Validity.GUARDED, Validity.VALID}
+)
 """Validities that come with a price. The others never carry one."""
