@@ -1,6 +1,6 @@
 """The bus: topics of keyed messages, in order per key, with offsets.
 
-Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass `tests/integration/bus/test_contract.py`.
+Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass the same contract tests in
 `tests/integration/bus`.
 """
 

@@ -72,6 +72,5 @@ def px_half_even(value: float, digits: int = MARK_DIGITS) -> Px:
 
 def float_nearest(px: Px) -> float:
     """Convert to the nearest float (correctly rounded)."""
-    if px.exponent >= 0:
-        return float(px.mantissa * 10**px.exponent)
-    return px.mantissa / int(10**-px.exponent)
+    scale: int = 10 ** abs(px.exponent)
+    return float(px.mantissa * scale) if px.exponent >= 0 else px.mantissa / scale

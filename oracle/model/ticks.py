@@ -115,7 +115,7 @@ def pack(ticks: Iterable[Tick]) -> TickBatch:
 
 
 def _rescale(px: Px, exponent: int, source: str) -> int:
-    mantissa = px.mantissa * 10 ** (px.exponent - exponent)
+    mantissa: int = px.mantissa * 10 ** (px.exponent - exponent)
     if not MISSING < mantissa < 2**63:
         raise Rejected(f"{source}: price {px} has no 64-bit mantissa at exponent {exponent}")
     return mantissa

@@ -1,0 +1,224 @@
+"""The in-process bus: a log in memory, for one process without any server.
+
+Messages are frozen, so readers get the very objects that were published. One event loop owns a
+bus; it is not safe to share between threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from oracle.bus.interface import Record, Start
+from oracle.bus.retention import KEPT, SKIPPED
+from oracle.model.messages import CLASS_OF, Message
+from oracle.model.topics import Topic
+
+RETAINED: Final = 10_000
+"""Messages a partition keeps by default: some hundred MB of full tick batches at worst."""
+
+_At = tuple[Topic, int]  # topic and partition
+_log = structlog.get_logger(__name__)
+
+
+class MemoryBus:
+    """A log in this process.
+
+    A partition keeps its newest `retained` messages, and up to as many again before it is
+    trimmed; a compacted topic also keeps the last message of each key. A reader that is too slow
+    loses the oldest, which is logged and counted in `plumbline_bus_skipped_total`.
+    """
+
+    def __init__(
+        self, *, partitions: Mapping[Topic, int] | None = None, retained: int = RETAINED
+    ) -> None:
+        counts = {topic: (partitions or {}).get(topic, 1) for topic in Topic}
+        self.logs: Final = {
+            topic: [_Partition(topic, at, retained) for at in range(count)]
+            for topic, count in counts.items()
+        }
+        self.readers: Final[dict[Topic, set[MemorySubscription]]] = {t: set() for t in Topic}
+        self.groups: Final[dict[str, _Group]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Keep the log: a bus that is entered again goes on where it was."""
+
+    async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
+        """Append (key, message) pairs."""
+        partitions = self.logs[topic]
+        for key, message in messages:
+            if not isinstance(message, CLASS_OF[topic]):
+                raise TypeError(
+                    f"{topic} carries {CLASS_OF[topic].__name__}, not {type(message).__name__}"
+                )
+            at = zlib.crc32(key.encode()) % len(partitions) if len(partitions) > 1 else 0
+            partitions[at].append(key, message)
+        for reader in self.readers[topic]:
+            reader.wake.set()
+        await asyncio.sleep(0)  # a publisher in a tight loop lets readers keep up
+
+    def subscribe(
+        self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
+    ) -> MemorySubscription:
+        """Read `topics`, alone or as a member of `group`."""
+        shared = None if group is None else self.groups.setdefault(group, _Group())
+        return MemorySubscription(self, topics, shared, start)
+
+
+class MemorySubscription:
+    """A reader of a `MemoryBus`, waiting without polling."""
+
+    def __init__(
+        self, bus: MemoryBus, topics: tuple[Topic, ...], group: _Group | None, start: Start
+    ) -> None:
+        self.wake: Final = asyncio.Event()
+        self.logs: Final = {(p.topic, p.number): p for topic in topics for p in bus.logs[topic]}
+        self.positions: dict[_At, int] = {}
+        self._readers: Final = [bus.readers[topic] for topic in topics]
+        self._group: Final = group
+        self._start: Final = start
+        self._turn = 0
+
+    async def __aenter__(self) -> Self:
+        tail = self._start is Start.TAIL
+        starts = {at: log.end if tail else 0 for at, log in self.logs.items()}
+        for readers in self._readers:
+            readers.add(self)
+        if self._group is None:
+            self.positions = starts
+        else:
+            self._group.join(self, starts)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for readers in self._readers:
+            readers.discard(self)
+        if self._group is not None:
+            self._group.leave(self)
+
+    async def take(self, *, limit: int = 1000, timeout_s: float = 1.0) -> Sequence[Record]:
+        """Return up to `limit` records, as soon as there is one; none when the time is out."""
+        await asyncio.sleep(0)  # a reader of a long backlog lets others run
+        records = self._read(limit)
+        if records:
+            return records
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not records:
+                    self.wake.clear()
+                    await self.wake.wait()
+                    records = self._read(limit)
+        except TimeoutError:
+            return ()
+        return records
+
+    async def commit(self) -> None:
+        """Remember, for the group, everything taken from partitions that are still ours."""
+        if self._group is not None:
+            self._group.committed.update(self.positions)
+
+    def _read(self, limit: int) -> list[Record]:
+        """Take from each partition in turn, another one first each time, so that none starves."""
+        order = list(self.positions)
+        self._turn += 1
+        first = self._turn % len(order) if order else 0
+        records: list[Record] = []
+        for at in order[first:] + order[:first]:
+            taken, self.positions[at] = self.logs[at].read(self.positions[at], limit - len(records))
+            records += taken
+        return records
+
+
+class _Partition:
+    """One ordered log with offsets; the front is forgotten in steps."""
+
+    def __init__(self, topic: Topic, number: int, retained: int) -> None:
+        self.topic: Final = topic
+        self.number: Final = number
+        self._retained: Final = retained
+        self._base = 0  # offset of records[0]
+        self._records: list[Record] = []
+        self._compacted: dict[str, Record] = {}  # last of each key before base, by offset
+
+    @property
+    def end(self) -> int:
+        return self._base + len(self._records)
+
+    def append(self, key: str, message: Message) -> None:
+        self._records.append(Record(self.topic, self.number, self.end, key, message))
+        if len(self._records) >= 2 * self._retained:
+            self._trim(len(self._records) - self._retained)
+
+    def read(self, position: int, limit: int) -> tuple[list[Record], int]:
+        """Return at most `limit` records from `position`, and the position after them."""
+        records: list[Record] = []
+        if position < self._base:
+            if KEPT[self.topic].compacted:
+                old = [r for r in self._compacted.values() if r.offset >= position]
+                records = old[:limit]
+                if len(old) > limit:
+                    return records, old[limit].offset
+            else:
+                lost = self._base - position
+                SKIPPED.labels(self.topic).inc(lost)
+                _log.warning("bus_reader_too_slow", topic=self.topic, offset=position, lost=lost)
+            position = self._base
+        first = position - self._base
+        records += self._records[first : first + limit - len(records)]
+        return records, records[-1].offset + 1 if records else position
+
+    def _trim(self, count: int) -> None:
+        if KEPT[self.topic].compacted:
+            for record in self._records[:count]:
+                self._compacted.pop(record.key, None)  # re-inserted: the dict stays in offset order
+                self._compacted[record.key] = record
+        del self._records[:count]
+        self._base += count
+
+
+class _Group:
+    """Readers that share partitions, and how far they have committed."""
+
+    def __init__(self) -> None:
+        self.committed: Final[dict[_At, int]] = {}
+        self._members: Final[list[MemorySubscription]] = []
+
+    def join(self, member: MemorySubscription, starts: Mapping[_At, int]) -> None:
+        for at, offset in starts.items():
+            self.committed.setdefault(at, offset)
+        self._members.append(member)
+        self._rebalance()
+
+    def leave(self, member: MemorySubscription) -> None:
+        self._members.remove(member)
+        member.positions = {}
+        self._rebalance()
+
+    def _rebalance(self) -> None:
+        """Deal the partitions out in turn; one that changes hands goes on from the commit."""
+        before = {member: member.positions for member in self._members}
+        for member in self._members:
+            member.positions = {}
+            member.wake.set()
+        for turn, at in enumerate(sorted({at for member in self._members for at in member.logs})):
+            able = [member for member in self._members if at in member.logs]
+            owner = able[turn % len(able)]
+            owner.positions[at] = before[owner].get(at, self.committed[at])
