@@ -1,0 +1,1 @@
+"""The YAML files as pydantic models, read only by the command line."""

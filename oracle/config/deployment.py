@@ -1,0 +1,180 @@
+"""Everything but the markets: bus, feeds, committee, chains, API."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from oracle.config.base import Section
+from oracle.config.units import DurationNs, PositiveNs, RatioBps
+
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Url = Annotated[str, Field(pattern=r"^(https?|wss?)://[^\s]+$")]
+
+
+class DeploymentConfig(Section):
+    """Names the deployment in every signature: no two deployments share all three."""
+
+    network: str = Field(min_length=1, max_length=64)
+    home_governor: Address
+    nonce: int = Field(ge=0)
+
+
+class MemoryBusConfig(Section):
+    """The embedded bus: one process, nothing to install."""
+
+    kind: Literal["memory"] = "memory"
+
+
+class KafkaBusConfig(Section):
+    """A Kafka cluster."""
+
+    kind: Literal["kafka"]
+    bootstrap: str
+    """`host:port`, comma-separated."""
+    prefix: str = ""
+    request_timeout: PositiveNs = 10 * 10**9
+
+
+class CcxtFeedConfig(Section):
+    """A centralised exchange through ccxt."""
+
+    kind: Literal["ccxt"]
+    venue: str
+    mode: Literal["ws", "rest"] = "ws"
+    symbols: list[str] = Field(min_length=1)
+    rest_url: Url | None = None
+    ws_url: Url | None = None
+    poll: PositiveNs = 10**9
+    idle: PositiveNs = 20 * 10**9
+    """A connection that brings nothing for so long is closed and opened again."""
+
+
+class Uniswap3PoolConfig(Section):
+    """One pool; the source is `uniswap3:<address>`."""
+
+    address: Address
+    base: Literal["token0", "token1"]
+    """Which token is priced, in units of the other."""
+    twap: PositiveNs = 60 * 10**9
+    """Window of `observe`."""
+
+
+class Uniswap3FeedConfig(Section):
+    """Uniswap v3 pools on one chain."""
+
+    kind: Literal["uniswap3"]
+    rpc: Url
+    chain_id: int = Field(gt=0)
+    pools: list[Uniswap3PoolConfig] = Field(min_length=1)
+    poll: PositiveNs = 10**9
+    timeout: PositiveNs = 5 * 10**9
+
+
+class ReplayFeedConfig(Section):
+    """Recorded tick files."""
+
+    kind: Literal["replay"]
+    files: list[Path] = Field(min_length=1)
+    speed: float = Field(default=1.0, ge=0)
+    """Times recorded speed; 0 is flat out."""
+
+
+FeedConfig = Annotated[
+    CcxtFeedConfig | Uniswap3FeedConfig | ReplayFeedConfig, Field(discriminator="kind")
+]
+
+
+class EngineConfig(Section):
+    """When the engine steps."""
+
+    step: PositiveNs = 100 * 10**6
+    """A step is due at least so often."""
+    coalesce: DurationNs = 5 * 10**6
+    """Ticks wait at most so long for others to share their step."""
+
+
+class KeyConfig(Section):
+    """An encrypted keystore file; its password comes from a file or the environment."""
+
+    keystore: Path
+    password_file: Path | None = None
+    password_env: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.password_file is None) == (self.password_env is None):
+            raise ValueError(f"{self.keystore}: give exactly one of password_file and password_env")
+        return self
+
+
+class CommitteeConfig(Section):
+    """Who signs, and how many must."""
+
+    epoch: int = Field(ge=1)
+    threshold: int = Field(ge=1)
+    members: list[Address] = Field(min_length=1, max_length=32)
+    """Addresses of all members, rising, as the contracts hold them."""
+    keys: list[KeyConfig] = Field(default_factory=list)
+    """The keys this process holds."""
+    shared_view: bool = False
+    """Required when one process holds several keys: it is one engine, signed several times."""
+    slot: PositiveNs = 250 * 10**6
+
+    @field_validator("members")
+    @classmethod
+    def _check_members(cls, value: list[str]) -> list[str]:
+        numbers = [int(member, 16) for member in value]
+        if any(a >= b for a, b in pairwise(numbers)):
+            raise ValueError("members must be distinct and in rising order of their addresses")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not len(self.members) / 2 < self.threshold <= len(self.members):
+            raise ValueError(
+                f"threshold {self.threshold} of {len(self.members)} members: it must be more than "
+                f"half of them, and no more than all"
+            )
+        if len(self.keys) > 1 and not self.shared_view:
+            raise ValueError(
+                f"{len(self.keys)} keys in one process sign one shared view: say shared_view: true "
+                "(and know that it is one engine), or give each member its own process"
+            )
+        return self
+
+
+class PushConfig(Section):
+    """When a relayer pushes a market."""
+
+    deviation: RatioBps = 10.0
+    heartbeat: PositiveNs = 60 * 10**9
+    confidence: float = Field(default=3.0, gt=1)
+    """Push when the confidence has widened or narrowed by this factor."""
+
+
+class EvmChainConfig(Section):
+    """One EVM chain to push to."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    kind: Literal["evm"] = "evm"
+    chain_id: int = Field(gt=0)
+    rpc: list[Url] = Field(min_length=1)
+    oracle: Address
+    key: KeyConfig
+    push: PushConfig = PushConfig()
+    poll: PositiveNs = 10**9
+    """How often receipts and the chain's state are read."""
+    timeout: PositiveNs = 5 * 10**9
+    receipt_timeout: PositiveNs = 60 * 10**9
+    max_fee_gwei: float = Field(default=500.0, gt=0)
+
+
+class ApiConfig(Section):
+    """The HTTP API. It binds to loopback unless said otherwise."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8645, ge=0, le=65535)

@@ -1,0 +1,102 @@
+"""The whole file, and the checks that need all of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from oracle.config.base import Section
+from oracle.config.deployment import (
+    ApiConfig,
+    CommitteeConfig,
+    DeploymentConfig,
+    EngineConfig,
+    EvmChainConfig,
+    FeedConfig,
+    KafkaBusConfig,
+    MemoryBusConfig,
+)
+from oracle.config.markets import MarketConfig, quote_of
+
+MarketName = Annotated[str, Field(pattern=r"^[A-Z0-9.]{1,24}-[A-Z0-9]{2,12}(\.[a-z]+)?$")]
+
+
+class Config(Section):
+    """A Plumbline configuration file."""
+
+    version: Annotated[int, Field(ge=1, le=1)] = 1
+    deployment: DeploymentConfig | None = None
+    bus: Annotated[MemoryBusConfig | KafkaBusConfig, Field(discriminator="kind")] = (
+        MemoryBusConfig()
+    )
+    feeds: list[FeedConfig] = Field(default_factory=list)
+    engine: EngineConfig = EngineConfig()
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    """Keys that every market takes unless it says otherwise."""
+    markets: dict[MarketName, MarketConfig] = Field(min_length=1)
+    committee: CommitteeConfig | None = None
+    chains: list[EvmChainConfig] = Field(default_factory=list)
+    api: ApiConfig = ApiConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("markets"), dict):
+            return data
+        defaults = data.get("defaults") or {}
+        if not isinstance(defaults, dict):
+            return data
+        markets = {
+            name: {**defaults, **market} if isinstance(market, dict) else market
+            for name, market in data["markets"].items()
+        }
+        return {**data, "markets": markets}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _refuse_twice("market number", [str(market.number) for market in self.markets.values()])
+        _refuse_twice("chain name", [chain.name for chain in self.chains])
+        conversion_order(self.markets)
+        if self.committee is not None and self.deployment is None:
+            raise ValueError("a committee needs a 'deployment' section: signatures name it")
+        return self
+
+
+def conversion_edge(quote: str, market: str) -> str | None:
+    """Return the market that converts `quote` into the quote currency of `market`, if needed."""
+    wanted = quote_of(market)
+    return None if quote == wanted else f"{quote}-{wanted}"
+
+
+def conversion_order(markets: dict[str, MarketConfig]) -> list[list[str]]:
+    """Return the markets in levels: each converts only through markets of earlier levels.
+
+    Raises:
+        ValueError: a conversion market is missing, or they form a cycle.
+    """
+    needs: dict[str, set[str]] = {}
+    for name, market in markets.items():
+        edges = {conversion_edge(entry.quote, name) for entry in (*market.sources, *market.perps)}
+        needs[name] = {edge for edge in edges if edge is not None}
+        missing = needs[name] - markets.keys()
+        if missing:
+            raise ValueError(
+                f"market {name} has a source that needs market {min(missing)} for conversion; "
+                "add that market"
+            )
+    levels: list[list[str]] = []
+    done: set[str] = set()
+    while len(done) < len(markets):
+        level = [name for name in markets if name not in done and needs[name] <= done]
+        if not level:
+            raise ValueError(f"conversion runs in a circle among {sorted(markets.keys() - done)}")
+        levels.append(level)
+        done |= set(level)
+    return levels
+
+
+def _refuse_twice(what: str, values: list[str]) -> None:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{what} {twice[0]} is used twice; each must be unique")

@@ -1,0 +1,61 @@
+"""Quantities with their unit: durations (`250ms`, `30s`, `1h`) and ratios (`25bps`, `2%`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_NUMBER = r"(\d+(?:\.\d+)?)\s*"
+_DURATION_NS = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86400 * 10**9,
+}
+_RATIO_BPS = {"bps": Decimal(1), "%": Decimal(100)}
+
+
+def duration_ns(value: object) -> int:
+    """Read a duration with its unit as integer ns.
+
+    Raises:
+        ValueError: no unit, an unknown one, or not a whole number of ns.
+    """
+    number, unit = _split(value, _DURATION_NS, "duration", "'250ms'")
+    ns = number * _DURATION_NS[unit]
+    if ns != int(ns):
+        raise ValueError(f"duration {value!r} is not a whole number of nanoseconds")
+    return int(ns)
+
+
+def ratio_bps(value: object) -> float:
+    """Read a ratio with its unit as bps.
+
+    Raises:
+        ValueError: no unit or an unknown one.
+    """
+    number, unit = _split(value, _RATIO_BPS, "ratio", "'25bps' or '2%'")
+    return float(number * _RATIO_BPS[unit])
+
+
+def _split(
+    value: object, units: Mapping[str, object], what: str, example: str
+) -> tuple[Decimal, str]:
+    match = re.fullmatch(_NUMBER + r"([a-z%]+)", value.strip()) if isinstance(value, str) else None
+    if match is None or match[2] not in units:
+        raise ValueError(
+            f"{what} {value!r} needs a number and a unit of {', '.join(units)}; write {example}"
+        )
+    return Decimal(match[1]), match[2]
+
+
+DurationNs = Annotated[int, BeforeValidator(duration_ns), Field(ge=0)]
+PositiveNs = Annotated[int, BeforeValidator(duration_ns), Field(gt=0)]
+RatioBps = Annotated[float, BeforeValidator(ratio_bps), Field(ge=0)]
