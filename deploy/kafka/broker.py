@@ -1,0 +1,215 @@
+"""Run one Kafka broker in a folder of its own, on free ports of 127.0.0.1.
+
+The jars come from Maven once, into `libs/` beside this file.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import string
+import struct
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from oracle.model.errors import ConfigError, Retryable
+
+HERE: Final = Path(__file__).parent
+LIBS: Final = HERE / "libs"
+FETCH_TIMEOUT_S: Final = 300.0
+START_TIMEOUT_S: Final = 60.0
+STOP_TIMEOUT_S: Final = 20.0
+_POLL_S: Final = 0.05
+
+
+class Broker:
+    """A broker process with its data and log in `folder` (a temporary one when None).
+
+    Use as `with`. `kill` and `restart` are for fault tests: the data and the port stay.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._temporary = folder is None
+        self._folder: Final = folder or Path(tempfile.gettempdir(), f"plumbline-{uuid.uuid4()}")
+        self._port, self._controller_port = _free_ports(2)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """The address for clients."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def log_file(self) -> Path:
+        """Where the broker writes its log."""
+        return self._folder / "broker.log"
+
+    def __enter__(self) -> Self:
+        _java()
+        fetch_jars()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._format()
+        self.restart()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self._temporary:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Start the process on the data it has and wait until it answers.
+
+        Raises:
+            ConfigError: it ended at once.
+            Retryable: it does not answer within the bound.
+        """
+        self.stop()
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - arguments are our own
+                [*_java(), "-Xmx512m", "-XX:+UseSerialGC", "kafka.Kafka", str(self._properties)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        self._wait_until_it_answers(self._process)
+
+    def stop(self) -> None:
+        """End the process in order, or by force when it takes too long."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End the process at once, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @property
+    def _properties(self) -> Path:
+        return self._folder / "server.properties"
+
+    def _format(self) -> None:
+        data = self._folder / "data"
+        template = string.Template((HERE / "server.properties").read_text())
+        self._properties.write_text(
+            template.substitute(port=self._port, controller_port=self._controller_port, data=data)
+        )
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
+        _run(
+            [
+                *_java(),
+                "kafka.tools.StorageTool",
+                "format",
+                "--ignore-formatted",
+                f"--cluster-id={cluster}",
+                f"--config={self._properties}",
+            ],
+            START_TIMEOUT_S,
+        )
+
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _answers(self._port):
+            if process.poll() is not None:
+                raise ConfigError(
+                    f"the Kafka broker ended with code {process.returncode} (it needs Java 17 or "
+                    f"later and 512 MB): {_last_line(self.log_file.read_text(errors='replace'))}"
+                )
+            if time.monotonic() > deadline:
+                raise Retryable(
+                    f"the Kafka broker did not answer within {START_TIMEOUT_S:.0f} s; "
+                    f"see {self.log_file}"
+                )
+            time.sleep(_POLL_S)
+
+
+def fetch_jars() -> None:
+    """Fetch the broker's jars by Maven, unless they are there.
+
+    Raises:
+        ConfigError: no Maven, or it failed.
+    """
+    if LIBS.is_dir():
+        return
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise ConfigError(
+            "the Kafka broker's jars need Maven ('mvn' is not on PATH): install Maven, "
+            "or set bus.kind: memory"
+        )
+    partial = LIBS.with_name(f"libs.{os.getpid()}")  # whole or absent, also when two fetch at once
+    command = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
+    _run([*command, "-DincludeScope=runtime", f"-DoutputDirectory={partial}"], FETCH_TIMEOUT_S)
+    try:
+        partial.rename(LIBS)
+    except OSError:
+        shutil.rmtree(partial)
+        if not LIBS.is_dir():
+            raise
+
+
+def _java() -> list[str]:
+    java = shutil.which("java")
+    if java is None:
+        raise ConfigError(
+            "the Kafka broker needs Java 17 ('java' is not on PATH): install a Java runtime, "
+            "or set bus.kind: memory"
+        )
+    return [java, "-cp", f"{LIBS}/*"]
+
+
+def _run(command: list[str], timeout_s: float) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - arguments are our own
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Retryable(f"{Path(command[0]).name} took more than {timeout_s:.0f} s") from error
+    if done.returncode != 0:
+        raise ConfigError(
+            f"{Path(command[0]).name} failed with code {done.returncode}: "
+            f"{_last_line(done.stderr or done.stdout)}"
+        )
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def _answers(port: int) -> bool:
+    """Ask for ApiVersions (key 18, version 0, no client id), which every broker answers."""
+    request = struct.pack(">hhih", 18, 0, 1, -1)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as sock:
+            sock.sendall(struct.pack(">i", len(request)) + request)
+            return len(sock.recv(8)) == 8
+    except OSError:
+        return False
