@@ -1,0 +1,1 @@
+"""Centralised exchanges, all through ccxt; `venues.py` is where one is added."""

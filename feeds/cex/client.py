@@ -1,0 +1,139 @@
+"""ccxt, fenced in: one exchange object a connection, hostile frames caught, errors translated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import aiohttp
+import ccxt
+import ccxt.async_support
+import ccxt.pro
+
+from feeds.base import Refused
+from feeds.cex.venues import Venue
+from oracle.model.errors import PlumblineError, Retryable
+
+# ccxt ships no types: its exchange objects are Any throughout.
+Exchange = Any
+OnTicker = Callable[[str, Mapping[str, Any]], None]
+OnGarbage = Callable[[Exception], None]
+
+_MODULES: Final = {"ws": ccxt.pro, "rest": ccxt.async_support}
+
+
+class TickerCache(dict[str, Any]):
+    """ccxt's cache of newest tickers, which also tells of every one put into it.
+
+    ccxt's `watch_*` futures give at most one ticker a wake-up: of two symbols in one burst the
+    second is lost. Every parser stores what it parsed in this cache, so nothing is lost here.
+    """
+
+    def __init__(self, on_ticker: OnTicker) -> None:
+        super().__init__()
+        self._on_ticker = on_ticker
+
+    def __setitem__(self, symbol: str, ticker: Mapping[str, Any]) -> None:
+        super().__setitem__(symbol, ticker)
+        self._on_ticker(symbol, ticker)
+
+
+def build_exchange(
+    venue: Venue, mode: str, *, rest_url: str | None, ws_url: str | None, timeout_s: float
+) -> Exchange:
+    """Make a ccxt exchange for public data, at the venue's own addresses unless others are given.
+
+    `mode` is `ws` or `rest`.
+    """
+    exchange = getattr(_MODULES[mode], venue.id)(
+        {
+            "timeout": int(timeout_s * 1000),
+            "options": dict(venue.options),
+            # Currencies are of no use to prices, and need keys or more requests.
+            "has": {"fetchCurrencies": False},
+        }
+    )
+    # A close is complete when its sockets are; ccxt's extra wait only serves its own shutdown.
+    exchange.timeout_on_exit = 0
+    api = exchange.urls["api"]
+    if rest_url is not None:
+        _override(api, venue.rest_urls(rest_url.rstrip("/")))
+    if ws_url is not None and mode == "ws":
+        _override(api, {"ws": venue.ws_urls(ws_url.rstrip("/"))})
+    return exchange
+
+
+def _override(api: dict[str, Any], urls: Mapping[str, Any]) -> None:
+    """Replace the addresses named, in place: ccxt's objects hold a copy of the defaults each."""
+    for key, url in urls.items():
+        if isinstance(url, Mapping):
+            _override(api[key], url)
+        else:
+            api[key] = url
+
+
+def fence_frames(exchange: Exchange, on_garbage: OnGarbage) -> None:
+    """Keep a frame that ccxt cannot parse from ending its receive loop.
+
+    ccxt parses inside an event-loop callback: an exception there ends the loop without a word,
+    and the connection stays open and silent.
+    """
+    open_client = exchange.client
+
+    def fenced(url: str) -> Any:
+        known = url in exchange.clients
+        client = open_client(url)
+        if not known:
+            handle = client.handle_message
+
+            def handle_message(message: Any) -> None:
+                try:
+                    handle(message)
+                except ccxt.BaseError as error:  # the venue said no: end the connection
+                    client.reject(error)
+                except Exception as error:  # noqa: BLE001  any kind comes out of a foreign parser
+                    on_garbage(error)
+
+            client.handle_message = handle_message
+        return client
+
+    exchange.client = fenced
+
+
+@contextmanager
+def translated(venue_id: str) -> Iterator[None]:
+    """Translate what ccxt raises, once.
+
+    Raises:
+        Retryable: the network or the venue failed.
+        Refused: the venue answered, and its answer is an error or not to be parsed.
+    """
+    try:
+        yield
+    except PlumblineError:
+        raise
+    except (ccxt.NetworkError, aiohttp.ClientError, OSError) as error:
+        raise Retryable(_described(venue_id, error)) from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # ccxt cancels what waits on a connection that it closes
+        raise Retryable(f"{venue_id}: the connection was closed") from error
+    except Exception as error:  # ccxt's parsers raise any kind on a venue's garbage
+        raise Refused("unparsable_frame", _described(venue_id, error)) from error
+
+
+def _described(venue_id: str, error: BaseException) -> str:
+    return f"{venue_id}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+@asynccontextmanager
+async def closing(exchange: Exchange) -> AsyncIterator[Exchange]:
+    """Close sessions and sockets whatever happens, so that ccxt has nothing to warn about."""
+    try:
+        yield exchange
+    finally:
+        await exchange.close()
