@@ -1,0 +1,198 @@
+"""The bus on Kafka: idempotent writes acknowledged by every replica, keys hashed to partitions.
+
+Readers are in `oracle.bus.kafka_reader`, the making of topics in `oracle.bus.kafka_topics`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+
+from oracle.bus.interface import Start
+from oracle.bus.kafka_calls import aiokafka, bounded
+from oracle.bus.kafka_reader import KafkaSubscription
+from oracle.bus.kafka_topics import ensure_topics
+from oracle.model.errors import ConfigError, Retryable
+from oracle.model.messages import CLASS_OF, Message, encode
+from oracle.model.topics import Topic
+
+_ADDRESSES: Final = re.compile(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*")
+_BATCH_BYTES: Final = 512 * 1024
+"""Room for many tick batches in one request: the library has one in flight for each broker."""
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaBus:
+    """A log on the Kafka cluster at `bootstrap` (`host:port,host:port`).
+
+    `prefix` goes before every topic's name, so that two deployments may share a cluster. No call
+    lasts much longer than `request_timeout_ms`. `compression` is `gzip` or None: tick batches are
+    small, and the time costs more than the bytes.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        prefix: str = "plumbline.",
+        client_id: str = "plumbline",
+        request_timeout_ms: int = 10_000,
+        linger_ms: int = 2,
+        compression: str | None = None,
+        session_timeout_ms: int = 10_000,
+    ) -> None:
+        if not _ADDRESSES.fullmatch(bootstrap):
+            raise ConfigError(
+                f"Kafka address {bootstrap!r} is not host:port; give one or more as "
+                "'host:port,host:port'"
+            )
+        if compression not in {None, "gzip"}:
+            raise ConfigError(f"Kafka compression {compression!r} is not known; allowed: gzip")
+        self._library: Final = aiokafka()
+        self._bootstrap: Final = bootstrap
+        self._prefix: Final = prefix
+        self._timeout_ms: Final = request_timeout_ms
+        self._session_timeout_ms: Final = session_timeout_ms
+        self._client: Final = {
+            "bootstrap_servers": bootstrap,
+            "client_id": client_id,
+            "request_timeout_ms": request_timeout_ms,
+        }
+        self._writing: Final = {
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": linger_ms,
+            "compression_type": compression,
+            "max_batch_size": _BATCH_BYTES,
+        }
+        self._producer: Any = None
+        self._open = False
+        self._connecting: Final = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        self._open = True
+        await self._connected()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open = False
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await self._close(producer)
+
+    async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
+        """Append (key, message) pairs; return once every replica in sync has them.
+
+        After Retryable some may have been written: to publish them again may write them twice.
+        """
+        pairs = []
+        for key, message in messages:
+            if not isinstance(message, CLASS_OF[topic]):
+                raise TypeError(
+                    f"{topic} carries {CLASS_OF[topic].__name__}, not {type(message).__name__}"
+                )
+            pairs.append((key.encode(), encode(message)))
+        producer = await self._connected()
+        name = self._prefix + topic
+        try:
+            async with self._bounded(f"publish to {name}"):
+                sent = [await producer.send(name, value, key) for key, value in pairs]
+                await asyncio.gather(*sent)
+        except Retryable:
+            await self._abandon(producer)
+            raise
+
+    def subscribe(
+        self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
+    ) -> KafkaSubscription:
+        """Read `topics`, alone or as a member of `group`."""
+        consumer = self._library.AIOKafkaConsumer
+        settings: dict[str, Any] = {
+            **self._client,
+            "group_id": None if group is None else self._prefix + group,
+            "enable_auto_commit": False,
+            # Start.TAIL is fixed by an offset; this is for a reader the log has overtaken.
+            "auto_offset_reset": "earliest",
+            "session_timeout_ms": self._session_timeout_ms,
+            # Members hear of a rebalance by heartbeat, and a new one waits for all of them.
+            "heartbeat_interval_ms": min(1000, self._session_timeout_ms // 3),
+            "request_timeout_ms": max(self._timeout_ms, self._session_timeout_ms + 1000),
+        }
+        return KafkaSubscription(
+            lambda: consumer(**settings),
+            {self._prefix + topic: topic for topic in topics},
+            self._partitions,
+            self._bounded,
+            start,
+        )
+
+    async def ensure_topics(
+        self, partitions: Mapping[Topic, int] | None = None, *, replication: int = 1
+    ) -> list[str]:
+        """Create the topics that are missing, with 1 partition unless `partitions` says more.
+
+        Returns a sentence for each setting of an existing topic that is not as it should be;
+        those are left alone, since to change them loses order or data.
+        """
+        from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - an optional dependency
+
+        admin = AIOKafkaAdminClient(**self._client)
+        try:
+            async with self._bounded("create topics"):
+                await admin.start()
+                return await ensure_topics(admin, self._prefix, partitions or {}, replication)
+        finally:
+            await admin.close()
+
+    def _bounded(self, doing: str) -> AbstractAsyncContextManager[None]:
+        return bounded(doing, self._bootstrap, self._timeout_ms)
+
+    async def _partitions(self, name: str) -> set[int]:
+        producer = await self._connected()
+        async with self._bounded(f"look up {name}"):
+            found: set[int] = await producer.partitions_for(name)
+        return found
+
+    async def _connected(self) -> Any:
+        """Return the producer, a new one when the last was given up."""
+        async with self._connecting:
+            if not self._open:
+                raise RuntimeError("enter the bus with 'async with' before use")
+            if self._producer is None:
+                producer = self._library.AIOKafkaProducer(**self._client, **self._writing)
+                try:
+                    async with self._bounded("connect"):
+                        await producer.start()
+                except BaseException:
+                    await self._close(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _abandon(self, producer: Any) -> None:
+        """Give up what the producer still holds: late prices are worse than none."""
+        if self._producer is producer:
+            self._producer = None
+            await self._close(producer)
+
+    async def _close(self, producer: Any) -> None:
+        """Stop the producer without its flush, which waits for ever for a dead broker."""
+        try:
+            async with asyncio.timeout(1.0):
+                await producer._sender.close()
+        except TimeoutError:
+            _log.warning("kafka_sender_did_not_stop", bootstrap=self._bootstrap)
+        await producer.client.close()
+        producer._closed = True  # its own stop() would flush

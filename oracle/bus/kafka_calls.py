@@ -1,0 +1,61 @@
+"""Bounds every call to Kafka and says in our own words how it failed. Holds no state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from oracle.model.errors import ConfigError, Rejected, Retryable
+
+_GRACE: Final = 1.25  # the library's own time-out names its cause, so it comes first
+
+
+@asynccontextmanager
+async def bounded(doing: str, bootstrap: str, timeout_ms: int) -> AsyncIterator[None]:
+    """Run the block within the time bound and translate what Kafka raises.
+
+    Raises:
+        Retryable: no broker, no answer in time, or an error of Kafka's.
+        ConfigError: a topic is not there or may not be used.
+        Rejected: a message is larger than a topic takes.
+    """
+    from aiokafka import errors  # noqa: PLC0415 - an optional dependency
+
+    try:
+        async with asyncio.timeout(timeout_ms / 1000 * _GRACE):
+            yield
+    except TimeoutError as error:
+        raise Retryable(
+            f"{doing}: the Kafka broker at {bootstrap} did not answer within {timeout_ms} ms"
+        ) from error
+    except errors.KafkaConnectionError as error:
+        raise Retryable(
+            f"no Kafka broker at {bootstrap}: start one or set bus.kind: memory"
+        ) from error
+    except errors.UnknownTopicOrPartitionError as error:
+        raise ConfigError(
+            f"{doing}: no such topic on the Kafka broker at {bootstrap}: create the topics first "
+            "(KafkaBus.ensure_topics), or check the prefix"
+        ) from error
+    except (errors.MessageSizeTooLargeError, errors.RecordTooLargeError) as error:
+        raise Rejected(f"{doing}: a message is too large for Kafka, split it: {error}") from error
+    except errors.KafkaError as error:
+        raise Retryable(f"{doing}: Kafka at {bootstrap} answered {error!r}") from error
+
+
+def aiokafka() -> Any:
+    """Return the optional library.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import aiokafka as library  # noqa: PLC0415 - an optional dependency
+    except ImportError as error:
+        raise ConfigError(
+            "bus.kind: kafka needs aiokafka: pip install 'plumbline-oracle[kafka]', "
+            "or set bus.kind: memory"
+        ) from error
+    return library
