@@ -1,0 +1,49 @@
+"""What the stepping loop tells Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from oracle.model.messages import Mark, StepManifest
+
+_FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+
+
+class NodeMetrics:
+    """One instance a process; tests pass a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.step_seconds = Histogram(
+            "plumbline_step_seconds", "Time of one engine step", buckets=_FAST, registry=registry
+        )
+        self._ticks = Counter("plumbline_ticks_total", "Ticks taken into steps", registry=registry)
+        self._rejected = Counter(
+            "plumbline_ticks_rejected_total", "Ticks refused", ["reason"], registry=registry
+        )
+        self._steps = Counter("plumbline_steps_total", "Engine steps", registry=registry)
+        self._last_step = Gauge(
+            "plumbline_last_step_timestamp_seconds", "Time of the newest step", registry=registry
+        )
+        self._validity = Gauge(
+            "plumbline_mark_validity", "0 HALTED to 6 VALID", ["market"], registry=registry
+        )
+        self._state = Gauge(
+            "plumbline_breaker_state", "0 NORMAL to 3 RECOVERING", ["market"], registry=registry
+        )
+        self._sources = Gauge(
+            "plumbline_sources_used", "Sources that count for quorum", ["market"], registry=registry
+        )
+
+    def observe(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
+        """Count one step."""
+        self._steps.inc()
+        self._ticks.inc(manifest.ticks)
+        self._last_step.set(manifest.time_ns / 1e9)
+        for reason, count in manifest.rejected.items():
+            self._rejected.labels(reason).inc(count)
+        for mark in marks:
+            self._validity.labels(mark.market).set(mark.validity)
+            self._state.labels(mark.market).set(mark.state)
+            self._sources.labels(mark.market).set(sum(view.used for view in mark.sources))

@@ -1,0 +1,125 @@
+"""The loop that turns ticks into marks: collect for a few ms, step the engine, publish."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from oracle.bus.interface import Bus, Record, Start, Subscription
+from oracle.engine.engine import Engine
+from oracle.engine.result import MarkBatch
+from oracle.model.messages import Control, Mark, StepManifest
+from oracle.model.ticks import TickBatch
+from oracle.model.topics import Topic
+from oracle.node.metrics import NodeMetrics
+
+GROUP: Final = "all"
+"""Key of the one market group; sharding by group arrives with several."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """When the engine steps: at least every `step_ns`, and `coalesce_ns` after a tick."""
+
+    step_ns: int
+    coalesce_ns: int
+
+
+class Stepper:
+    """One engine on the bus."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        engine: Engine,
+        cadence: Cadence,
+        metrics: NodeMetrics,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._bus, self._engine, self._cadence = bus, engine, cadence
+        self._metrics, self._now_ns = metrics, now_ns
+        self._controls: list[Control] = []
+        self._control_offsets: dict[int, int] = {}
+        self._tick_offsets: dict[int, int] = {}
+        self._known: dict[str, tuple[int, int]] = {}
+        self._last_ns = 0
+
+    async def run(self) -> None:
+        """Step until cancelled."""
+        controls = self._bus.subscribe(Topic.CONTROLS, start=Start.EARLIEST)
+        async with self._bus.subscribe(Topic.TICKS) as ticks, controls:
+            reader = asyncio.create_task(self._read_controls(controls))
+            try:
+                while True:
+                    await self._publish(self._step(await self._collect(ticks)))
+            finally:
+                reader.cancel()
+
+    async def _read_controls(self, controls: Subscription) -> None:
+        while True:
+            for record in await controls.take():
+                self._control_offsets[record.partition] = record.offset + 1
+                if isinstance(record.message, Control):
+                    self._controls.append(record.message)
+
+    async def _collect(self, ticks: Subscription) -> Sequence[Record]:
+        """Wait for ticks until a step is due; once one is there, a little for its company."""
+        waited_ns = self._now_ns() - self._last_ns
+        due_s = max(self._cadence.step_ns - waited_ns, 0) / 1e9
+        records = list(await ticks.take(limit=10_000, timeout_s=due_s))
+        if records:
+            await asyncio.sleep(self._cadence.coalesce_ns / 1e9)
+            records += await ticks.take(limit=10_000, timeout_s=0)
+        return records
+
+    def _step(self, records: Iterable[Record]) -> tuple[MarkBatch, StepManifest]:
+        batches = []
+        for record in records:
+            self._tick_offsets[record.partition] = record.offset + 1
+            if isinstance(record.message, TickBatch):
+                batches.append(record.message)
+        controls, self._controls = self._controls, []
+        # A wall clock may stand still or go back; step time never does.
+        self._last_ns = max(self._now_ns(), self._last_ns + 1)
+        with self._metrics.step_seconds.time():
+            marks = self._engine.step(batches, controls, self._last_ns)
+        manifest = StepManifest(
+            group=GROUP,
+            sequence=marks.sequence,
+            time_ns=marks.time_ns,
+            ticks=sum(len(batch) for batch in batches),
+            tick_offsets=dict(self._tick_offsets),
+            control_offsets=dict(self._control_offsets),
+            rejected=marks.rejected,
+        )
+        return marks, manifest
+
+    async def _publish(self, step: tuple[MarkBatch, StepManifest]) -> None:
+        marks, manifest = step
+        messages = list(marks.messages())
+        for mark in messages:
+            self._note_change(mark)
+        self._metrics.observe(manifest, messages)
+        await self._bus.publish(Topic.STEPS, [(manifest.group, manifest)])
+        await self._bus.publish(Topic.MARKS, [(mark.market, mark) for mark in messages])
+
+    def _note_change(self, mark: Mark) -> None:
+        """Log a market's change of validity or breaker state, with the figures that caused it."""
+        standing = (int(mark.validity), int(mark.state))
+        if self._known.get(mark.market) != standing:
+            self._known[mark.market] = standing
+            _log.info(
+                "market_changed",
+                market=mark.market,
+                validity=mark.validity.name,
+                state=mark.state.name,
+                why=mark.reason,
+                index=str(mark.index),
+            )
