@@ -1,0 +1,58 @@
+"""Both implementations of the bus, Kafka's on a real broker of these tests' own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from deploy.kafka.broker import Broker
+from oracle.bus.interface import Bus
+from oracle.bus.kafka import KafkaBus
+from oracle.bus.memory import MemoryBus
+from oracle.model.errors import ConfigError
+from oracle.model.topics import Topic
+
+PARTITIONS = {Topic.RECEIPTS: 4}
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One broker for the whole run; without Java or Maven skip, but fail in CI."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    started = Broker()
+    try:
+        started.__enter__()
+    except ConfigError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield started
+    started.__exit__(None, None, None)
+
+
+@pytest.fixture
+def kafka_bus(broker: Broker) -> KafkaBus:
+    """A bus with topic names of its own, not yet entered."""
+    return KafkaBus(
+        broker.bootstrap,
+        prefix=f"{uuid.uuid4()}.",
+        request_timeout_ms=3000,
+        session_timeout_ms=3000,
+    )
+
+
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    """Each implementation in turn; `receipts` has 4 partitions, the other topics one."""
+    if request.param == "memory":
+        async with MemoryBus(partitions=PARTITIONS) as memory:
+            yield memory
+    else:
+        kafka: KafkaBus = request.getfixturevalue("kafka_bus")
+        async with kafka:
+            await kafka.ensure_topics(PARTITIONS)
+            yield kafka
