@@ -191,6 +191,6 @@ def decode(topic: Topic, data: bytes) -> Message:
         )
     try:
         message: Message = _decoders[topic].decode(memoryview(data)[1:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SchemaError(f"{topic} message does not decode: {error}") from error
     return message

@@ -97,12 +97,15 @@ def pack(ticks: Iterable[Tick]) -> TickBatch:
     """Put ticks into one batch, in the order given.
 
     Raises:
-        Rejected: the prices of one tick are so far apart that no shared exponent holds them.
+        Rejected: a tick has no price, or prices so far apart that no shared exponent holds them.
     """
     columns: dict[str, array[int]] = {name: array(code) for name, code in _COLUMNS}
     at: dict[str, int] = {}
     for tick in ticks:
-        exponent = min(px.exponent for px in (tick.bid, tick.ask, tick.last) if px is not None)
+        exponents = [px.exponent for px in (tick.bid, tick.ask, tick.last) if px is not None]
+        if not exponents:
+            raise Rejected(f"{tick.source}: a tick needs at least one of bid, ask and last")
+        exponent = min(exponents)
         columns["source_at"].append(at.setdefault(tick.source, len(at)))
         columns["sequence"].append(tick.sequence)
         columns["event_ns"].append(tick.event_ns)
