@@ -1,0 +1,1 @@
+"""The HTTP API: what consumers and responders read. Orders (pause, resume) do not come in here."""
