@@ -1,0 +1,86 @@
+"""The seam between the relayer and its chains: each kind of chain is one class behind `Chain`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from oracle.model.errors import Rejected
+from oracle.model.messages import Receipt
+
+Clock = Callable[[], int]
+"""Returns unix time in ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One report, cut to the groups that a chain needs."""
+
+    body: bytes
+    groups: tuple[int, ...]
+    slot: int
+    reason: str
+    signed_ns: int
+
+
+class Refused(Rejected):
+    """The contract refuses this delivery; `error` is its own name for why, without arguments."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        name = reason.partition("(")[0]
+        self.error = name if name.isidentifier() else "Reverted"
+
+
+class Chain(Protocol):
+    """One deployment of the contracts on one chain, and the wallet that pays there."""
+
+    @property
+    def name(self) -> str:
+        """The operator's name for the chain."""
+        ...
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's own number."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """`evm`, or another family of chains."""
+        ...
+
+    async def start(self, salt: bytes) -> None:
+        """Check that this is the chain it should be, with the contract of this deployment.
+
+        Raises:
+            ConfigError: another chain, no contract there, or one of another deployment.
+            Retryable: the chain cannot be reached.
+        """
+        ...
+
+    async def held(self, groups: Collection[int]) -> dict[int, bytes]:
+        """Return the 32-byte word that the chain holds for each group; zeros for never stored.
+
+        Raises:
+            Retryable: the chain cannot be reached.
+        """
+        ...
+
+    async def push(self, delivery: Delivery) -> Receipt:
+        """Send a delivery and wait until it is in a block.
+
+        The receipt's `groups` are those the contract stored: none when another relayer was first,
+        which is a success.
+
+        Raises:
+            Refused: the contract would revert; nothing was sent.
+            Retryable: not sent, or not seen in a block in time. It may still arrive: harmless, as
+                a contract takes each group only once and only forward.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...

@@ -1,0 +1,1 @@
+"""EVM chains: JSON-RPC, fees, nonces, sending. Knows nothing of when to push."""

@@ -1,0 +1,65 @@
+"""What can go wrong between a relayer and an EVM node; library errors become these in `rpc`."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any, Final
+
+from oracle.model.errors import Rejected, Retryable
+
+
+class Unreachable(Retryable):
+    """No endpoint of a chain answers."""
+
+
+class NodeError(Retryable):
+    """A node answered with an error."""
+
+    def __init__(self, chain: str, method: str, error: dict[str, Any]) -> None:
+        self.reason: Final = str(error.get("message", error))
+        self.data: Final = error.get("data")
+        super().__init__(f"chain {chain}: {method} failed: {self.reason}")
+
+
+class Reverted(Rejected):
+    """A call would revert; `data` is what the contract returned."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(f"reverts with 0x{data.hex()}")
+        self.data: Final = data
+
+
+class NonceSpent(Retryable):
+    """Another transaction took the nonce."""
+
+
+class Refusal(Enum):
+    """Why a node does not take a transaction."""
+
+    KNOWN = auto()
+    """It has it already."""
+    SPENT = auto()
+    """Another transaction with its nonce is in a block."""
+    UNDERPRICED = auto()
+    """Another transaction with its nonce is in the pool, or the pool asks more."""
+    POOR = auto()
+    """The wallet cannot pay."""
+    OTHER = auto()
+
+
+# Nodes agree on no error codes, only (nearly) on these words.
+_WORDS: Final = {
+    Refusal.KNOWN: ("already known", "already imported", "known transaction"),
+    Refusal.SPENT: ("nonce too low", "nonce is too low", "oldnonce", "already been used"),
+    Refusal.UNDERPRICED: ("underpriced", "fee too low", "gas price too low"),
+    Refusal.POOR: ("insufficient funds", "insufficient balance"),
+}
+
+
+def refusal_of(error: NodeError) -> Refusal:
+    """Return why a node refused a transaction, by the words that it used."""
+    reason = error.reason.lower()
+    for refusal, words in _WORDS.items():
+        if any(word in reason for word in words):
+            return refusal
+    return Refusal.OTHER

@@ -1,0 +1,61 @@
+"""What a relayer counts, by chain. Counters only rise; ages are left to the reader as timestamps.
+
+A time-stamp goes on telling the truth when the loop that set it is dead: alert on
+`time() - plumb_relayer_progress_timestamp_seconds`.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+_LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60)
+
+
+class RelayerMetrics:
+    """The metrics that all chains of one process share."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"plumb_relayer_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"plumb_relayer_{name}", text, labels, registry=registry)
+
+        def latency(name: str, text: str) -> Histogram:
+            full = f"plumb_relayer_{name}_seconds"
+            return Histogram(full, text, ["chain"], registry=registry, buckets=_LATENCY_S)
+
+        self.reports = counter("reports", "Reports off the bus, by outcome.", "outcome")
+        self.accepted = counter(
+            "updates_accepted", "Transactions that succeeded, by reason.", "chain", "reason"
+        )
+        self.failed = counter(
+            "updates_failed", "Attempts that failed, by error's name.", "chain", "error"
+        )
+        self.stale = counter(
+            "updates_stale", "Pushes dropped as the chain was found to hold the same.", "chain"
+        )
+        self.groups = counter(
+            "groups_pushed", "Groups sent, by the reason of each.", "chain", "reason"
+        )
+        self.replaced = counter(
+            "transactions_replaced", "Stuck transactions sent again at a higher fee.", "chain"
+        )
+        self.gas = counter("gas_used", "Gas used by our transactions.", "chain")
+        self.spent_wei = counter("spent_wei", "Fees paid, in wei.", "chain")
+        self.rpc_errors = counter(
+            "rpc_errors", "Failed requests, by endpoint and kind.", "chain", "endpoint", "kind"
+        )
+        self.balance_wei = gauge("balance_wei", "Balance of the wallet, in wei.", "chain")
+        self.nonce = gauge("nonce", "Next nonce of the wallet.", "chain")
+        self.progress = gauge(
+            "progress_timestamp_seconds", "When the chain's loop last completed a turn.", "chain"
+        )
+        self.success = gauge(
+            "success_timestamp_seconds", "When a market was last stored.", "chain", "market"
+        )
+        self.mark_time = gauge(
+            "mark_timestamp_seconds", "Time of the mark that the chain holds.", "chain", "market"
+        )
+        self.signed_to_sent = latency("signed_to_sent", "From the last signature to the broadcast.")
+        self.sent_to_receipt = latency("sent_to_receipt", "From the broadcast to the receipt seen.")

@@ -1,0 +1,134 @@
+"""When to push: pure decisions from what a chain holds and what a report offers.
+
+Both sides are group words, so that a decision needs neither a clock nor the chain. The age that
+a heartbeat limits is the offered time against the held one: what a push would gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from oracle.model.fixed import Px
+from oracle.report.word import GROUP_SIZE, PRICE_SCALE, Entry
+from relayer.stored import stored_entry, stored_ms
+
+BPS_E8: Final = 10_000
+"""One bps of a ratio times 10**8."""
+
+
+class Reason(StrEnum):
+    """Why a group is pushed, strongest first."""
+
+    FIRST = "first"
+    VALIDITY = "validity"
+    DEVIATION = "deviation"
+    CONFIDENCE = "confidence"
+    HEARTBEAT = "heartbeat"
+    EARLY = "early"
+    """Near its limits, and another group goes anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushPolicy:
+    """When one market is pushed to one chain."""
+
+    deviation_bps: float
+    heartbeat_ms: int
+    confidence: float
+    """Push when the confidence has widened or narrowed by this factor. Below `deviation_bps` it
+    is taken to be that: a half-width that no push would follow is noise."""
+    early: float = 0.5
+    """Share of deviation or heartbeat from which it rides along with another group; 1: never."""
+
+
+class Push(NamedTuple):
+    """A group to push, and the strongest reason of its markets."""
+
+    group: int
+    reason: Reason
+
+
+def decide(
+    held: Mapping[int, bytes], offered: Mapping[int, bytes], policies: Mapping[int, PushPolicy]
+) -> list[Push]:
+    """Return the groups to push, rising; none when nothing but early joiners would go.
+
+    `held` and `offered` are words by group, `policies` by market number. A group that is missing
+    from `held`, or whose word there has no time, was never stored. A group that is not newer than
+    held, or without a market that has a policy, is never pushed.
+    """
+    pushes = []
+    for group, word in sorted(offered.items()):
+        reason = _reason_of_group(group, held.get(group, bytes(32)), word, policies)
+        if reason is not None:
+            pushes.append(Push(group, reason))
+    return pushes if any(push.reason is not Reason.EARLY for push in pushes) else []
+
+
+def strongest(pushes: list[Push]) -> Reason:
+    """Return the one reason that a transaction of these pushes is sent for."""
+    return min((push.reason for push in pushes), key=_STRENGTH.__getitem__)
+
+
+_STRENGTH: Final = {reason: at for at, reason in enumerate(Reason)}
+
+
+def _reason_of_group(
+    group: int, held: bytes, offered: bytes, policies: Mapping[int, PushPolicy]
+) -> Reason | None:
+    first = group * GROUP_SIZE
+    markets = [at for at in range(GROUP_SIZE) if first + at in policies]
+    held_ms, offered_ms = stored_ms(held), stored_ms(offered)
+    if not markets or offered_ms is None:
+        return None
+    if held_ms is None:
+        return Reason.FIRST
+    age_ms = offered_ms - held_ms
+    if age_ms <= 0:
+        return None
+    reasons = [
+        _reason_of_market(
+            stored_entry(held, at), stored_entry(offered, at), age_ms, policies[first + at]
+        )
+        for at in markets
+    ]
+    return min((r for r in reasons if r is not None), key=_STRENGTH.__getitem__, default=None)
+
+
+def _reason_of_market(
+    held: Entry, offered: Entry, age_ms: int, policy: PushPolicy
+) -> Reason | None:
+    if offered.validity is not held.validity:
+        return Reason.VALIDITY
+    moved_bps = 0.0
+    if held.price is not None and offered.price is not None:
+        moved_bps = deviation_bps(held.price, offered.price)
+        if moved_bps >= policy.deviation_bps:
+            return Reason.DEVIATION
+        if _confidence_changed(held.conf_e8, offered.conf_e8, policy):
+            return Reason.CONFIDENCE
+    if age_ms >= policy.heartbeat_ms:
+        return Reason.HEARTBEAT
+    if moved_bps >= policy.early * policy.deviation_bps > 0:
+        return Reason.EARLY
+    return Reason.EARLY if age_ms >= policy.early * policy.heartbeat_ms else None
+
+
+def deviation_bps(held: Px, offered: Px) -> float:
+    """Return how far `offered` is from `held`, relative to `held` (correctly rounded)."""
+    before, after = _e18(held), _e18(offered)
+    return abs(after - before) * 10_000 / before
+
+
+def _e18(price: Px) -> int:
+    scaled: int = price.mantissa * 10 ** (price.exponent + PRICE_SCALE)
+    return scaled
+
+
+def _confidence_changed(held_e8: int, offered_e8: int, policy: PushPolicy) -> bool:
+    floor_e8 = max(policy.deviation_bps * BPS_E8, 1)
+    before, after = max(held_e8, floor_e8), max(offered_e8, floor_e8)
+    return after >= policy.confidence * before or before >= policy.confidence * after
