@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from prometheus_client import REGISTRY
 
 from deploy.kafka.broker import Broker
@@ -22,8 +23,7 @@ pytestmark = pytest.mark.kafka
 RECEIPTS = Topic.RECEIPTS
 
 
-def _undecodable() -> float:
-    name = "plumbline_bus_undecodable_total"
+def _sample(name: str) -> float:
     return REGISTRY.get_sample_value(name, {"topic": "receipts"}) or 0.0
 
 
@@ -41,10 +41,36 @@ async def test_what_does_not_decode_is_counted_and_passed_over(broker: Broker) -
         finally:
             await raw.stop()
         await bus.publish(RECEIPTS, [("a", receipt("a", 7))])
-        before = _undecodable()
+        before = _sample("plumbline_bus_undecodable_total")
         async with bus.subscribe(RECEIPTS, start=Start.EARLIEST) as reader:
             assert slots(await collect(reader, 1)) == [7]
-        assert _undecodable() - before == 4
+        assert _sample("plumbline_bus_undecodable_total") - before == 4
+
+
+async def test_what_retention_removed_before_a_reader_came_is_counted(broker: Broker) -> None:
+    """A reader that the log overtakes goes on at the oldest, and the loss is a figure."""
+    prefix = f"{uuid.uuid4()}."
+    before = _sample("plumbline_bus_skipped_total")
+    async with KafkaBus(broker.bootstrap, prefix=prefix) as bus:
+        await bus.ensure_topics()
+        async with bus.subscribe(RECEIPTS) as reader:
+            wide = "x" * 4000  # 8 MB in all: several times what a reader fetches ahead
+            messages = [(wide, receipt("a", slot)) for slot in range(2000)]
+            await bus.publish(RECEIPTS, messages)
+            admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
+            await admin.start()
+            try:
+                await admin.delete_records(
+                    {TopicPartition(f"{prefix}receipts", 0): RecordsToDelete(1990)}
+                )
+            finally:
+                await admin.close()
+            seen: list[int] = []
+            while 1999 not in seen:
+                seen += slots(await collect(reader, 1))
+    assert seen[-10:] == list(range(1990, 2000))
+    assert len(seen) < 2000
+    assert _sample("plumbline_bus_skipped_total") - before == 2000 - len(seen)
 
 
 async def test_topics_that_differ_are_named_and_left_alone(broker: Broker) -> None:
