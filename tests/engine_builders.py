@@ -1,0 +1,95 @@
+"""Small specifications and ticks, so that a test says only what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from oracle.engine.engine import Engine
+from oracle.engine.spec import BreakerSpec, EngineSpec, MarketSpec, SourceSpec
+from oracle.model.fixed import px_exact
+from oracle.model.messages import Mark
+from oracle.model.ticks import Tick, TickBatch, pack
+
+S = 10**9
+T0 = 1_790_000_000 * S
+
+BREAKER = BreakerSpec(
+    window_ns=60 * S,
+    guarded_bps=200,
+    halted_bps=500,
+    release_bps=100,
+    dwell_ns=5 * S,
+    recovery_ns=10 * S,
+)
+
+
+def source(
+    name: str, *, edge: str | None = None, weight: float = 1.0, origin: str = ""
+) -> SourceSpec:
+    """Return a source whose origin is its venue and whose maximum age is 10 s."""
+    return SourceSpec(name, origin or name.split(":", maxsplit=1)[0], weight, 10 * S, edge)
+
+
+def market(
+    name: str, sources: Sequence[SourceSpec], number: int = 0, **changes: object
+) -> MarketSpec:
+    """Return a market with a quorum of two, changed as said."""
+    made = MarketSpec(
+        name=name,
+        number=number,
+        sources=tuple(sources),
+        perps=(),
+        uses_basis=True,
+        min_sources=2,
+        min_origins=2,
+        max_future_ns=2 * S,
+        max_spread_bps=200.0,
+        max_basis_bps=500.0,
+        max_confidence_bps=2000.0,
+        twap_ns=60 * S,
+        basis_ema_ns=150 * S,
+        breaker=BREAKER,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def engine(*levels: Sequence[MarketSpec]) -> Engine:
+    """Return an engine over markets given in conversion levels."""
+    markets = sorted((m for level in levels for m in level), key=lambda m: m.number)
+    return Engine(
+        EngineSpec(tuple(markets), tuple(tuple(m.name for m in level) for level in levels))
+    )
+
+
+def quote(name: str, bid: str, ask: str, *, at_s: float = 0.0, sequence: int = 1) -> Tick:
+    """Return a two-sided quote of `name`, `at_s` after T0."""
+    at = T0 + int(at_s * S)
+    return Tick(name, sequence, at, at, px_exact(bid), px_exact(ask))
+
+
+def trade(name: str, price: str, *, at_s: float = 0.0, sequence: int = 1) -> Tick:
+    """Return a trade of `name`, `at_s` after T0."""
+    at = T0 + int(at_s * S)
+    return Tick(name, sequence, at, at, last=px_exact(price))
+
+
+def batch(*ticks: Tick) -> list[TickBatch]:
+    """Return one batch."""
+    return [pack(ticks)]
+
+
+def trades(prices: dict[str, str], at_s: float = 0.0) -> list[TickBatch]:
+    """Return one batch with a trade of every source."""
+    return batch(*(trade(name, price, at_s=at_s) for name, price in prices.items()))
+
+
+def only(marks: object) -> Mark:
+    """Return the only mark of a step."""
+    (mark,) = marks.messages()  # type: ignore[attr-defined]
+    return mark
+
+
+def reasons(mark: Mark) -> dict[str, str]:
+    """Return each source's reason."""
+    return {view.source: view.reason for view in mark.sources}

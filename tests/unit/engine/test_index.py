@@ -1,0 +1,115 @@
+"""The index: weighted median, labels that never cut, quorum, conversion."""
+
+from __future__ import annotations
+
+from oracle.model.messages import Control
+from oracle.model.validity import Validity
+from tests.engine_builders import T0, S, batch, engine, market, only, reasons, source, trade, trades
+
+NOW = T0 + S
+
+
+def _mark(prices: dict[str, str], *sources, **changes):
+    made = engine([market("X-USD", sources or [source(name) for name in prices], **changes)])
+    return only(made.step(trades(prices), [], NOW))
+
+
+def test_index_is_the_middle_source():
+    """With equal weights the index is the median."""
+    assert str(_mark({"a:X": "100", "b:X": "102", "c:X": "104"}).index) == "102.00000"
+
+
+def test_a_tie_takes_the_lower():
+    """Two halves of the weight: the lower of the two middle prices, never their mean."""
+    prices = {"a:X": "100", "b:X": "101", "c:X": "103", "d:X": "104"}
+    assert str(_mark(prices).index) == "101.00000"
+
+
+def test_colluders_cannot_steer_by_becoming_the_majority_of_what_a_cut_leaves():
+    """Honest 100, 102, 104 and two at 104.1: the index stays honest at 104 or below."""
+    prices = {"a:X": "100", "b:X": "102", "c:X": "104", "d:X": "104.1", "e:X": "104.1"}
+    mark = _mark(prices)
+    assert str(mark.index) == "104.00000"
+
+
+def test_sources_of_one_origin_share_its_weight():
+    """Three feeds of one venue have one venue's say."""
+    names = ["evil:1", "evil:2", "evil:3", "b:X", "c:X"]
+    prices = dict(zip(names, ["50", "50", "50", "100", "101"], strict=True))
+    assert str(_mark(prices).index) == "100.00000"
+
+
+def test_an_outlier_is_named_and_does_not_count_for_quorum():
+    """The mean of two that are left is never published (sKRW, 2019)."""
+    prices = {"a:X": "0.00086", "b:X": "0.86"}
+    mark = _mark(prices)
+    assert mark.validity is Validity.MISSING
+    assert mark.mark is None
+    assert "below quorum: 1 of 2 sources" in mark.reason
+
+
+def test_quorum_counts_origins_too():
+    """Two sources of one operator are one opinion."""
+    sources = [source("a:1", origin="a"), source("a:2", origin="a")]
+    mark = _mark({"a:1": "100", "a:2": "100"}, *sources)
+    assert mark.validity is Validity.MISSING
+    assert "1 of 2 origins" in mark.reason
+
+
+def test_conversion_uses_the_edge_of_the_same_step():
+    """A depeg of the quote currency moves the converted source, not the index."""
+    edge = market("USDT-USD", [source("k:USDT"), source("c:USDT")], 1)
+    btc = market("BTC-USD", [source("b:BTC", edge="USDT-USD"), source("c:BTC"), source("k:BTC")])
+    made = engine([edge], [btc])
+    ticks = trades(
+        {"k:USDT": "0.8", "c:USDT": "0.8", "b:BTC": "80000", "c:BTC": "64000", "k:BTC": "64010"}
+    )
+    marks = {mark.market: mark for mark in made.step(ticks, [], NOW).messages()}
+    assert reasons(marks["BTC-USD"]) == {"b:BTC": "", "c:BTC": "", "k:BTC": ""}
+    assert str(marks["BTC-USD"].index) == "64000.000"
+
+
+def test_an_edge_without_an_index_takes_its_sources_out():
+    """No conversion rate, no converted price: the reason names it."""
+    edge = market("USDT-USD", [source("k:USDT"), source("c:USDT")], 1)
+    btc = market("BTC-USD", [source("b:BTC", edge="USDT-USD"), source("c:BTC"), source("k:BTC")])
+    made = engine([edge], [btc])
+    ticks = trades({"b:BTC": "64000", "c:BTC": "64000", "k:BTC": "64000"})
+    marks = {mark.market: mark for mark in made.step(ticks, [], NOW).messages()}
+    assert reasons(marks["BTC-USD"])["b:BTC"] == "conversion_missing"
+    assert marks["BTC-USD"].validity is Validity.VALID
+
+
+def test_a_paused_edge_takes_its_sources_out():
+    """A person who halts the edge halts conversion through it."""
+    edge = market("USDT-USD", [source("k:USDT"), source("c:USDT")], 1)
+    btc = market("BTC-USD", [source("b:BTC", edge="USDT-USD"), source("c:BTC"), source("k:BTC")])
+    made = engine([edge], [btc])
+    ticks = trades({"k:USDT": "1", "c:USDT": "1", "b:BTC": "1", "c:BTC": "64000", "k:BTC": "64000"})
+    pause = Control("market", "USDT-USD", True, "ann", "depeg", NOW, NOW + S)
+    marks = {mark.market: mark for mark in made.step(ticks, [pause], NOW).messages()}
+    assert reasons(marks["BTC-USD"])["b:BTC"] == "conversion_halted"
+    assert marks["USDT-USD"].validity is Validity.HALTED
+    assert marks["USDT-USD"].reason == "paused by ann: depeg"
+
+
+def test_confidence_widens_when_sources_disagree():
+    """The quartiles of the votes say how far the sources are apart; too far is TOO_UNCERTAIN."""
+    calm = _mark({"a:X": "100", "b:X": "100.01", "c:X": "100.02"})
+    torn = _mark({"a:X": "100", "b:X": "101", "c:X": "102"}, max_confidence_bps=50.0)
+    assert calm.conf_e8 is not None
+    assert torn.conf_e8 is not None
+    assert calm.conf_e8 < 20_000 < torn.conf_e8
+    assert torn.validity is Validity.TOO_UNCERTAIN
+
+
+def test_a_step_must_be_later_than_the_one_before():
+    """Time is monotone: a step at the same instant is refused."""
+    import pytest
+
+    from oracle.model.errors import Rejected
+
+    made = engine([market("X-USD", [source("a:X"), source("b:X")])])
+    made.step(batch(trade("a:X", "1")), [], NOW)
+    with pytest.raises(Rejected, match="not after"):
+        made.step([], [], NOW)

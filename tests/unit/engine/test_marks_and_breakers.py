@@ -1,0 +1,171 @@
+"""TWAP, the basis average, the mark, and the deviation breaker's states."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from oracle.engine.averages import Ema, Twap, exp_negative
+from oracle.model.validity import BreakerState, Validity
+from tests.engine_builders import T0, S, batch, engine, market, only, source, trade, trades
+
+
+def test_exp_negative_is_close_to_exp():
+    """Our own exponential, with + - * / only, keeps its stated error."""
+    x = np.linspace(0.0, 64.0, 10_001)
+    assert np.allclose(exp_negative(x), np.exp(-x), rtol=1e-10, atol=0)
+    assert exp_negative(np.array([65.0]))[0] == 0.0
+
+
+def test_twap_weights_by_time():
+    """100 for three seconds and 200 for one second make 125."""
+    twap = Twap(np.array([60 * S]))
+    twap.add(np.array([100.0]), T0)
+    twap.add(np.array([200.0]), T0 + 3 * S)
+    assert twap.add(np.array([1.0]), T0 + 4 * S)[0] == pytest.approx(125.0)
+
+
+def test_twap_forgets_what_left_the_window():
+    """After a whole window at 200, the 100 of before counts no more."""
+    twap = Twap(np.array([60 * S]))
+    twap.add(np.array([100.0]), T0)
+    for second in range(1, 63):
+        average = twap.add(np.array([200.0]), T0 + second * S)
+    assert average[0] == pytest.approx(200.0)
+
+
+def test_twap_does_not_count_time_without_an_index():
+    """A missing index covers nothing: it is neither zero nor the last price."""
+    twap = Twap(np.array([60 * S]))
+    twap.add(np.array([100.0]), T0)
+    twap.add(np.array([np.nan]), T0 + 1 * S)
+    twap.add(np.array([200.0]), T0 + 11 * S)
+    assert twap.add(np.array([200.0]), T0 + 12 * S)[0] == pytest.approx(150.0)
+
+
+def test_ema_follows_hyperliquids_recurrence():
+    """num = num * exp(-t/tau) + x * t, den likewise: checked against the formula in floats."""
+    ema, tau = Ema(np.array([150 * S])), 150.0
+    numerator, denominator = 5.0 * 1e-3, 1e-3
+    ema.add(np.array([5.0]), T0)
+    for step in range(1, 50):
+        x, decay = 5.0 + math.sin(step), math.exp(-3.0 / tau)
+        numerator, denominator = numerator * decay + x * 3 / tau, denominator * decay + 3 / tau
+        got = ema.add(np.array([x]), T0 + 3 * step * S)[0]
+        assert got == pytest.approx(numerator / denominator, rel=1e-9)
+
+
+def test_ema_starts_anew_after_a_gap():
+    """After four time constants without a value the leg is missing, not frozen."""
+    ema = Ema(np.array([10 * S]))
+    ema.add(np.array([5.0]), T0)
+    assert ema.add(np.array([np.nan]), T0 + 40 * S)[0] == pytest.approx(5.0)
+    assert np.isnan(ema.add(np.array([np.nan]), T0 + 41 * S)[0])
+
+
+def _with_perp():
+    sources = [source("a:X"), source("b:X")]
+    return engine([market("X-USD", sources, perps=(source("p:X"),))])
+
+
+def test_mark_is_index_plus_the_average_basis():
+    """A perp 1 % above the index carries the mark there, and is the premium sample."""
+    made = _with_perp()
+    mark = only(made.step(trades({"a:X": "100", "b:X": "100", "p:X": "101"}), [], T0 + S))
+    assert str(mark.mark) == "101.00000"
+    assert mark.premium_e8 == 1_000_000
+
+
+def test_mark_never_leaves_the_index_by_more_than_the_maximum_basis():
+    """A perp venue that runs away carries the mark no further than 5 % here."""
+    made = _with_perp()
+    mark = only(made.step(trades({"a:X": "100", "b:X": "100", "p:X": "300"}), [], T0 + S))
+    assert str(mark.mark) == "105.00000"
+
+
+def test_mark_without_perps_is_the_index_and_the_premium_is_missing():
+    """A missing leg is a missing leg: no premium of zero."""
+    mark = only(_with_perp().step(trades({"a:X": "100", "b:X": "100"}), [], T0 + S))
+    assert mark.mark == mark.index
+    assert mark.premium_e8 is None
+
+
+class Walk:
+    """Steps one market along a path of prices, a second each."""
+
+    def __init__(self) -> None:
+        self.engine = engine([market("X-USD", [source("a:X"), source("b:X")])])
+        self.second = 0
+
+    def at(self, price: float, seconds: int = 1):
+        for _ in range(seconds):
+            self.second += 1
+            text = f"{price:.4f}"
+            ticks = batch(*(trade(name, text, at_s=self.second) for name in ("a:X", "b:X")))
+            mark = only(self.engine.step(ticks, [], T0 + self.second * S))
+        return mark
+
+
+def test_guarded_publishes_the_raw_mark():
+    """3 % off its average: GUARDED, at the real price; a slowed one would be free money."""
+    walk = Walk()
+    walk.at(100, 60)
+    mark = walk.at(103)
+    assert mark.state is BreakerState.GUARDED
+    assert mark.validity is Validity.GUARDED
+    assert str(mark.mark) == "103.00000"
+    assert "bps off its average" in mark.reason
+
+
+def test_halted_publishes_no_price():
+    """8 % off its average: HALTED, with no mark at all, and not a frozen one."""
+    walk = Walk()
+    walk.at(100, 60)
+    mark = walk.at(108)
+    assert mark.state is BreakerState.HALTED
+    assert mark.validity is Validity.HALTED
+    assert mark.mark is None
+    assert str(mark.index) == "108.00000"
+
+
+def test_guarded_is_left_only_after_its_dwell_time():
+    """Back to calm at once, but GUARDED for the five seconds of its dwell."""
+    walk = Walk()
+    walk.at(100, 60)
+    walk.at(103)
+    assert walk.at(100, 4).state is BreakerState.GUARDED
+    assert walk.at(100, 1).state is BreakerState.NORMAL
+
+
+def test_between_release_and_guarded_nothing_moves():
+    """Hysteresis: 1.5 % neither enters GUARDED nor leaves it."""
+    walk = Walk()
+    walk.at(100, 60)
+    assert walk.at(101.5).state is BreakerState.NORMAL
+    walk.at(103)
+    assert walk.at(101.6, 8).state is BreakerState.GUARDED
+
+
+def test_recovery_needs_calm_all_along():
+    """HALTED, then RECOVERING (served as GUARDED), then NORMAL; a new jolt halts again."""
+    walk = Walk()
+    walk.at(100, 60)
+    walk.at(108)
+    mark = walk.at(100, 6)
+    assert mark.state is BreakerState.RECOVERING
+    assert mark.validity is Validity.GUARDED
+    assert walk.at(103).state is BreakerState.HALTED
+    assert walk.at(100, 6).state is BreakerState.RECOVERING
+    assert walk.at(100, 11).state is BreakerState.NORMAL
+
+
+def test_a_missing_index_moves_no_breaker():
+    """Silence is no proof of calm: HALTED stays HALTED."""
+    walk = Walk()
+    walk.at(100, 60)
+    walk.at(108)
+    mark = only(walk.engine.step([], [], T0 + 200 * S))
+    assert mark.state is BreakerState.HALTED
+    assert mark.index is None

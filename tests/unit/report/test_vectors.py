@@ -1,0 +1,104 @@
+"""The golden vectors, from Python's side; forge checks the same file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+
+from oracle.model.errors import Rejected
+from oracle.report import report as wire
+from oracle.report.digest import deployment_salt, domain_separator
+from oracle.report.word import decode_entry, decode_word, encode_word
+from tests.vectors import generate
+
+VECTORS = json.loads((Path(generate.__file__).with_name("report.json")).read_text())
+MEMBERS = [bytes.fromhex(member["address"][2:]) for member in VECTORS["members"]]
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def _salt(row: dict) -> bytes:
+    return _bytes(VECTORS["deployments"][row["deployment"]]["salt"])
+
+
+def test_the_checked_in_file_is_what_the_code_makes():
+    """A change of the encoding shows up as a changed file, to be seen in review."""
+    assert generate.vectors() == VECTORS
+
+
+@pytest.mark.parametrize("row", VECTORS["deployments"], ids=lambda row: row["network"] or "empty")
+def test_salt_and_domain(row):
+    """The deployment's name, governor and nonce give its salt and domain separator."""
+    salt = deployment_salt(row["network"], _bytes(row["home_governor"]), int(row["nonce"]))
+    assert salt == _bytes(row["salt"])
+    assert domain_separator(salt) == _bytes(row["domain_separator"])
+
+
+@pytest.mark.parametrize("row", VECTORS["reports"], ids=lambda row: row["name"])
+def test_report_verifies(row):
+    """Every report's body decodes to its leaves and carries a quorum's signatures."""
+    report = wire.verify(_bytes(row["body"]), _salt(row), row["epoch"], MEMBERS, row["threshold"])
+    assert [leaf.group for leaf in report.leaves] == row["carried"]
+    for leaf in report.leaves:
+        assert leaf.word == _bytes(row["leaves"][leaf.group]["word"])
+    assert report.digest(_salt(row)) == _bytes(row["digest"])
+
+
+@pytest.mark.parametrize("row", VECTORS["reports"][:2], ids=lambda row: row["name"])
+def test_digest_is_eip712(row):
+    """An independent EIP-712 implementation gives the same digest."""
+    typed = {
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+                {"name": "salt", "type": "bytes32"},
+            ],
+            "Report": [
+                {"name": "root", "type": "bytes32"},
+                {"name": "inputsRoot", "type": "bytes32"},
+                {"name": "epoch", "type": "uint32"},
+                {"name": "slot", "type": "uint64"},
+            ],
+        },
+        "primaryType": "Report",
+        "domain": {"name": "Plumbline", "version": "1", "salt": _salt(row)},
+        "message": {
+            "root": _bytes(row["root"]),
+            "inputsRoot": _bytes(row["inputs_root"]),
+            "epoch": row["epoch"],
+            "slot": row["slot"],
+        },
+    }
+    key = VECTORS["members"][row["signers"][0]]["private_key"]
+    signed = Account.sign_message(encode_typed_data(full_message=typed), key)
+    assert bytes(signed.message_hash) == _bytes(row["digest"])
+
+
+@pytest.mark.parametrize("row", VECTORS["rejects"], ids=lambda row: row["name"])
+def test_reject_is_rejected(row):
+    """What the contract refuses, Python refuses."""
+    with pytest.raises(Rejected):
+        wire.verify(_bytes(row["body"]), _salt(row), 1, MEMBERS, 5)
+
+
+def test_a_report_of_another_deployment_is_rejected():
+    """The same signatures are worth nothing under another salt."""
+    row = VECTORS["reports"][0]
+    other = _bytes(VECTORS["deployments"][1]["salt"])
+    with pytest.raises(Rejected, match="signature of member 0"):
+        wire.verify(_bytes(row["body"]), other, 1, MEMBERS, 5)
+
+
+@pytest.mark.parametrize("row", VECTORS["words"], ids=lambda row: str(row["time_ms"]))
+def test_words(row):
+    """Entries and time make the word."""
+    entries = [decode_entry(int(code, 16)) for code in row["entries"]]
+    assert encode_word(row["time_ms"], entries) == _bytes(row["word"])
+    assert decode_word(_bytes(row["word"])).time_ms == row["time_ms"]
