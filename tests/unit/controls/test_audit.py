@@ -1,0 +1,137 @@
+"""The audit chain: it goes on after a restart, and shows every change made to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from oracle.bus.interface import Start
+from oracle.bus.memory import MemoryBus
+from oracle.model.errors import Retryable
+from oracle.model.messages import AuditEntry
+from oracle.model.topics import Topic
+from oracle.node.audit import GENESIS, AuditWriter, entry_hash, verify_chain
+
+
+async def write(writer: AuditWriter, count: int) -> None:
+    """Append some entries."""
+    for at in range(count):
+        await writer.append(
+            time_ns=at, action="pause", subject="market|BTC-USD", who="ana", reason=f"why {at}"
+        )
+
+
+async def entries(bus: MemoryBus) -> list[AuditEntry]:
+    """Return the whole audit topic."""
+    async with bus.subscribe(Topic.AUDIT, start=Start.EARLIEST) as reader:
+        messages = [record.message for record in await reader.take(limit=1000)]
+    return [message for message in messages if isinstance(message, AuditEntry)]
+
+
+async def chain(count: int) -> list[AuditEntry]:
+    """Return a chain of some entries."""
+    bus = MemoryBus()
+    await write(AuditWriter(bus, "node", quiet_s=0.01), count)
+    return await entries(bus)
+
+
+async def test_each_entry_carries_the_hash_of_the_one_before() -> None:
+    """The first follows from nothing, the others from their predecessor."""
+    first, second, third = await chain(3)
+    assert first.previous == GENESIS
+    assert second.previous == entry_hash(first)
+    assert third.previous == entry_hash(second)
+    assert verify_chain([first, second, third]) is None
+
+
+async def test_a_chain_goes_on_after_a_restart() -> None:
+    """A new process with the same name continues from the last entry on the topic."""
+    bus = MemoryBus()
+    await write(AuditWriter(bus, "node", quiet_s=0.01), 2)
+    await write(AuditWriter(bus, "other", quiet_s=0.01), 3)
+    restarted = AuditWriter(bus, "node", quiet_s=0.01)
+    await restarted.resume()
+    await write(restarted, 2)
+    found = await entries(bus)
+    assert [entry.sequence for entry in found if entry.writer == "node"] == [0, 1, 2, 3]
+    assert verify_chain(found) is None
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize(
+    "changed", [{"who": "bo"}, {"reason": "another"}, {"until_ns": 9}, {"time_ns": 9}]
+)
+async def test_a_changed_entry_breaks_the_chain_after_it(at: int, changed: dict[str, Any]) -> None:
+    """Whatever field is changed, the next entry no longer follows."""
+    found = await chain(4)
+    found[at] = msgspec.structs.replace(found[at], **changed)
+    broken = verify_chain(found)
+    assert broken is not None
+    assert (broken.writer, broken.sequence) == ("node", at + 1)
+
+
+async def test_a_removed_entry_breaks_the_chain() -> None:
+    """A gap is named by the entry that should be there."""
+    found = await chain(4)
+    del found[1]
+    broken = verify_chain(found)
+    assert broken is not None
+    assert "entry 1 was expected: one is missing" in broken.reason
+
+
+async def test_a_chain_without_its_beginning_is_broken() -> None:
+    """Removing the oldest entries shows."""
+    assert verify_chain((await chain(3))[1:]) is not None
+
+
+async def test_entries_in_another_order_break_the_chain() -> None:
+    """Order is part of what is kept."""
+    found = await chain(3)
+    found[1], found[2] = found[2], found[1]
+    assert verify_chain(found) is not None
+
+
+async def test_two_writers_of_one_name_fork_the_chain() -> None:
+    """Two live processes that share a name are found out."""
+    bus = MemoryBus()
+    one, two = (AuditWriter(bus, "node", quiet_s=0.01) for _ in range(2))
+    await one.resume()
+    await two.resume()
+    await write(one, 1)
+    await write(two, 1)
+    broken = verify_chain(await entries(bus))
+    assert broken is not None
+    assert "forks" in broken.reason
+
+
+class FailsOnce(MemoryBus):
+    """A bus that stores the first audit entry but reports that it did not."""
+
+    failed = False
+
+    async def publish(self, topic: Topic, messages: Any) -> None:
+        await super().publish(topic, messages)
+        if not self.failed:
+            self.failed = True
+            raise Retryable("no acknowledgement in time")
+
+
+async def test_a_write_that_landed_after_all_does_not_fork_the_chain() -> None:
+    """After a failed write the topic is read again before the next entry."""
+    bus = FailsOnce()
+    writer = AuditWriter(bus, "node", quiet_s=0.01)
+    with pytest.raises(Retryable):
+        await write(writer, 1)
+    await write(writer, 2)
+    found = await entries(bus)
+    assert len(found) == 3
+    assert verify_chain(found) is None
+
+
+async def test_a_topic_that_never_ends_is_given_up() -> None:
+    """The scan for the chain's end is bounded in time."""
+    writer = AuditWriter(MemoryBus(), "node", quiet_s=60.0, scan_s=0.01)
+    with pytest.raises(Retryable, match="not read to its end"):
+        await writer.resume()
