@@ -19,7 +19,7 @@ FINE, NOT_FINITE, SCALE, MALFORMED = range(4)
 REASONS: Final = {NOT_FINITE: "not_finite", SCALE: "scale"}
 """Reasons under which a row is refused. MALFORMED is a fault of the file, and ends the reading."""
 
-_PLAIN: Final = r"^[+-]?[0-9]+(\.[0-9]+)?$"
+_PLAIN: Final = r"^-?[0-9]+(\.[0-9]+)?$"
 _PLAIN_LENGTH: Final = 18
 """So short a text has a 64-bit mantissa, whatever its digits."""
 

@@ -101,7 +101,7 @@ def integers(batch: Any, name: str, place: Place, *, allowed: str, required: boo
     if not (pa.types.is_integer(column.type) or _is_text(column.type) or _is_null(column.type)):
         place.fault(0, name, str(column.type), f"{allowed}, in an integer or text column")
     if _is_text(column.type):
-        plain = pc.match_substring_regex(column, r"^[+-]?[0-9]{1,18}$|^[+-]?[1-9][0-9]{18}$")
+        plain = pc.match_substring_regex(column, r"^-?[0-9]{1,18}$|^-?[1-9][0-9]{18}$")
         _refuse_where(pc.invert(plain), column, name, place, allowed)
     try:
         numbers = pc.cast(column, pa.int64())

@@ -1,0 +1,1 @@
+"""What is kept of marks: files that people and notebooks read. Opens no connection."""
