@@ -99,12 +99,7 @@ class CcxtFeed(Feed):
     async def _watch(self, exchange: Exchange, symbols: list[str]) -> None:
         """Subscribe, and keep every subscription awaited: that is where ccxt tells of its end."""
         call = self.venue.watch
-        setattr(
-            exchange,
-            self.venue.cache,
-            TickerCache(lambda symbol, ticker: self._take(exchange, symbol, ticker, call.fields)),
-        )
-        fence_frames(exchange, lambda _: self.refuse(self.name, "unparsable_frame"))
+        self.attach(exchange)
         method = getattr(exchange, call.method)
         subjects: Sequence[Any] = symbols if call.each else [symbols]
         watchers = [asyncio.create_task(self._keep_watching(method, one)) for one in subjects]
@@ -114,6 +109,13 @@ class CcxtFeed(Feed):
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
+
+    def attach(self, exchange: Exchange) -> None:
+        """Take every ticker that a ccxt.pro exchange parses, and survive what it cannot parse."""
+        fields = self.venue.watch.fields
+        cache = TickerCache(lambda symbol, ticker: self._take(exchange, symbol, ticker, fields))
+        setattr(exchange, self.venue.cache, cache)
+        fence_frames(exchange, lambda _: self.refuse(self.name, "unparsable_frame"))
 
     async def _keep_watching(self, method: Callable[..., Awaitable[Any]], subject: Any) -> None:
         while True:
