@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 from eth_hash.auto import keccak
@@ -18,21 +17,11 @@ from oracle.committee.signer import Signer
 from oracle.model.errors import ConfigError
 from oracle.model.messages import Mark, SignedReport, StepManifest, encode
 from oracle.model.topics import Topic
+from oracle.report.committee import Committee
 from oracle.report.report import Leaf, Unsigned, sign_complete
 
 _log = structlog.get_logger(__name__)
 _KEPT_STEPS = 64
-
-
-@dataclass(frozen=True)
-class Committee:
-    """An epoch of a deployment: who may sign and how many must."""
-
-    salt: bytes
-    epoch: int
-    threshold: int
-    members: tuple[bytes, ...]
-    """20-byte addresses, rising."""
 
 
 class Attestor:
@@ -89,34 +78,36 @@ class Attestor:
         step = {mark.sequence for mark in self._newest.values()}
         if len(step) != 1 or next(iter(step)) not in self._steps:
             return False
-        newest = self._journal.newest
-        return newest is None or self._slot() > newest.slot
+        return self.is_due(next(iter(self._newest.values())).time_ns)
 
-    def _slot(self) -> int:
-        return min(mark.time_ns for mark in self._newest.values()) // self._slot_ns
+    def is_due(self, time_ns: int) -> bool:
+        """Whether a step at `time_ns` lies in a slot that has no report yet."""
+        newest = self._journal.newest
+        return newest is None or time_ns // self._slot_ns > newest.slot
 
     async def _attest(self) -> None:
-        with self._seconds.time():
-            signed = await self._sign()
+        marks = list(self._newest.values())
+        signed = await self.sign(marks, self._steps[marks[0].sequence])
         await self._bus.publish(Topic.REPORTS, [(signed.deployment, signed)])
         self._reports.inc()
 
-    async def _sign(self) -> SignedReport:
-        previous = self._journal.newest
-        marks = {mark.number: mark for mark in self._newest.values()}
-        first = next(iter(marks.values()))
-        leaves = leaves_of(marks, previous.group_ms if previous else {})
-        inputs_root = keccak(encode(self._steps[first.sequence]))
-        report = Unsigned(self._committee.epoch, self._slot(), inputs_root, leaves)
-        digest = report.digest(self._committee.salt)
-        await self._remember(report, digest, leaves)
-        made = [signer.sign(digest) for signer in self._signers.values()]
-        signatures = dict(zip(self._signers, await asyncio.gather(*made), strict=True))
+    async def sign(self, marks: Sequence[Mark], step: StepManifest) -> SignedReport:
+        """Sign one step's marks, once they are in the journal."""
+        with self._seconds.time():
+            previous = self._journal.newest
+            by_number = {mark.number: mark for mark in marks}
+            leaves = leaves_of(by_number, previous.group_ms if previous else {})
+            inputs_root, slot = keccak(encode(step)), step.time_ns // self._slot_ns
+            report = Unsigned(self._committee.epoch, slot, inputs_root, leaves)
+            digest = report.digest(self._committee.salt)
+            await self._remember(report, digest, leaves)
+            made = [signer.sign(digest) for signer in self._signers.values()]
+            signatures = dict(zip(self._signers, await asyncio.gather(*made), strict=True))
         return SignedReport(
             deployment="0x" + self._committee.salt.hex(),
             epoch=report.epoch,
-            slot=report.slot,
-            time_ns=first.time_ns,
+            slot=slot,
+            time_ns=step.time_ns,
             signed_ns=self._now_ns(),
             shared_view=len(self._signers) > 1,
             body=sign_complete(report, signatures, self._committee.threshold),

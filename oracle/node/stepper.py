@@ -58,7 +58,9 @@ class Stepper:
             reader = asyncio.create_task(self._read_controls(controls))
             try:
                 while True:
-                    await self._publish(self._step(await self._collect(ticks)))
+                    records = await self._collect(ticks)
+                    if self._now_ns():  # a replay's clock stands at 0 until its first tick
+                        await self._publish(self._step(records))
             finally:
                 reader.cancel()
 
@@ -71,7 +73,7 @@ class Stepper:
 
     async def _collect(self, ticks: Subscription) -> Sequence[Record]:
         """Wait for ticks until a step is due; once one is there, a little for its company."""
-        waited_ns = self._now_ns() - self._last_ns
+        waited_ns = self._now_ns() - self._last_ns if self._last_ns else 0
         due_s = max(self._cadence.step_ns - waited_ns, 0) / 1e9
         records = list(await ticks.take(limit=10_000, timeout_s=due_s))
         if records:

@@ -1,0 +1,60 @@
+"""What commands print: text or tables for people, JSON for programs, complaints on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from oracle.model.errors import PlumblineError, Retryable
+
+console = Console()
+
+
+def complain(error: PlumblineError) -> None:
+    """Say in one line on stderr what went wrong."""
+    hint = " (it may succeed later: try again)" if isinstance(error, Retryable) else ""
+    sys.stderr.write(f"plumb: {' '.join(str(error).split())}{hint}\n")
+
+
+def emit(data: Mapping[str, Any], *, as_json: bool, text: str) -> None:
+    """Print `data` as JSON, or `text` for a person."""
+    if as_json:
+        sys.stdout.write(json.dumps(data) + "\n")
+    else:
+        console.print(text, highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table; the first column is the name, the others are figures."""
+    made = Table(title=title, title_justify="left")
+    for at, column in enumerate(columns):
+        made.add_column(column, justify="left" if at == 0 else "right", no_wrap=at == 0)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def configure_logging(*, quiet: bool = False, as_json: bool = False) -> None:
+    """Send structured logs to stderr; `quiet` keeps only errors, for commands that draw."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json or not sys.stderr.isatty()
+        else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(40 if quiet else 20),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,208 @@
+"""Build the running parts from a configuration: the one place where all of them meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from feeds.metrics import FeedMetrics
+from oracle.bus.interface import Bus
+from oracle.bus.memory import MemoryBus
+from oracle.cli.build_feeds import AnyFeed, build_feed
+from oracle.cli.secrets import password_of
+from oracle.cli.supervise import Service
+from oracle.committee.attestation import Attestor
+from oracle.committee.journal import SigningJournal
+from oracle.committee.signer import open_keystore
+from oracle.config.root import Config
+from oracle.engine.engine import Engine
+from oracle.model.errors import ConfigError
+from oracle.model.ticks import Tick, pack
+from oracle.model.topics import Topic
+from oracle.node.audit import AuditWriter
+from oracle.node.compile import engine_spec
+from oracle.node.control_socket import control_socket
+from oracle.node.controls import accepting, known_subjects
+from oracle.node.metrics import NodeMetrics
+from oracle.node.stepper import GROUP, Cadence, Stepper
+from oracle.report.committee import Committee
+from oracle.report.digest import deployment_salt
+from relayer.evm.chain import EvmChain, connect
+from relayer.lane import Destination
+from relayer.metrics import RelayerMetrics
+from relayer.policy import PushPolicy
+from relayer.service import Relayer
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    FEEDS = "feeds"
+    ORACLE = "oracle"
+    RELAYER = "relayer"
+    API = "api"
+
+
+@dataclass
+class Stack:
+    """A configuration with its bus; `services` gives the loops of the wanted roles."""
+
+    config: Config
+    bus: Bus
+    state: Path
+    """Folder of the control socket and the signing journal."""
+    registry: CollectorRegistry
+    chains: list[EvmChain] = field(default_factory=list)
+    now_ns: Callable[[], int] = time.time_ns
+    api_url: str = ""
+
+    def services(self, roles: Sequence[Role]) -> dict[str, Service]:
+        """Return the loops of the wanted roles, by name.
+
+        Raises:
+            ConfigError: a section that a role needs is missing or wrong.
+        """
+        made: dict[str, Service] = {}
+        if Role.FEEDS in roles:
+            made |= self._feeds()
+        if Role.ORACLE in roles:
+            made |= self._oracle()
+        if Role.RELAYER in roles:
+            made |= self._relayer()
+        if Role.API in roles:
+            made |= self._api()
+        return made
+
+    def committee(self) -> Committee:
+        """Return the epoch that the configuration names."""
+        deployment, committee = self.config.deployment, self.config.committee
+        if deployment is None or committee is None:
+            raise ConfigError("signing and relaying need the sections 'deployment' and 'committee'")
+        governor = bytes.fromhex(deployment.home_governor[2:])
+        return Committee(
+            salt=deployment_salt(deployment.network, governor, deployment.nonce),
+            epoch=committee.epoch,
+            threshold=committee.threshold,
+            members=tuple(bytes.fromhex(member[2:]) for member in committee.members),
+        )
+
+    def attestor(self, journal: Path | None) -> Attestor:
+        """Return the signing loop over the keys that the configuration names."""
+        config = self.config.committee
+        if config is None or not config.keys:
+            raise ConfigError("signing needs keys: name keystores under committee.keys")
+        return Attestor(
+            self.bus,
+            self.committee(),
+            [open_keystore(key.keystore, password_of(key)) for key in config.keys],
+            list(self.config.markets),
+            config.slot,
+            SigningJournal(journal),
+            registry=self.registry,
+        )
+
+    def destinations(self, metrics: RelayerMetrics) -> list[Destination]:
+        """Connect to every configured chain and return where to push, and when."""
+        if not self.config.chains:
+            raise ConfigError("relaying needs at least one entry under 'chains'")
+        made = []
+        for chain in self.config.chains:
+            self.chains.append(connect(chain, password_of(chain.key), metrics))
+            policy = PushPolicy(
+                chain.push.deviation, chain.push.heartbeat // 1_000_000, chain.push.confidence
+            )
+            policies = {market.number: policy for market in self.config.markets.values()}
+            made.append(Destination(self.chains[-1], policies, chain.poll / 1e9))
+        return made
+
+    async def publish_ticks(self, ticks: Sequence[Tick]) -> None:
+        """Put what a feed brings on the bus, as one batch."""
+        await self.bus.publish(Topic.TICKS, [(GROUP, pack(ticks))])
+
+    def _feeds(self) -> dict[str, Service]:
+        if not self.config.feeds:
+            raise ConfigError("no feeds are configured: name at least one under 'feeds'")
+        metrics = FeedMetrics(self.registry)
+        feeds = [build_feed(feed, metrics, self.now_ns) for feed in self.config.feeds]
+        return {f"feed.{at}.{feed.name}": self._running(feed) for at, feed in enumerate(feeds)}
+
+    def _running(self, feed: AnyFeed) -> Service:
+        return lambda: feed.run(self.publish_ticks)
+
+    def _oracle(self) -> dict[str, Service]:
+        engine = Engine(engine_spec(self.config.markets))
+        cadence = Cadence(self.config.engine.step, self.config.engine.coalesce)
+        stepper = Stepper(self.bus, engine, cadence, NodeMetrics(self.registry), self.now_ns)
+        made: dict[str, Service] = {"stepper": stepper.run}
+        if self.config.committee is not None and self.config.committee.keys:
+            made["attestor"] = self.attestor(self.state / "signed.json").run
+        return made
+
+    def _relayer(self) -> dict[str, Service]:
+        metrics = RelayerMetrics(self.registry)
+        names = {market.number: name for name, market in self.config.markets.items()}
+        relayer = Relayer(
+            self.bus, self.committee(), self.destinations(metrics), names=names, metrics=metrics
+        )
+        return {"relayer": relayer.run}
+
+    def _api(self) -> dict[str, Service]:
+        from oracle.api.app import create_app
+        from oracle.api.server import serve
+        from oracle.api.view import LatestView
+
+        numbers = {name: market.number for name, market in self.config.markets.items()}
+        view = LatestView(self.bus, numbers)
+        app = create_app(view, registry=self.registry)
+        config = self.config.api
+
+        def listening(url: str) -> None:
+            self.api_url = url
+
+        return {"view": view.run, "api": lambda: serve(app, config.host, config.port, listening)}
+
+
+@asynccontextmanager
+async def open_stack(
+    config: Config, state: Path, registry: CollectorRegistry
+) -> AsyncIterator[Stack]:
+    """Open the bus, listen for controls when it is in this process, and close all at the end.
+
+    `state` is a folder that exists.
+    """
+    async with AsyncExitStack() as exits:
+        bus = await exits.enter_async_context(open_bus(config))
+        stack = Stack(config, bus, state, registry)
+        if isinstance(bus, MemoryBus):
+            audit = AuditWriter(bus, "run")
+            accept = accepting(bus, audit, known_subjects(config), time.time_ns)
+            await exits.enter_async_context(control_socket(socket_path(state), accept))
+        try:
+            yield stack
+        finally:
+            for chain in stack.chains:
+                await chain.aclose()
+
+
+def open_bus(config: Config) -> Bus:
+    """Return the bus that the configuration names, not yet entered."""
+    if config.bus.kind == "memory":
+        return MemoryBus()
+    from oracle.bus.kafka import KafkaBus
+
+    return KafkaBus(
+        config.bus.bootstrap,
+        prefix=config.bus.prefix,
+        request_timeout_ms=config.bus.request_timeout // 1_000_000,
+    )
+
+
+def socket_path(state: Path) -> Path:
+    """Return where a process with its bus in memory takes controls."""
+    return state / "control.sock"
