@@ -1,0 +1,1 @@
+"""Local EVM chains and what is deployed on them: real nodes, real contracts, random accounts."""
