@@ -24,6 +24,7 @@ from relayer.tail import Offer, Tail
 
 BACKOFF_S: Final = (0.5, 30.0)
 """First and longest wait after a failure; it doubles between them."""
+MAX_DOUBLINGS: Final = 16
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ class Destination:
     """By market number."""
     poll_s: float
     """What the chain holds is read at least so often."""
+    backoff_s: tuple[float, float] = BACKOFF_S
 
 
 class Lane:
@@ -83,8 +85,9 @@ class Lane:
             except Exception as error:  # noqa: BLE001 (the lane's supervisor: other chains go on)
                 self._log.exception("chain_crashed", failures=self._failures + 1)
                 self._metrics.failed.labels(self._chain.name, type(error).__name__).inc()
-            await asyncio.sleep(min(BACKOFF_S[0] * 2**self._failures, BACKOFF_S[1]))
-            self._failures = min(self._failures + 1, 10)
+            first_s, longest_s = self._to.backoff_s
+            await asyncio.sleep(min(first_s * 2**self._failures, longest_s))
+            self._failures = min(self._failures + 1, MAX_DOUBLINGS)
 
     async def _serve(self) -> None:
         loop, seen = asyncio.get_running_loop(), -1

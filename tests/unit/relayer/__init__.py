@@ -1,0 +1,1 @@
+"""The relayer without any chain: decisions, arithmetic, and its loops against fakes."""

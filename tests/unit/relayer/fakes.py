@@ -1,0 +1,72 @@
+"""A chain that behaves as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from oracle.model.messages import Receipt
+from oracle.report.report import decode
+from relayer.base import Delivery
+from relayer.stored import stored_ms
+
+
+class FakeChain:
+    """Holds words like a contract: newer ones only. `failures` are raised in turn, then none."""
+
+    chain_id = 1
+    kind = "fake"
+
+    def __init__(self, name: str = "fake") -> None:
+        self.name = name
+        self.words: dict[int, bytes] = {}
+        self.deliveries: list[Delivery] = []
+        self.failures: list[Exception] = []
+        self.reverts = ""
+        self.starts = 0
+        self.open = asyncio.Event()
+        """While clear, a push hangs."""
+        self.open.set()
+        self.on_held: list[dict[int, bytes]] = []
+        """Words that another relayer stores just before a read, one a read."""
+
+    async def start(self, salt: bytes) -> None:
+        """Count."""
+        self.starts += 1
+
+    async def held(self, groups: Collection[int]) -> dict[int, bytes]:
+        """Return the words."""
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.on_held:
+            self.words |= self.on_held.pop(0)
+        return {group: self.words.get(group, bytes(32)) for group in groups}
+
+    async def push(self, delivery: Delivery) -> Receipt:
+        """Store what is newer."""
+        self.deliveries.append(delivery)
+        await self.open.wait()
+        stored = []
+        for leaf in decode(delivery.body).leaves if not self.reverts else ():
+            held_ms = stored_ms(self.words.get(leaf.group, bytes(32)))
+            if held_ms is None or held_ms < (stored_ms(leaf.word) or 0):
+                self.words[leaf.group] = leaf.word
+                stored.append(leaf.group)
+        return Receipt(
+            chain=self.name,
+            chain_id=self.chain_id,
+            slot=delivery.slot,
+            reason=delivery.reason,
+            transaction=hex(len(self.deliveries)),
+            accepted=not self.reverts,
+            error=self.reverts,
+            block=1,
+            gas_used=1,
+            groups=tuple(stored),
+            signed_ns=delivery.signed_ns,
+            sent_ns=delivery.signed_ns + 10**9,
+            received_ns=delivery.signed_ns + 2 * 10**9,
+        )
+
+    async def aclose(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,90 @@
+"""Small parts of the EVM side: names of reverts, words of refusals, keystores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_abi.abi import encode
+from eth_account import Account
+from eth_hash.auto import keccak
+
+from oracle.model.errors import ConfigError
+from relayer.evm.abi import stored_groups
+from relayer.evm.errors import NodeError, Refusal, refusal_of
+from relayer.evm.reverts import Reverts
+from relayer.evm.wallet import load_wallet
+
+ABI: list[dict[str, Any]] = [
+    {"type": "error", "name": "BadSignature", "inputs": [{"type": "uint256"}]},
+    {"type": "function", "name": "update", "inputs": []},
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (keccak(b"BadSignature(uint256)")[:4] + encode(["uint256"], [3]), "BadSignature(3)"),
+        (keccak(b"BadSignature(uint256)")[:4] + b"cut", "BadSignature"),
+        (keccak(b"Error(string)")[:4] + encode(["string"], ["paused"]), "Error(paused)"),
+        (keccak(b"Panic(uint256)")[:4] + encode(["uint256"], [17]), "Panic(17)"),
+        (b"\x01\x02\x03\x04", "unknown error 0x01020304"),
+        (b"", "no reason given"),
+    ],
+)
+def test_reverts_have_names(data: bytes, name: str) -> None:
+    """As the contract declared them; what nobody declared is shown as bytes."""
+    assert Reverts(ABI).name(data) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("already known", Refusal.KNOWN),
+        ("transaction already imported", Refusal.KNOWN),
+        ("nonce too low: next nonce 5, tx nonce 3", Refusal.SPENT),
+        ("replacement transaction underpriced", Refusal.UNDERPRICED),
+        ("transaction underpriced: tip needed 1", Refusal.UNDERPRICED),
+        ("insufficient funds for gas * price + value", Refusal.POOR),
+        ("Insufficient funds for gas", Refusal.POOR),
+        ("header not found", Refusal.OTHER),
+    ],
+)
+def test_refusals_are_told_by_their_words(words: str, refusal: Refusal) -> None:
+    """The words are those of geth, Nethermind, Erigon and anvil."""
+    assert refusal_of(NodeError("home", "eth_sendRawTransaction", {"message": words})) is refusal
+
+
+def test_stored_groups_of_an_update() -> None:
+    """The event packs group and word; anything else stores nothing."""
+    packed = b"".join(group.to_bytes(2, "big") + bytes(32) for group in (0, 3, 1023))
+
+    assert stored_groups(encode(["uint64", "bytes"], [7, packed])) == (0, 3, 1023)
+    assert stored_groups(b"") == ()
+
+
+def test_opens_a_keystore(tmp_path: Path) -> None:
+    """With the right password the wallet is the one that was encrypted."""
+    account = Account.create()
+    file = tmp_path / "key.json"
+    file.write_text(json.dumps(Account.encrypt(account.key, "right", "pbkdf2", 2)))
+
+    assert load_wallet(file, "right").address == account.address
+    with pytest.raises(ConfigError, match=r"key\.json: wrong password; check password_file"):
+        load_wallet(file, "wrong")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "1", '{"version": 3}', '{"version": 3, "crypto": 1}', '{"version": 9}']
+)
+def test_not_a_keystore(tmp_path: Path, text: str) -> None:
+    """One line that names the file, whatever is in it."""
+    file = tmp_path / "key.json"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError, match=r"key\.json is not an Ethereum keystore"):
+        load_wallet(file, "x")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_wallet(tmp_path / "none.json", "x")

@@ -1,0 +1,175 @@
+"""Fail-over between endpoints, on a transport that answers as it is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from oracle.model.errors import ConfigError
+from relayer.evm.errors import NodeError, Unreachable
+from relayer.evm.rpc import JsonRpc
+from relayer.metrics import RelayerMetrics
+
+CHAIN_ID = 31_337
+ONE, TWO = "http://one.test/key-of-provider", "http://user:secret@two.test:8545"
+
+
+class Endpoints:
+    """Plays both endpoints. Each is a node of `chain_ids`, unless `broken` says otherwise."""
+
+    def __init__(self) -> None:
+        self.chain_ids = {"one.test": CHAIN_ID, "two.test": CHAIN_ID}
+        self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        self.asked.append(host)
+        if host in self.broken:
+            return self.broken[host](request)
+        asked = json.loads(request.content)
+        answers = [self._answer(host, item) for item in _listed(asked)]
+        return httpx.Response(200, json=answers[::-1] if isinstance(asked, list) else answers[0])
+
+    def _answer(self, host: str, item: dict[str, Any]) -> dict[str, Any]:
+        head = {"jsonrpc": "2.0", "id": item["id"]}
+        if item["method"] == "eth_chainId":
+            return {**head, "result": hex(self.chain_ids[host])}
+        if item["method"] == "refuse":
+            return {**head, "error": {"code": -32000, "message": "nonce too low"}}
+        return {**head, "result": [host, *item["params"]]}
+
+
+def _listed(asked: Any) -> list[dict[str, Any]]:
+    return asked if isinstance(asked, list) else [asked]
+
+
+def _refuse(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("connection refused")
+
+
+def _time_out(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("read timed out")
+
+
+@pytest.fixture
+def endpoints() -> Endpoints:
+    """Two good endpoints."""
+    return Endpoints()
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """Where this test's metrics go."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def rpc(endpoints: Endpoints, registry: CollectorRegistry) -> JsonRpc:
+    """A client of both endpoints."""
+    transport = httpx.MockTransport(endpoints)
+    metrics = RelayerMetrics(registry)
+    return JsonRpc("home", CHAIN_ID, [ONE, TWO], 1.0, metrics, transport=transport)
+
+
+BREAKS = [
+    (_refuse, "connection"),
+    (_time_out, "timeout"),
+    (lambda _: httpx.Response(502), "http_status"),
+    (lambda _: httpx.Response(200, text="<html>"), "malformed"),
+    (lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": 99, "result": 1}), "malformed"),
+    (lambda _: httpx.Response(200, json=None), "malformed"),
+    (lambda _: httpx.Response(200, json=[1]), "malformed"),
+    (
+        lambda r: httpx.Response(
+            200, json={"id": json.loads(r.content)["id"], "error": {"code": -32005}}
+        ),
+        "rate_limited",
+    ),
+]
+
+
+@pytest.mark.parametrize(("broken", "kind"), BREAKS)
+async def test_goes_to_the_next_endpoint(
+    rpc: JsonRpc,
+    endpoints: Endpoints,
+    registry: CollectorRegistry,
+    broken: Callable[[httpx.Request], httpx.Response],
+    kind: str,
+) -> None:
+    """Whatever is wrong with the first, the second answers, and stays first choice."""
+    endpoints.broken["one.test"] = broken
+
+    assert await rpc.call("echo", 1) == ["two.test", 1]
+    endpoints.asked.clear()
+    assert await rpc.call("echo", 2) == ["two.test", 2]
+
+    assert endpoints.asked == ["two.test"]
+    labels = {"chain": "home", "endpoint": "one.test", "kind": kind}
+    assert registry.get_sample_value("plumb_relayer_rpc_errors_total", labels) == 1
+
+
+async def test_a_batch_keeps_its_order(rpc: JsonRpc) -> None:
+    """Answers may come in any order; more than one request's worth is split."""
+    results = await rpc.batch([("echo", [n]) for n in range(250)])
+
+    assert results == [["one.test", n] for n in range(250)]
+
+
+async def test_a_node_error_is_an_answer(rpc: JsonRpc, endpoints: Endpoints) -> None:
+    """Asking another endpoint would not change what the chain says."""
+    with pytest.raises(NodeError, match="home: refuse failed: nonce too low"):
+        await rpc.call("refuse")
+
+    assert "two.test" not in endpoints.asked
+
+
+async def test_no_endpoint_is_one_clear_line(rpc: JsonRpc, endpoints: Endpoints) -> None:
+    """The line names every endpoint and why, without credentials."""
+    endpoints.broken = {"one.test": _refuse, "two.test": _time_out}
+
+    with pytest.raises(Unreachable) as caught:
+        await rpc.call("echo")
+
+    assert str(caught.value) == (
+        "chain home: no RPC endpoint answers (one.test: connection refused; two.test:8545: no "
+        "answer in 1 s); start the node or mend rpc in the configuration"
+    )
+    with pytest.raises(Unreachable):
+        await rpc.check()
+
+
+async def test_a_node_of_another_chain_is_a_configuration_error(
+    rpc: JsonRpc, endpoints: Endpoints
+) -> None:
+    """At the start every endpoint is asked, the spare ones too."""
+    endpoints.chain_ids["two.test"] = 1
+
+    with pytest.raises(ConfigError, match=r"two\.test:8545 serves chain 1, .* says 31337"):
+        await rpc.check()
+
+
+async def test_an_endpoint_that_changes_chain_is_not_used(
+    rpc: JsonRpc, endpoints: Endpoints
+) -> None:
+    """After a failure an endpoint has to name its chain again before it is used."""
+    endpoints.broken["one.test"] = _refuse
+    await rpc.call("echo")
+    del endpoints.broken["one.test"]
+    endpoints.chain_ids["one.test"] = 1
+    endpoints.broken["two.test"] = _refuse
+
+    with pytest.raises(Unreachable, match=r"one\.test: serves chain 1, not 31337"):
+        await rpc.call("echo")
+
+
+async def test_the_start_needs_one_endpoint(rpc: JsonRpc, endpoints: Endpoints) -> None:
+    """A dead spare does not keep a relayer from starting."""
+    endpoints.broken["two.test"] = _refuse
+
+    await rpc.check()
