@@ -213,12 +213,10 @@ class _Group:
         self._rebalance()
 
     def _rebalance(self) -> None:
-        """Deal the partitions out in turn; one that changes hands goes on from the commit."""
-        before = {member: member.positions for member in self._members}
+        """Deal the partitions out in turn; all go on from their commit, as with Kafka."""
         for member in self._members:
             member.positions = {}
             member.wake.set()
         for turn, at in enumerate(sorted({at for member in self._members for at in member.logs})):
             able = [member for member in self._members if at in member.logs]
-            owner = able[turn % len(able)]
-            owner.positions[at] = before[owner].get(at, self.committed[at])
+            able[turn % len(able)].positions[at] = self.committed[at]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from prometheus_client import REGISTRY
+
 from oracle.bus.interface import Record, Subscription
 from oracle.model.messages import Control, Receipt
 
@@ -32,6 +34,11 @@ def receipt(chain: str, slot: int) -> Receipt:
 def control(subject: str, issued_ns: int) -> Control:
     """Make a pause of a market, told apart by when it was issued."""
     return Control("market", subject, True, "ana", "a test", issued_ns, issued_ns + 1)
+
+
+def counted(what: str) -> float:
+    """Return how many receipts were `skipped` or `undecodable` so far."""
+    return REGISTRY.get_sample_value(f"plumbline_bus_{what}_total", {"topic": "receipts"}) or 0.0
 
 
 async def collect(reader: Subscription, count: int, *, limit: int = 1000) -> list[Record]:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY
-
 from oracle.bus.interface import Record, Start
 from oracle.bus.memory import MemoryBus
 from oracle.model.messages import Control, Duty, Receipt, decode, encode
 from oracle.model.topics import Topic
-from tests.integration.bus.reading import control, receipt, slots
-
-
-def _skipped() -> float:
-    name = "plumbline_bus_skipped_total"
-    return REGISTRY.get_sample_value(name, {"topic": "receipts"}) or 0.0
+from tests.integration.bus.reading import control, counted, receipt, slots
 
 
 async def test_a_slow_reader_goes_on_at_the_oldest_retained_and_the_loss_is_counted() -> None:
     """Nothing is dropped silently: the counter rises by exactly what was not seen."""
-    before = _skipped()
+    before = counted("skipped")
     async with MemoryBus(retained=10) as bus, bus.subscribe(Topic.RECEIPTS) as reader:
         await bus.publish(Topic.RECEIPTS, [("a", receipt("a", slot)) for slot in range(25)])
         seen = slots(list(await reader.take()))
     assert seen == list(range(25 - len(seen), 25))
     assert 10 <= len(seen) < 20
-    assert _skipped() - before == 25 - len(seen)
+    assert counted("skipped") - before == 25 - len(seen)
 
 
 async def test_memory_is_bounded_at_twice_what_is_retained() -> None:
