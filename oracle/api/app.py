@@ -93,7 +93,7 @@ async def get_marks(view: View) -> models.Marks:
 
 
 @router.get(
-    "/v1/marks/{market}",
+    "/v1/marks/{market:path}",  # a path, so that BTC/USD is answered with the known names
     tags=["marks"],
     summary="The latest mark of one market",
     responses=documented(404, 503),

@@ -97,7 +97,9 @@ class Fanout:
         self._streams: Final[set[Stream]] = set()
         self._ended = False
 
-    def __len__(self) -> int:
+    @property
+    def readers(self) -> int:
+        """How many streams are open."""
         return len(self._streams)
 
     def open(self, market: str | None, first: Iterable[Event] = ()) -> Stream:

@@ -70,8 +70,8 @@ class LatestView:
         self.names: Final = {number: name for name, number in self.markets.items()}
         self.max_age_ms: Final = max_age_ms
         self.clock_ns: Final = clock_ns
-        self.progress: Final = progress or Progress()
-        self.fanout: Final = fanout or Fanout()
+        self.progress: Final = Progress() if progress is None else progress
+        self.fanout: Final = Fanout() if fanout is None else fanout
         self.marks: Final[dict[str, Mark]] = {}
         self.reports: Final[deque[HeldReport]] = deque(maxlen=reports_held)
         self.receipts: Final[dict[str, deque[Receipt]]] = {}
