@@ -1,0 +1,1 @@
+"""On-chain sources of EVM chains, read by JSON-RPC."""
