@@ -12,10 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from oracle.bus.interface import Bus
+from oracle.report.committee import Committee
 from relayer.base import Clock
 from relayer.lane import Destination, Lane
 from relayer.metrics import RelayerMetrics
-from relayer.tail import Committee, Tail
+from relayer.tail import Tail
 
 
 class Relayer:

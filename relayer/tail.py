@@ -13,21 +13,11 @@ from oracle.bus.interface import Bus, Record, Start
 from oracle.model.errors import Rejected, Retryable
 from oracle.model.messages import SignedReport
 from oracle.model.topics import Topic
-from oracle.report.report import verify
+from oracle.report.committee import Committee
 from relayer.metrics import RelayerMetrics
 
 _RETRY_S: Final = 1.0
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Committee:
-    """Whose signatures count: `threshold` of `members` (20-byte addresses), for one deployment."""
-
-    salt: bytes
-    epoch: int
-    members: tuple[bytes, ...]
-    threshold: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +99,7 @@ def open_offer(report: SignedReport, committee: Committee) -> Offer:
             f"report of deployment {report.deployment}; this relayer serves "
             f"0x{committee.salt.hex()}"
         )
-    body = verify(
-        report.body, committee.salt, committee.epoch, committee.members, committee.threshold
-    )
+    body = committee.verify(report.body)
     if len(body.leaves) != body.groups:
         raise Rejected(f"report carries {len(body.leaves)} of {body.groups} groups; need all")
     words = {leaf.group: leaf.word for leaf in body.leaves}

@@ -76,15 +76,22 @@ class Node:
         return confirmed, max(confirmed, pending)
 
     async def estimate(self, sender: str, to: str, data: bytes) -> int:
-        """Return the gas a transaction would use in the next block.
+        """Return the gas that a transaction would use.
 
         Raises:
             Reverted: it would fail, with the contract's data.
         """
         transaction = {"from": sender, "to": to, "data": "0x" + data.hex()}
         try:
-            # "pending": by the latest block's clock a fresh report may be from the future.
-            result = await self.rpc.call("eth_estimateGas", transaction, "pending")
+            return await self._estimate(transaction, "latest")
+        except Reverted:
+            # By the clock of an old block a fresh report is from the future, so ask for the next
+            # one too. Not first: there an update that waits in the pool makes ours look cheap.
+            return await self._estimate(transaction, "pending")
+
+    async def _estimate(self, transaction: dict[str, str], block: str) -> int:
+        try:
+            result = await self.rpc.call("eth_estimateGas", transaction, block)
         except NodeError as error:
             raise _reverted(error) from error
         return self._quantity("eth_estimateGas", result)

@@ -25,6 +25,11 @@ class Nonces:
         """The nonce that `reserve` would give now."""
         return self._free[0] if self._free else self._next
 
+    @property
+    def has_released(self) -> bool:
+        """Whether that is one that was given up, and may be spent meanwhile."""
+        return bool(self._free)
+
     def reserve(self) -> int:
         """Take the lowest nonce that is neither spent nor in flight."""
         nonce = heapq.heappop(self._free) if self._free else self._next

@@ -113,7 +113,7 @@ class Sender:
     async def _current_nonces(self) -> Nonces:
         if self._nonces is None:
             self._nonces = Nonces(*await self._node.counts(self.address))
-        elif self._doubtful:
+        elif self._doubtful or self._nonces.has_released:
             confirmed, pending = await self._node.counts(self.address)
             self._nonces.synchronise(confirmed, pending)
             self._bids = {n: fees for n, fees in self._bids.items() if n >= confirmed}

@@ -8,16 +8,16 @@ from typing import Any
 from oracle.model.fixed import Px
 from oracle.model.messages import SignedReport
 from oracle.model.validity import Validity
+from oracle.report.committee import Committee
 from oracle.report.digest import deployment_salt
 from oracle.report.report import Leaf, Unsigned, sign_complete
 from oracle.report.signature import compact
 from oracle.report.word import Entry, encode_word
-from relayer.tail import Committee
 from tests.vectors.generate import THRESHOLD, address, members
 
 T0_MS = 1_790_000_000_000
 SALT = deployment_salt("plumbline-test", (1).to_bytes(20, "big"), 1)
-COMMITTEE = Committee(SALT, 1, tuple(address(key) for key in members()), THRESHOLD)
+COMMITTEE = Committee(SALT, 1, THRESHOLD, tuple(address(key) for key in members()))
 NEVER = bytes(32)
 
 

@@ -1,0 +1,1 @@
+"""The relayer on real nodes: two chains, real contracts, real failures."""
