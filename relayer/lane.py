@@ -73,9 +73,12 @@ class Lane:
         Raises:
             Fatal: a person must mend something.
         """
+        started = False
         while True:
             try:
-                await self._chain.start(self._salt)
+                if not started:
+                    await self._chain.start(self._salt)
+                started = True
                 await self._serve()
             except Fatal:
                 raise

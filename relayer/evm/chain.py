@@ -75,7 +75,9 @@ class EvmChain:
             self._oracle, [group_word_call(group) for group in groups], self.wallet
         )
         if any(len(word) != 32 for word in words):
-            raise NodeError(self.name, "groupWord", {"message": "no word of 32 bytes"})
+            raise NodeError(
+                self.name, "groupWord", {"message": f"{self._oracle} gives no word of 32 bytes"}
+            )
         self._metrics.balance_wei.labels(self.name).set(balance_wei)
         return dict(zip(groups, words, strict=True))
 

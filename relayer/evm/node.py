@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +10,8 @@ from typing import Any, Final
 from relayer.evm.errors import NodeError, Reverted
 from relayer.evm.fees import HISTORY_BLOCKS, REWARD_PERCENTILE, FeeHistory
 from relayer.evm.rpc import Call, JsonRpc
+
+_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +151,9 @@ class Node:
         )
 
     def _quantity(self, method: str, value: Any) -> int:
-        try:
-            return int(value, 16)
-        except (TypeError, ValueError) as error:
-            raise self._malformed(method, value) from error
+        if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
+            raise self._malformed(method, value)
+        return int(value, 16)
 
     def _bytes(self, method: str, value: Any) -> bytes:
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,12 +22,14 @@ from relayer.metrics import RelayerMetrics
 
 BATCH: Final = 100
 """Requests in one HTTP request; public endpoints refuse much larger batches."""
+MAX_ANSWER_BYTES: Final = 4 * 2**20
 _RATE_LIMITED: Final = frozenset({-32005, -32029, 429})
 
 Call = tuple[str, list[Any]]
 """A method and its parameters."""
 
 _log = structlog.get_logger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # INFO names whole URLs, keys included
 
 
 class _Silent(Exception):
@@ -52,7 +56,11 @@ class JsonRpc:
         self.chain: Final = chain
         self.chain_id: Final = chain_id
         self._endpoints: Final = [
-            _Endpoint(url, httpx.AsyncClient(timeout=timeout_s, transport=transport))
+            _Endpoint(
+                url,
+                # What the environment says of proxies is not the operator's configuration.
+                httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False),
+            )
             for url in urls
         ]
         self._timeout_s: Final = timeout_s
@@ -150,11 +158,10 @@ class JsonRpc:
         ]
         try:
             async with asyncio.timeout(self._timeout_s):  # httpx bounds each read, not their sum
-                response = await endpoint.client.post(
-                    endpoint.url, json=requests if len(requests) > 1 else requests[0]
-                )
-            response.raise_for_status()
-            answers = _matched(requests, response.json())
+                body = requests if len(requests) > 1 else requests[0]
+                async with endpoint.client.stream("POST", endpoint.url, json=body) as response:
+                    response.raise_for_status()
+                    answers = _matched(requests, json.loads(await _bounded(response)))
         except (TimeoutError, httpx.TimeoutException) as error:
             raise self._silent(
                 endpoint, f"no answer in {self._timeout_s:g} s", "timeout"
@@ -193,6 +200,20 @@ class _Endpoint:
         self.ids: Final = itertools.count(1)
         self.label: Final = httpx.URL(url).netloc.decode().rpartition("@")[2]
         self.confirmed = False
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    """Read a body.
+
+    Raises:
+        ValueError: it is larger than any answer to what we ask.
+    """
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)
 
 
 def _matched(requests: Sequence[dict[str, Any]], answer: Any) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ class FakeChain:
         self.name = name
         self.words: dict[int, bytes] = {}
         self.deliveries: list[Delivery] = []
+        self.start_failures: list[Exception] = []
         self.failures: list[Exception] = []
         self.reverts = ""
         self.starts = 0
@@ -31,8 +32,10 @@ class FakeChain:
         """Words that another relayer stores just before a read, one a read."""
 
     async def start(self, salt: bytes) -> None:
-        """Count."""
+        """Count; fail as told."""
         self.starts += 1
+        if self.start_failures:
+            raise self.start_failures.pop(0)
 
     async def held(self, groups: Collection[int]) -> dict[int, bytes]:
         """Return the words."""

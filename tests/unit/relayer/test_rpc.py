@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from oracle.model.errors import ConfigError
 from relayer.evm.errors import NodeError, Unreachable
-from relayer.evm.rpc import JsonRpc
+from relayer.evm.node import Node
+from relayer.evm.rpc import MAX_ANSWER_BYTES, JsonRpc
 from relayer.metrics import RelayerMetrics
 
 CHAIN_ID = 31_337
@@ -25,6 +26,7 @@ class Endpoints:
     def __init__(self) -> None:
         self.chain_ids = {"one.test": CHAIN_ID, "two.test": CHAIN_ID}
         self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
+        self.results: dict[str, Any] = {}
         self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -42,6 +44,8 @@ class Endpoints:
             return {**head, "result": hex(self.chain_ids[host])}
         if item["method"] == "refuse":
             return {**head, "error": {"code": -32000, "message": "nonce too low"}}
+        if item["method"] in self.results:
+            return {**head, "result": self.results[item["method"]]}
         return {**head, "result": [host, *item["params"]]}
 
 
@@ -85,6 +89,7 @@ BREAKS = [
     (lambda _: httpx.Response(200, json={"jsonrpc": "2.0", "id": 99, "result": 1}), "malformed"),
     (lambda _: httpx.Response(200, json=None), "malformed"),
     (lambda _: httpx.Response(200, json=[1]), "malformed"),
+    (lambda _: httpx.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1)), "malformed"),
     (
         lambda r: httpx.Response(
             200, json={"id": json.loads(r.content)["id"], "error": {"code": -32005}}
@@ -173,3 +178,14 @@ async def test_the_start_needs_one_endpoint(rpc: JsonRpc, endpoints: Endpoints) 
     endpoints.broken["two.test"] = _refuse
 
     await rpc.check()
+
+
+@pytest.mark.parametrize("lie", [None, 7, "", "0x", "-0x5", "5", "0x" + "f" * 65, ["0x1"]])
+async def test_a_malformed_quantity_is_refused(
+    rpc: JsonRpc, endpoints: Endpoints, lie: object
+) -> None:
+    """A node that answers nonsense fails this call, and nothing else."""
+    endpoints.results["eth_gasPrice"] = lie
+
+    with pytest.raises(NodeError, match="eth_gasPrice failed: answers"):
+        await Node(rpc).gas_price()
