@@ -27,7 +27,6 @@ Publish = Callable[[Sequence[Tick]], Awaitable[None]]
 Clock = Callable[[], int]
 
 _MAX_NS: Final = 2**63 - 1
-_MAX_PRICE_TEXT: Final = 64
 _log = structlog.get_logger(__name__)
 
 
@@ -96,8 +95,6 @@ def px_from_text(source: str, field: str, text: str) -> Px:
     Raises:
         Refused: the text is no decimal number, or holds more digits than a price carries.
     """
-    if len(text) > _MAX_PRICE_TEXT:
-        raise Refused(f"malformed_{field}", f"{source}: {field} of {len(text)} characters")
     try:
         return px_exact(text)
     except Rejected as error:
@@ -192,7 +189,11 @@ class Feed(ABC):
         return "closed", progressed, "the connection ended"
 
     async def _wait(self, reader: asyncio.Task[None]) -> bool:
-        """Wait for a quote. False when the reader has ended and nothing is left to publish."""
+        """Wait for a quote. False when the reader has ended and nothing is left to publish.
+
+        A reader that was cancelled from within has ended too: a client library that closes a
+        connection may cancel whoever waits on it.
+        """
         arrival = asyncio.create_task(self._arrived.wait())
         try:
             done, _ = await asyncio.wait(

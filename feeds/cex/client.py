@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -116,12 +115,6 @@ def translated(venue_id: str) -> Iterator[None]:
         raise
     except (ccxt.NetworkError, aiohttp.ClientError, OSError) as error:
         raise Retryable(_described(venue_id, error)) from error
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        # ccxt cancels what waits on a connection that it closes
-        raise Retryable(f"{venue_id}: the connection was closed") from error
     except Exception as error:  # ccxt's parsers raise any kind on a venue's garbage
         raise Refused("unparsable_frame", _described(venue_id, error)) from error
 

@@ -50,6 +50,7 @@ async def test_documented_frames_give_exactly_the_prices_they_state(venue: str) 
             quotes = feed.push(text)
             wanted_quotes = [] if wanted is None else [expected(venue, wanted)]
             assert [comparable(q) for q in quotes] == [comparable(q) for q in wanted_quotes]
+        assert "missing_time" not in {reason for _, reason in feed.refused()}
 
 
 @pytest.mark.parametrize("venue", sorted(VENUES))
