@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+// Write contracts/abi/*.json from a fresh build, or with --check compare them with it.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CONTRACTS = ['MarkOracle', 'PoolActor', 'TestToken'];
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const check = process.argv.includes('--check');
+const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
+
+execFileSync('forge', ['build', '--skip', 'test', '--quiet'], {
+  cwd: root,
+  env: { ...process.env, PATH: path },
+  stdio: 'inherit',
+});
+const compiler = createRequire(import.meta.url)('solc/package.json').version;
+
+const stale = CONTRACTS.filter((name) => {
+  const file = join(root, '..', 'abi', `${name}.json`);
+  const { abi, bytecode } = JSON.parse(readFileSync(join(root, 'out', `${name}.sol`, `${name}.json`)));
+  const text = `${JSON.stringify({ abi, bytecode: bytecode.object, compiler: `solc ${compiler}` }, null, 1)}\n`;
+  if (!check) writeFileSync(file, text);
+  return check && text !== read(file);
+});
+if (stale.length > 0) {
+  console.error(`contracts/abi is not what a fresh build gives: ${stale.join(', ')}.`);
+  console.error('Run contracts/evm/script/export-abi.mjs and commit the result.');
+  process.exitCode = 1;
+}
+
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
