@@ -101,10 +101,20 @@ def test_the_first_report_after_a_time_is_proven_by_its_predecessor() -> None:
     view = view_of()
     for slot in (1, 2, 4):  # 3 never arrived
         view.apply(signed_report(NOW_MS + 250 * slot, NOW_MS + 250 * (slot - 1), slot=slot))
-    expected = {0: None, 1: 1, 250: 1, 251: 2, 500: 2, 501: None, 750: None, 751: 4, 1000: 4}
-    for offset_ms, slot in (expected | {1001: None}).items():
+    expected: dict[int, int | None] = {
+        0: None,
+        1: 1,
+        250: 1,
+        251: 2,
+        500: 2,
+        501: None,
+        750: None,
+        751: 4,
+        1000: 4,
+    }
+    for offset_ms, wanted in (expected | {1001: None}).items():
         held = view.first_after(NOW_MS + offset_ms)
-        assert (held.report.slot if held else None) == slot, offset_ms
+        assert (held.report.slot if held else None) == wanted, offset_ms
 
 
 def test_reports_are_held_up_to_a_bound() -> None:
