@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from oracle.bus.interface import Bus
 from oracle.config.root import Config
 from oracle.config.units import duration_ns
+from oracle.engine.controls import ControlBook
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import Control
 from oracle.model.topics import Topic
@@ -160,27 +161,22 @@ def accepting(
 
 
 class ControlState:
-    """The controls in force. The last published of a (kind, subject) counts, as in the log.
-
-    The order is the log's, not the issuers' clocks', so that a node which starts from the
-    compacted topic holds the same as one that was there all along.
-    """
+    """The controls in force, by the engine's own rule, so that what is shown is what it does."""
 
     def __init__(self) -> None:
-        self._newest: Final[dict[str, Control]] = {}
+        self._book: Final = ControlBook()
 
     def apply(self, control: Control) -> None:
-        """Take the next control of the log."""
-        self._newest[control.key] = control
+        """Take a control; one issued before the one held changes nothing."""
+        self._book.apply((control,))
 
     def paused(self, kind: str, subject: str, now_ns: int) -> bool:
         """Return whether a person has paused this subject and the pause has not ended."""
-        control = self._newest.get(f"{kind}|{subject}")
-        return control is not None and control.in_force(now_ns)
+        return subject in self._book.paused(kind, now_ns)
 
     def in_force(self, now_ns: int) -> list[Control]:
         """Return the pauses in force, the one that ends first in front."""
-        held = [control for control in self._newest.values() if control.in_force(now_ns)]
+        held = [control for kind in KINDS for control in self._book.paused(kind, now_ns).values()]
         return sorted(held, key=lambda control: (control.until_ns, control.key))
 
 

@@ -97,16 +97,17 @@ def test_a_pause_is_in_force_until_it_ends() -> None:
 
 
 def test_a_resume_ends_a_pause_at_once() -> None:
-    """The control published last counts."""
-    state = ControlState()
-    state.apply(pause())
-    state.apply(
-        controls.resume(
-            "source", "binance:BTC/USDT", reason="calm", who="ana", now_ns=NOW_NS, known=KNOWN
-        )
+    """The control issued last counts, in whatever order they arrive."""
+    later_ns = NOW_NS + 1
+    resumed = controls.resume(
+        "source", "binance:BTC/USDT", reason="calm", who="ana", now_ns=later_ns, known=KNOWN
     )
-    assert not state.paused("source", "binance:BTC/USDT", NOW_NS)
-    assert state.in_force(NOW_NS) == []
+    for order in ([pause(), resumed], [resumed, pause()]):
+        state = ControlState()
+        for control in order:
+            state.apply(control)
+        assert not state.paused("source", "binance:BTC/USDT", later_ns)
+        assert state.in_force(later_ns) == []
 
 
 def test_in_force_lists_what_ends_first_in_front() -> None:
