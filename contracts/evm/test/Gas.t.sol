@@ -5,7 +5,8 @@ import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
 
 /// @notice Gas of whole transactions: 21,000, calldata at 4 and 16, and execution on cold storage
-/// that is not zero. contracts/gas.json holds the figures; `GAS_WRITE=1` rewrites it.
+/// that is not zero; for `read_cold`, a call within a transaction that reads its slot first.
+/// contracts/gas.json holds the figures; `GAS_WRITE=1` rewrites it.
 /// @dev Isolation makes every call from a test a transaction of its own, with what is warm
 /// forgotten; the gas of the last one is then that of the transaction.
 contract GasTest is OracleFixture {
