@@ -25,10 +25,10 @@ from oracle.api.render import (
     staleness,
 )
 from oracle.bus.interface import Bus, Start, Subscription
+from oracle.engine.controls import ControlBook
 from oracle.model.errors import Rejected, Retryable
 from oracle.model.messages import Control, Mark, Message, Receipt, SignedReport
 from oracle.model.topics import Topic
-from oracle.node.controls import ControlState
 
 REPORTS_HELD: Final = 4096
 RECEIPTS_HELD: Final = 50
@@ -75,7 +75,7 @@ class LatestView:
         self.marks: Final[dict[str, Mark]] = {}
         self.reports: Final[deque[HeldReport]] = deque(maxlen=reports_held)
         self.receipts: Final[dict[str, deque[Receipt]]] = {}
-        self.controls: Final = ControlState()
+        self.controls: Final = ControlBook()
         self._bus: Final = bus
         self._lost: Final[dict[str, str]] = {
             "api.state": "not read yet",
@@ -153,7 +153,7 @@ class LatestView:
                     Event("receipt", None, lambda: render_receipt(message).model_dump_json())
                 )
             case Control():
-                self.controls.apply(message)
+                self.controls.apply((message,))
                 self.fanout.tell(_control_event(message))
 
     def _apply_report(self, signed: SignedReport) -> None:

@@ -46,9 +46,17 @@ def build_feed(config: FeedConfig, metrics: FeedMetrics, now_ns: Callable[[], in
                 pace=Pace(idle_s=config.idle / 1e9),
             )
         case "uniswap3":
-            from feeds.evm.uniswap3 import Uniswap3Feed
+            from feeds.evm.uniswap3 import Pool, Uniswap3Feed
 
-            return Uniswap3Feed(config, now_ns=now_ns, metrics=metrics)
+            return Uniswap3Feed(
+                config.rpc,
+                config.chain_id,
+                [Pool(pool.address, pool.base, pool.twap // 10**9) for pool in config.pools],
+                now_ns=now_ns,
+                metrics=metrics,
+                poll_s=config.poll / 1e9,
+                timeout_s=config.timeout / 1e9,
+            )
         case "replay":
             from feeds.replay import ReplayFeed
 

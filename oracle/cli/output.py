@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from rich.console import Console
@@ -40,11 +40,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return made
 
 
-def configure_logging(*, quiet: bool = False, as_json: bool = False) -> None:
-    """Send structured logs to stderr; `quiet` keeps only errors, for commands that draw."""
+def configure_logging(
+    *, quiet: bool = False, as_json: bool = False, stream: TextIO | None = None
+) -> None:
+    """Send structured logs to `stream` or stderr; `quiet` keeps only errors."""
+    target = stream or sys.stderr
     renderer: Any = (
         structlog.processors.JSONRenderer()
-        if as_json or not sys.stderr.isatty()
+        if as_json or not target.isatty()
         else structlog.dev.ConsoleRenderer()
     )
     structlog.configure(
@@ -56,5 +59,5 @@ def configure_logging(*, quiet: bool = False, as_json: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(40 if quiet else 20),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(target),
     )

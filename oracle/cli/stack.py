@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from feeds.metrics import FeedMetrics
@@ -38,6 +40,9 @@ from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Role(StrEnum):
@@ -177,10 +182,11 @@ async def open_stack(
     `state` is a folder that exists.
     """
     async with AsyncExitStack() as exits:
-        bus = await exits.enter_async_context(open_bus(config))
+        bus = await exits.enter_async_context(opened_bus(config))
         stack = Stack(config, bus, state, registry)
         if isinstance(bus, MemoryBus):
             audit = AuditWriter(bus, "run")
+            await audit.resume()
             accept = accepting(bus, audit, known_subjects(config), time.time_ns)
             await exits.enter_async_context(control_socket(socket_path(state), accept))
         try:
@@ -190,17 +196,28 @@ async def open_stack(
                 await chain.aclose()
 
 
-def open_bus(config: Config) -> Bus:
-    """Return the bus that the configuration names, not yet entered."""
+@asynccontextmanager
+async def opened_bus(config: Config) -> AsyncIterator[Bus]:
+    """Open the bus that the configuration names, with its topics in place.
+
+    Raises:
+        Retryable: no Kafka broker answers.
+    """
     if config.bus.kind == "memory":
-        return MemoryBus()
+        yield MemoryBus()
+        return
     from oracle.bus.kafka import KafkaBus
 
-    return KafkaBus(
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors reach us as our own
+    bus = KafkaBus(
         config.bus.bootstrap,
         prefix=config.bus.prefix,
         request_timeout_ms=config.bus.request_timeout // 1_000_000,
     )
+    async with bus:
+        for difference in await bus.ensure_topics():
+            _log.warning("topic_differs", difference=difference)
+        yield bus
 
 
 def socket_path(state: Path) -> Path:

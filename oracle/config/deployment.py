@@ -35,7 +35,7 @@ class KafkaBusConfig(Section):
     kind: Literal["kafka"]
     bootstrap: str
     """`host:port`, comma-separated."""
-    prefix: str = ""
+    prefix: str = "plumbline."
     request_timeout: PositiveNs = 10 * 10**9
 
 

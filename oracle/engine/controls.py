@@ -8,29 +8,24 @@ from oracle.model.messages import Control
 
 
 class ControlBook:
-    """The newest order for each (kind, subject). Orders may arrive in any order, repeatedly."""
+    """The last order for each (kind, subject), in the order of the log.
+
+    The log's order counts and not the issuers' clocks, so that a node which starts from the
+    compacted topic holds the same as one that was there all along.
+    """
 
     def __init__(self) -> None:
-        self._newest: dict[str, Control] = {}
+        self._last: dict[str, Control] = {}
 
     def apply(self, controls: Iterable[Control]) -> None:
-        """Take orders; an older one than the one in force changes nothing.
+        """Take orders as they stand in the log."""
+        self._last.update({control.key: control for control in controls})
 
-        Two orders of the same instant resolve to the pause: the safe side, in any order.
-        """
-        for control in controls:
-            held = self._newest.get(control.key)
-            if held is None or _rank(control) > _rank(held):
-                self._newest[control.key] = control
+    def in_force(self, now_ns: int) -> list[Control]:
+        """Return the pauses in force at `now_ns`, the one that ends first in front."""
+        held = [control for control in self._last.values() if control.in_force(now_ns)]
+        return sorted(held, key=lambda control: (control.until_ns, control.key))
 
     def paused(self, kind: str, now_ns: int) -> dict[str, Control]:
-        """Return the orders of this kind in force at `now_ns`, by subject."""
-        return {
-            control.subject: control
-            for control in self._newest.values()
-            if control.kind == kind and control.in_force(now_ns)
-        }
-
-
-def _rank(control: Control) -> tuple[int, bool, int, str, str]:
-    return control.issued_ns, control.paused, control.until_ns, control.who, control.reason
+        """Return the pauses of one kind in force at `now_ns`, by subject."""
+        return {c.subject: c for c in self.in_force(now_ns) if c.kind == kind}

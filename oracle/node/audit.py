@@ -114,8 +114,11 @@ class AuditWriter:
 
 
 def entry_hash(entry: AuditEntry) -> bytes:
-    """Return what the writer's next entry carries as `previous`."""
-    return hashlib.sha256(encode(entry)).digest()
+    """Return what the writer's next entry carries as `previous`.
+
+    Over the encoded fields without the version byte, so that a new schema breaks no chain.
+    """
+    return hashlib.sha256(encode(entry)[1:]).digest()
 
 
 def verify_chain(entries: Iterable[AuditEntry]) -> ChainBreak | None:

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from oracle.bus.interface import Bus
 from oracle.config.root import Config
 from oracle.config.units import duration_ns
-from oracle.engine.controls import ControlBook
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import Control
 from oracle.model.topics import Topic
@@ -158,26 +157,6 @@ def accepting(
         await issue(bus, control, audit)
 
     return accept
-
-
-class ControlState:
-    """The controls in force, by the engine's own rule, so that what is shown is what it does."""
-
-    def __init__(self) -> None:
-        self._book: Final = ControlBook()
-
-    def apply(self, control: Control) -> None:
-        """Take a control; one issued before the one held changes nothing."""
-        self._book.apply((control,))
-
-    def paused(self, kind: str, subject: str, now_ns: int) -> bool:
-        """Return whether a person has paused this subject and the pause has not ended."""
-        return subject in self._book.paused(kind, now_ns)
-
-    def in_force(self, now_ns: int) -> list[Control]:
-        """Return the pauses in force, the one that ends first in front."""
-        held = [control for kind in KINDS for control in self._book.paused(kind, now_ns).values()]
-        return sorted(held, key=lambda control: (control.until_ns, control.key))
 
 
 def _check_subject(kind: str, subject: str, known: KnownSubjects) -> None:

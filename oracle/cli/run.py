@@ -1,0 +1,77 @@
+"""`plumb run` and the single roles: live processes until a signal ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+import typer
+from prometheus_client import REGISTRY
+
+from oracle.cli.options import ConfigOption, JsonOption, StateOption, state_folder
+from oracle.cli.output import configure_logging
+from oracle.cli.stack import Role, open_stack
+from oracle.cli.supervise import Supervisor
+from oracle.config.load import load
+from oracle.config.root import Config
+from oracle.model.errors import ConfigError
+
+_log = structlog.get_logger(__name__)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands that run processes."""
+    app.command("run", help="Run everything the configuration names in one process.")(run)
+    for role, text in (
+        (Role.FEEDS, "Run only the feeds (needs bus.kind kafka)."),
+        (Role.ORACLE, "Run only engine and signing (needs bus.kind kafka)."),
+        (Role.RELAYER, "Run only the relayer (needs bus.kind kafka)."),
+        (Role.API, "Serve only the HTTP API (needs bus.kind kafka)."),
+    ):
+        app.command(role.value, help=text)(_single(role))
+
+
+def run(config: ConfigOption, state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Run every role that the configuration has a section for."""
+    loaded = load(config)
+    roles = [Role.FEEDS, Role.ORACLE, Role.API]
+    if loaded.chains:
+        roles.append(Role.RELAYER)
+    _serve(loaded, roles, state_folder(config, state), as_json=as_json)
+
+
+def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inner signature
+    def command(
+        config: ConfigOption, state: StateOption = None, as_json: JsonOption = False
+    ) -> None:
+        loaded = load(config)
+        if loaded.bus.kind == "memory":
+            raise ConfigError(
+                f"'plumb {role}' alone cannot reach other processes over a bus in memory: set "
+                "bus.kind to kafka, or use 'plumb run'"
+            )
+        _serve(loaded, [role], state_folder(config, state), as_json=as_json)
+
+    return command
+
+
+def _serve(config: Config, roles: Sequence[Role], state: Path, *, as_json: bool) -> None:
+    configure_logging(as_json=as_json)
+    asyncio.run(_until_signal(config, roles, state))
+
+
+async def _until_signal(config: Config, roles: Sequence[Role], state: Path) -> None:
+    async with open_stack(config, state, REGISTRY) as stack:
+        services = stack.services(roles)
+        running = asyncio.ensure_future(Supervisor().run(services))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, running.cancel)
+        _log.info("started", roles=[str(role) for role in roles], services=sorted(services))
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        _log.info("stopped")
