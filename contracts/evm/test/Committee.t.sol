@@ -8,6 +8,9 @@ import {Draft} from "./ReportBuilder.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
 contract CommitteeTest is OracleFixture {
+    uint256 private constant GENERATOR_X =
+        0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798;
+
     function testFuzz_committee_ReadsBackWhatWasSet(uint8 size, uint8 threshold) public {
         makeMembers(bound(size, 1, 32));
         threshold = uint8(bound(threshold, members.length / 2 + 1, members.length));
@@ -141,14 +144,35 @@ contract CommitteeTest is OracleFixture {
         expectBad(d, bytes.concat(first, first, signatures(digestOf(d), 0x1c)), 1);
     }
 
+    /// @notice Nearly all high s need bit 255, which holds the parity. One of the 2^127 that do not
+    /// is chosen here, and whoever ecrecover then finds is made a member.
     function test_update_RevertsIf_SIsHigh() public {
         Draft memory d = draft(1, nowMs());
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf[members[0]], digestOf(d));
-        uint256 high = ORDER - uint256(s);
-        bytes32 vs = bytes32(high | (uint256(v == 27 ? 1 : 0) << 255));
-        // ecrecover alone would take it.
-        assertEq(ecrecover(digestOf(d), v == 27 ? 28 : 27, r, bytes32(high)), members[0]);
-        expectBad(d, bytes.concat(r, vs, signatures(digestOf(d), 0x1e)), 0);
+        d.epoch = 2;
+        bytes32 high = bytes32((uint256(1) << 255) - 1);
+        assertGt(uint256(high), ORDER / 2);
+        bytes32 r = bytes32(GENERATOR_X);
+        address[] memory one = new address[](1);
+        one[0] = ecrecover(digestOf(d), 27, r, high);
+        assertTrue(one[0] != address(0));
+        set(one, 1, 0);
+        bytes memory report = bytes.concat(unsignedBody(d, singleton(0)), hex"00000001", r, high);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.BadSignature.selector, 0));
+        oracle.update(report);
+    }
+
+    /// @notice One that is just low enough is taken.
+    function test_update_TakesTheGreatestLowS() public {
+        Draft memory d = draft(1, nowMs());
+        d.epoch = 2;
+        bytes32 low = bytes32(ORDER / 2);
+        bytes32 r = bytes32(GENERATOR_X);
+        address[] memory one = new address[](1);
+        one[0] = ecrecover(digestOf(d), 27, r, low);
+        set(one, 1, 0);
+        assertEq(
+            oracle.update(bytes.concat(unsignedBody(d, singleton(0)), hex"00000001", r, low)), 1
+        );
     }
 
     function test_update_RevertsIf_ASignatureIsZero() public {
