@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EVM := contracts/evm
 
-.PHONY: help setup lock evm-tools demo test test-python test-forge check bench contracts kafka clean
+.PHONY: help setup lock evm-tools kafka demo test test-python test-forge check contracts bench fuzz clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,3 +36,39 @@ $(EVM)/node_modules/.package-lock.json: $(EVM)/package-lock.json
 
 demo: setup evm-tools ## the whole data path on this machine, told as a story of 90 s
 	$(BIN)/plumb demo $(DEMO_ARGS)
+
+kafka: setup deploy/kafka/libs ## the Kafka broker that the tests start, from Maven Central (Java 17, Maven)
+
+deploy/kafka/libs: deploy/kafka/pom.xml
+	$(BIN)/python -c "from deploy.kafka.broker import fetch_jars; fetch_jars()"
+	@touch $@
+
+test: test-python test-forge ## every test, with a real broker and real EVM nodes
+
+test-python: setup evm-tools kafka
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-forge: evm-tools
+	cd $(EVM) && ./node_modules/.bin/forge test
+
+check: setup evm-tools ## formats, lints, types, import rules, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	cd $(EVM) && ./node_modules/.bin/forge fmt --check
+	cd $(EVM) && node script/export-abi.mjs --check
+	$(BIN)/python -m tests.vectors.generate --check
+
+contracts: evm-tools ## build the contracts and rewrite contracts/abi
+	cd $(EVM) && node script/export-abi.mjs
+
+bench: setup evm-tools kafka ## latency, throughput and gas, with baselines of the same run
+	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+fuzz: setup evm-tools ## the long fuzzing tier
+	cd $(EVM) && FOUNDRY_PROFILE=intense ./node_modules/.bin/forge test
+	$(BIN)/python -m pytest tests/property --hypothesis-profile=intense
+
+clean: ## remove everything that the other targets made
+	rm -rf $(VENV) $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target out

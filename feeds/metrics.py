@@ -10,34 +10,34 @@ class FeedMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.ticks = Counter(
-            "plumb_feed_ticks", "Ticks published, by source.", ["source"], registry=registry
+            "plumbline_feed_ticks", "Ticks published, by source.", ["source"], registry=registry
         )
         self.refused = Counter(
-            "plumb_feed_refused",
+            "plumbline_feed_refused",
             "Frames and fields that gave no price, by source (or feed) and named reason.",
             ["source", "reason"],
             registry=registry,
         )
         self.last_tick = Gauge(
-            "plumb_feed_last_tick_seconds",
+            "plumbline_feed_last_tick_seconds",
             "Receive time of the newest tick, Unix seconds, by source.",
             ["source"],
             registry=registry,
         )
         self.connects = Counter(
-            "plumb_feed_connects",
+            "plumbline_feed_connects",
             "Connections opened, the first included, by feed.",
             ["feed"],
             registry=registry,
         )
         self.errors = Counter(
-            "plumb_feed_errors",
+            "plumbline_feed_errors",
             "Connections ended and batches lost, by feed and kind.",
             ["feed", "kind"],
             registry=registry,
         )
         self.up = Gauge(
-            "plumb_feed_up",
+            "plumbline_feed_up",
             "1 while the current connection has delivered a tick, by feed.",
             ["feed"],
             registry=registry,

@@ -41,7 +41,6 @@ from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
 
-
 _log = structlog.get_logger(__name__)
 
 

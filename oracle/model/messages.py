@@ -145,7 +145,7 @@ class AuditEntry(_Message, frozen=True):
     writer: str
     sequence: int
     previous: bytes
-    """SHA-256 of the writer's previous entry as encoded; 32 zero bytes for the first."""
+    """`oracle.node.audit.entry_hash` of the writer's entry before; 32 zero bytes in the first."""
     time_ns: int
     action: str
     subject: str

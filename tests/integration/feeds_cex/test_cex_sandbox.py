@@ -111,7 +111,7 @@ async def test_every_venue_delivers_every_symbol_in_both_modes(
                     assert tick.event_ns == tick.received_ns
             sequences = [tick.sequence for tick in ticks]
             assert sequences == list(range(sequences[0], sequences[0] + len(ticks)))
-        assert watched.value("plumb_feed_connects_total", feed=watched.feed.name) == 1
+        assert watched.value("plumbline_feed_connects_total", feed=watched.feed.name) == 1
     assert not [r for r in caplog.records if r.name.startswith(("ccxt", "asyncio"))]
 
 
@@ -163,7 +163,7 @@ async def test_a_frozen_venue_is_reconnected_and_its_old_time_stays_visible() ->
         await until(lambda: len(watched.ticks) > 0)
         venues.knobs.freeze("okx")
         await until(
-            lambda: watched.value("plumb_feed_errors_total", feed="okx.ws", kind="idle") >= 2
+            lambda: watched.value("plumbline_feed_errors_total", feed="okx.ws", kind="idle") >= 2
         )
         newest = watched.ticks[-1]
         assert newest.received_ns - newest.event_ns > 500_000_000
@@ -181,13 +181,13 @@ async def test_a_dropped_venue_is_reconnected(venue: str, mode: str) -> None:
         venues.knobs.disconnect(venue)
         name = watched.feed.name
         await until(
-            lambda: watched.value("plumb_feed_errors_total", feed=name, kind="connection") >= 2
+            lambda: watched.value("plumbline_feed_errors_total", feed=name, kind="connection") >= 2
         )
-        assert watched.value("plumb_feed_up", feed=name) == 0
+        assert watched.value("plumbline_feed_up", feed=name) == 0
         venues.knobs.clear(venue)
         count = len(watched.ticks)
         await until(lambda: len(watched.ticks) > count + 3)
-        assert watched.value("plumb_feed_connects_total", feed=name) >= 3
+        assert watched.value("plumbline_feed_connects_total", feed=name) >= 3
         by_source: dict[str, list[int]] = {}
         for tick in watched.ticks:
             by_source.setdefault(tick.source, []).append(tick.sequence)
@@ -214,7 +214,7 @@ async def test_malformed_answers_are_counted_and_the_other_symbols_go_on(
                 sample.value
                 for metric in watched.registry.collect()
                 for sample in metric.samples
-                if sample.name == "plumb_feed_refused_total"
+                if sample.name == "plumbline_feed_refused_total"
             )
 
         await until(lambda: refused() >= 6)
@@ -254,7 +254,7 @@ async def test_symbols_that_the_venue_does_not_list_are_named_and_left_out() -> 
     ):
         await until(lambda: len(watched.ticks) > 2)
         refused = {"source": "okx:NO/SUCH", "reason": "unlisted"}
-        assert watched.value("plumb_feed_refused_total", **refused) == 1
+        assert watched.value("plumbline_feed_refused_total", **refused) == 1
 
 
 async def test_the_control_endpoint_turns_the_same_knobs() -> None:

@@ -54,7 +54,7 @@ class OfflineFeed(CcxtFeed):
             (sample.labels["source"], sample.labels["reason"]): sample.value
             for metric in self.registry.collect()
             for sample in metric.samples
-            if sample.name == "plumb_feed_refused_total"
+            if sample.name == "plumbline_feed_refused_total"
         }
 
 

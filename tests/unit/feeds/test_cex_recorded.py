@@ -5,39 +5,26 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
 from oracle.model.fixed import px_exact
+from tests.recorded import recorded
 from tests.unit.feeds.offline_ccxt import Market, offline
 
 pytestmark = pytest.mark.data
 
-DATA = Path(os.environ.get("PLUMBLINE_DATA", Path(__file__).parents[4] / "shared" / "data"))
 Wanted = tuple[str, tuple[str | None, str | None, str | None], int | None]
 """Venue's id of the instrument, (bid, ask, last) as text, event time in ms."""
 
 
-def recorded(path: str) -> Path:
-    """Find a recording, or skip: fail instead where CI promises it."""
-    file = DATA / "raw_ws" / path
-    if not file.exists():
-        reason = f"no recording {path} under {DATA}; set PLUMBLINE_DATA"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return file
-
-
 def cryptofeed_frames(name: str) -> Iterator[str]:
     """Read the received frames of a cryptofeed recording."""
-    with zstandard.open(recorded(f"cryptofeed/{name}.jsonl.zst"), "rb") as raw:
+    with zstandard.open(recorded(f"raw_ws/cryptofeed/{name}.jsonl.zst"), "rb") as raw:
         for line in io.TextIOWrapper(raw):
             entry = json.loads(line)
             if entry["t"] == "recv":
@@ -46,7 +33,7 @@ def cryptofeed_frames(name: str) -> Iterator[str]:
 
 def hftbacktest_frames(name: str) -> Iterator[str]:
     """Read a `<receive ns> <frame>` recording."""
-    with gzip.open(recorded(f"hftbacktest/{name}.gz"), "rt") as raw:
+    with gzip.open(recorded(f"raw_ws/hftbacktest/{name}.gz"), "rt") as raw:
         for line in raw:
             yield line.split(" ", 1)[1].strip()
 

@@ -96,9 +96,9 @@ async def test_everything_delivered_is_published_even_when_the_connection_then_f
     )
     await run_until(feed, lambda: len(feed.published) == 3)
     assert [tick.bid for tick in feed.published] == [Px(1, 0), Px(2, 0), Px(3, 0)]
-    assert feed.value("plumb_feed_connects_total", feed="scripted") == 2
-    assert feed.value("plumb_feed_errors_total", feed="scripted", kind="connection") == 1
-    assert feed.value("plumb_feed_ticks_total", source=SOURCE) == 3
+    assert feed.value("plumbline_feed_connects_total", feed="scripted") == 2
+    assert feed.value("plumbline_feed_errors_total", feed="scripted", kind="connection") == 1
+    assert feed.value("plumbline_feed_ticks_total", source=SOURCE) == 3
 
 
 async def test_sequence_starts_at_the_receive_time_and_rises_by_one_per_source() -> None:
@@ -137,7 +137,7 @@ async def test_a_silent_connection_is_closed_and_opened_again() -> None:
     feed = ScriptedFeed(silent, delivers(quote()), pace=Pace(idle_s=0.02))
     await run_until(feed, lambda: len(feed.published) == 1)
     assert closed == [True]
-    assert feed.value("plumb_feed_errors_total", feed="scripted", kind="idle") >= 1
+    assert feed.value("plumbline_feed_errors_total", feed="scripted", kind="idle") >= 1
 
 
 async def test_back_off_doubles_to_its_bound_and_starts_again_after_progress() -> None:
@@ -167,7 +167,7 @@ async def test_a_slow_publisher_loses_the_oldest_quotes_and_counts_them() -> Non
     feed = ScriptedFeed(delivers(*quotes), pace=Pace(inbox=2, idle_s=5))
     await run_until(feed, lambda: len(feed.published) == 2)
     assert [tick.bid for tick in feed.published] == [Px(4, 0), Px(5, 0)]
-    assert feed.value("plumb_feed_refused_total", source=SOURCE, reason="overrun") == 3
+    assert feed.value("plumbline_feed_refused_total", source=SOURCE, reason="overrun") == 3
 
 
 async def test_a_bus_that_fails_loses_its_batch_but_not_the_connection() -> None:
@@ -192,9 +192,9 @@ async def test_a_bus_that_fails_loses_its_batch_but_not_the_connection() -> None
     feed.take = fail_once  # type: ignore[method-assign]  # the seam is the publish argument
     await run_until(feed, lambda: len(feed.published) == 1)
     assert feed.published[0].bid == Px(2, 0)
-    assert feed.value("plumb_feed_connects_total", feed="scripted") == 1
-    assert feed.value("plumb_feed_errors_total", feed="scripted", kind="publish") == 1
-    assert feed.value("plumb_feed_ticks_total", source=SOURCE) == 1
+    assert feed.value("plumbline_feed_connects_total", feed="scripted") == 1
+    assert feed.value("plumbline_feed_errors_total", feed="scripted", kind="publish") == 1
+    assert feed.value("plumbline_feed_ticks_total", source=SOURCE) == 1
 
 
 async def test_what_only_a_person_can_mend_ends_the_feed() -> None:

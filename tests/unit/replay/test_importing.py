@@ -13,7 +13,7 @@ from feeds.ticks.reader import TickReader
 from feeds.ticks.symbols import source_of
 from oracle.model.errors import ConfigError
 from oracle.model.ticks import Tick
-from tests.unit.replay.recorded import recorded
+from tests.recorded import recorded
 
 HEADER = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
 POL = (

@@ -105,8 +105,8 @@ async def test_refused_rows_reach_the_metrics(tmp_path: Path) -> None:
     published.feed = feed
     await feed.run(published)
     labels = {"source": "a:B/C", "reason": "not_finite"}
-    assert registry.get_sample_value("plumb_feed_refused_total", labels) == 1
-    assert registry.get_sample_value("plumb_feed_ticks_total", {"source": "a:B/C"}) == 1
+    assert registry.get_sample_value("plumbline_feed_refused_total", labels) == 1
+    assert registry.get_sample_value("plumbline_feed_ticks_total", {"source": "a:B/C"}) == 1
 
 
 async def test_a_publish_that_fails_ends_the_replay(tmp_path: Path) -> None:

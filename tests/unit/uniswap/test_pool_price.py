@@ -26,7 +26,7 @@ from feeds.evm.pool_price import (
 )
 from oracle.model.errors import Rejected
 from oracle.model.fixed import Px
-from tests.unit.replay.recorded import recorded
+from tests.recorded import recorded
 
 WETH_USDT = PoolTokens(18, 6, base_is_token0=True)
 RAW = PoolTokens(0, 0, base_is_token0=True)

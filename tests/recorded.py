@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-_BESIDE_THE_PROJECT = Path(__file__).parents[4] / "shared/data"
+_BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared/data"
 
 
 def recorded(name: str) -> Path:
