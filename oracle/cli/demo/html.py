@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
@@ -24,19 +23,11 @@ from oracle.cli.demo.panels.story import TONE
 from oracle.cli.demo.plots import MarketPlot, swatch
 from oracle.cli.demo.recorder import Recorder
 from oracle.cli.demo.summary import Summary
+from oracle.cli.demo.tables import Html, Row, table
 from oracle.model.errors import Rejected
 from oracle.model.validity import Validity
 from oracle.report.report import decode
 
-
-class _Html(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
-
-Cell = str | _Html
-Row = Sequence[Cell]
 _COLOUR = {"green": "good", "yellow": "warn", "dim": "soft"}
 
 
@@ -54,13 +45,12 @@ def write_html(
 def render_html(recorder: Recorder, summary: Summary, *, title: str, about: str = "") -> str:
     """Return the page: no script, no font, no image from anywhere else."""
     style = files("oracle.cli.demo").joinpath("report.css").read_text(encoding="utf-8")
-    markets = sorted(recorder.series, key=lambda name: recorder.marks[name].number)
     body = [
         _header(recorder, summary, title, about),
         _tiles(summary),
         _story(summary),
         "<h2>Markets</h2>",
-        *(_market(recorder, summary, name) for name in markets),
+        *(_market(recorder, summary, name) for name in summary.markets),
         _chains(summary),
         _latency(summary),
         _operators(recorder),
@@ -132,14 +122,14 @@ def _story(summary: Summary) -> str:
             f"{act.t_s:.1f} s",
             act.event,
             act.observed,
-            _Html('<span class="good keep">✓ as told</span>')
+            Html('<span class="good keep">✓ as told</span>')
             if act.ok
-            else _Html('<span class="bad keep">✗ not as told</span>'),
+            else Html('<span class="bad keep">✗ not as told</span>'),
         )
         for number, act in enumerate(summary.story, 1)
     ]
     head = ("Act", "At", "What was done", "What was observed", "")
-    return "<h2>The story</h2>" + _table(head, rows, numbers={1})
+    return "<h2>The story</h2>" + table(head, rows, numbers={1})
 
 
 def _market(recorder: Recorder, summary: Summary, name: str) -> str:
@@ -180,14 +170,16 @@ def _refusals(market: model.Market) -> str:
     ]
     if not rows:
         return ""
-    table = _table(("Source", "Why it did not count", "For"), rows, numbers={2})
-    return f"<details><summary>{len(rows)} refusals during the run</summary>{table}</details>"
+    rows_table = table(("Source", "Why it did not count", "For"), rows, numbers={2})
+    return f"<details><summary>{len(rows)} refusals during the run</summary>{rows_table}</details>"
 
 
 def _chains(summary: Summary) -> str:
     rows: list[Row] = []
+    place = {name: at for at, name in enumerate(summary.markets)}
     for chain in summary.chains:
-        for name, held in chain.markets.items():
+        for name in sorted(chain.markets, key=lambda name: place.get(name, len(place))):
+            held = chain.markets[name]
             ours = summary.markets[name].mark if name in summary.markets else None
             decimals = decimals_for(held.price or ours or 0.0)
             off = (held.price / ours - 1) * 1e4 if held.price and ours else None
@@ -218,8 +210,8 @@ def _chains(summary: Summary) -> str:
     caption = "Read back from each contract at the end, against our latest mark"
     return (
         "<h2>Chains</h2>"
-        + _table(head_totals, totals, numbers={1, 2, 3, 4, 5})
-        + _table(head, rows, numbers={2, 3, 4, 5}, caption=caption)
+        + table(head_totals, totals, numbers={1, 2, 3, 4, 5})
+        + table(head, rows, numbers={2, 3, 4, 5}, caption=caption)
     )
 
 
@@ -233,7 +225,7 @@ def _latency(summary: Summary) -> str:
     ]
     return (
         "<h2>Latency</h2>"
-        + _table(("", "Samples", "p50", "p99", "Longest"), rows, numbers={1, 2, 3, 4})
+        + table(("", "Samples", "p50", "p99", "Longest"), rows, numbers={1, 2, 3, 4})
         + '<p class="soft">From the moment a tick was received to the last needed signature of '
         "the first report that holds it, the wait for the report's slot included; and to the "
         "receipt of each transaction that carried that report. Reports that the relayer did not "
@@ -256,49 +248,22 @@ def _operators(recorder: Recorder) -> str:
     if not rows:
         return ""
     head = ("At", "Who", "Did", "To", "Why", "Until")
-    return "<h2>Operators</h2>" + _table(head, rows, numbers={0, 5}, caption="From the audit log")
+    return "<h2>Operators</h2>" + table(head, rows, numbers={0, 5}, caption="From the audit log")
 
 
 def _happenings(recorder: Recorder) -> str:
     rows: list[Row] = []
     for happening in recorder.narrator.told:
         sign, colour = TONE[happening.tone]
-        mark = _Html(f'<span class="{_COLOUR.get(colour, "bad")}">{sign}</span>')
+        mark = Html(f'<span class="{_COLOUR.get(colour, "bad")}">{sign}</span>')
         rows.append((clock_text(max(recorder.t_s(happening.time_ns), 0)), mark, happening.text))
     if not rows:
         return ""
-    table = _table(("At", "", "What happened"), rows)
-    return f"<h2>Happenings</h2><details><summary>{len(rows)} lines</summary>{table}</details>"
+    rows_table = table(("At", "", "What happened"), rows)
+    return f"<h2>Happenings</h2><details><summary>{len(rows)} lines</summary>{rows_table}</details>"
 
 
-def _validity(name: str) -> _Html:
+def _validity(name: str) -> Html:
     sign, colour = SIGN[Validity[name]]
     style = _COLOUR.get(colour, "bad")
-    return _Html(f'<span class="{style} keep">{sign} {escape(name)}</span>')
-
-
-def _table(
-    head: Sequence[str],
-    rows: Sequence[Row],
-    *,
-    numbers: frozenset[int] | set[int] = frozenset(),
-    caption: str = "",
-) -> str:
-    """Return a table; columns in `numbers` are aligned right."""
-    align = [' class="number"' if at in numbers else "" for at in range(len(head))]
-    heads = "".join(
-        f'<th scope="col"{style}>{escape(name)}</th>'
-        for style, name in zip(align, head, strict=True)
-    )
-    lines = []
-    for row in rows:
-        cells = (
-            f"<td{style}>{cell if isinstance(cell, _Html) else escape(cell)}</td>"
-            for style, cell in zip(align, row, strict=True)
-        )
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return (
-        f'<div class="scroll"><table>{title}<thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-    )
+    return Html(f'<span class="{style} keep">{sign} {escape(name)}</span>')

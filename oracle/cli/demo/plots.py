@@ -9,30 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from oracle.cli.demo.figures import clock_text, price_text, readable
+from oracle.cli.demo.curves import Curve, means, price_curve, source_curves, steps
+from oracle.cli.demo.figures import clock_text, price_text
 from oracle.cli.demo.recorder import ChainMark, StoryEvent
 from oracle.cli.demo.series import Series, Standing
-from oracle.model.fixed import Px, float_nearest
-from oracle.model.messages import Mark
 from oracle.model.validity import BreakerState, Validity
 
 WIDTH, LEFT, RIGHT = 980.0, 78.0, 20.0
 FLAGS, STRIP, TITLE, PRICES, DISTANCES, CHAINS, FOOT = 24.0, 17.0, 26.0, 260.0, 100.0, 120.0, 22.0
-COLOURS: Final = 8
-"""Colours for sources in the style sheet; more sources begin again at the first."""
-
-Point = tuple[float, float | None]
-"""Seconds and value; None breaks the line."""
-
-
-class Curve(NamedTuple):
-    """One line of a plot, with the style sheet's class for it."""
-
-    name: str
-    style: str
-    points: list[Point]
 
 
 class _Axis(NamedTuple):
@@ -67,12 +53,12 @@ class MarketPlot:
         self.market, self._end_s, self._story = market, end_s, story
         self._standings, self._start_ns = list(series.standings), start_ns
         marks = [mark for mark in series.samples if mark.time_ns >= start_ns]
-        self.sources = _source_curves(marks, start_ns, perps)
-        self.naive = Curve("plain mean of all sources", "naive", _means(marks, start_ns, perps))
-        self.index = Curve("index", "index", _curve(marks, start_ns, "index"))
-        self.mark = Curve("mark", "mark", _curve(marks, start_ns, "mark"))
+        self.sources = source_curves(marks, start_ns, perps)
+        self.naive = Curve("plain mean of all sources", "naive", means(marks, start_ns, perps))
+        self.index = Curve("index", "index", price_curve(marks, start_ns, "index"))
+        self.mark = Curve("mark", "mark", price_curve(marks, start_ns, "mark"))
         self.chains = [
-            Curve(name, f"chain c{number % 4}", _steps(held, start_ns, end_s))
+            Curve(name, f"chain c{number % 4}", steps(held, start_ns, end_s))
             for number, (name, held) in enumerate(stored.items())
         ]
 
@@ -260,53 +246,6 @@ def _path(curve: Curve, x: _Axis, y: _Axis) -> str:
         commands.append(f"{pen}{x.at(t_s)} {y.at(value)}")
         pen = "L"
     return "".join(commands)
-
-
-def _source_curves(marks: Sequence[Mark], start_ns: int, perps: frozenset[str]) -> list[Curve]:
-    points: dict[str, list[Point]] = {}
-    for mark in marks:
-        for view in mark.sources:
-            at_s = (mark.time_ns - start_ns) / 1e9
-            points.setdefault(view.source, []).append((at_s, _float(view.price)))
-    return [
-        Curve(
-            readable(name) + (" (perp)" if name in perps else ""),
-            f"source s{number % COLOURS}" + (" perp" if name in perps else ""),
-            line,
-        )
-        for number, (name, line) in enumerate(points.items())
-    ]
-
-
-def _means(marks: Sequence[Mark], start_ns: int, perps: frozenset[str]) -> list[Point]:
-    points: list[Point] = []
-    for mark in marks:
-        spot = [_float(view.price) for view in mark.sources if view.source not in perps]
-        known = [price for price in spot if price is not None]
-        mean = sum(known) / len(known) if known else None
-        points.append(((mark.time_ns - start_ns) / 1e9, mean))
-    return points
-
-
-def _curve(marks: Sequence[Mark], start_ns: int, field: str) -> list[Point]:
-    return [((mark.time_ns - start_ns) / 1e9, _float(getattr(mark, field))) for mark in marks]
-
-
-def _steps(held: Iterable[ChainMark], start_ns: int, end_s: float) -> list[Point]:
-    """Return corners of a staircase: a contract holds a price until the next."""
-    points: list[Point] = []
-    for stored in held:
-        at_s = max(0.0, stored.time_ms / 1e3 - start_ns / 1e9)
-        if points:
-            points.append((at_s, points[-1][1]))
-        points.append((at_s, _float(stored.price)))
-    if points:
-        points.append((end_s, points[-1][1]))
-    return points
-
-
-def _float(price: Px | None) -> float | None:
-    return None if price is None else float_nearest(price)
 
 
 def _text(x: float, y: float, text: str, style: str) -> str:

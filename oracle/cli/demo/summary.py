@@ -121,7 +121,10 @@ def summarise(
             _chain(recorder, chain, read_back.get(name, {}), now_ms)
             for name, chain in recorder.chains.items()
         ],
-        markets={name: _market(recorder, mark) for name, mark in recorder.marks.items()},
+        markets={
+            mark.market: _market(recorder, mark)
+            for mark in sorted(recorder.marks.values(), key=lambda mark: mark.number)
+        },
         story=[Act(*event) for event in recorder.story],
         as_told=all(event.ok for event in recorder.story),
     )
