@@ -23,7 +23,7 @@ BIDS: Final = 4
 """Times that a transaction is offered, each at a higher fee, within the receipt time-out."""
 GAS_MARGIN_PERCENT: Final = 120
 MAX_GAS: Final = 15_000_000
-FIRST_LOOK_S: Final = 0.05
+FIRST_LOOK_S: Final = 0.02
 """A receipt is first looked for after this; then the wait doubles up to the chain's poll."""
 
 _log = structlog.get_logger(__name__)

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from eth_hash.auto import keccak
 
 from oracle.model.errors import ConfigError, Retryable
 from oracle.report.digest import deployment_salt
@@ -97,6 +98,23 @@ async def test_what_would_revert_is_not_sent(
 
     assert caught.value.error == name
     assert await home.rpc("eth_getTransactionCount", home.key.address, "pending") == "0x0"
+
+
+async def test_a_revert_in_the_block_is_named(home: Site) -> None:
+    """What passed the simulation and failed in its block comes back as a receipt that says why."""
+    await home.rpc("evm_setAutomine", False)
+    push = asyncio.create_task(home.chain.push(deliver(1, fresh_word())))
+    await _pending(home)
+    selector = keccak(b"BadSignature(uint256)")[:4].hex()
+    # PUSH4 selector, SHL to the left, MSTORE; MSTORE the argument 3 behind it; REVERT with both.
+    always_reverts = f"0x63{selector}60e01b600052600360045260246000fd"
+    await home.rpc("anvil_setCode", home.oracle, always_reverts)
+    await home.node.mine()
+
+    receipt = await push
+
+    assert (receipt.accepted, receipt.error, receipt.groups) == (False, "BadSignature(3)", ())
+    assert receipt.gas_used == home.metric("gas_used_total") > 0
 
 
 async def test_a_stuck_transaction_is_replaced(home: Site) -> None:

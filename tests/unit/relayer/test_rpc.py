@@ -163,6 +163,7 @@ async def test_an_endpoint_that_changes_chain_is_not_used(
     rpc: JsonRpc, endpoints: Endpoints
 ) -> None:
     """After a failure an endpoint has to name its chain again before it is used."""
+    await rpc.call("echo")
     endpoints.broken["one.test"] = _refuse
     await rpc.call("echo")
     del endpoints.broken["one.test"]
