@@ -1,0 +1,73 @@
+"""`make bench`: engine, buses, pipeline and gas. `python -m tests.bench [--json]`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from deploy.kafka.broker import Broker
+from oracle.bus.kafka import KafkaBus
+from oracle.bus.memory import MemoryBus
+from oracle.cli.output import configure_logging, table
+from tests.bench import bus, engine, gas, pipeline
+
+Rows = list[dict[str, float]]
+TITLES = {
+    "engine": "engine: a full step against a plain median in Python (ratio above 1: faster)",
+    "bus": "bus: 200 ticks a message against one (ratio within the same run)",
+    "pipeline": "tick received to report signed, 5 of 7 keys, memory bus, 500 ticks/s",
+    "gas": "gas of an update transaction on a real node, 5 of 7 signatures",
+}
+
+
+async def _buses() -> Rows:
+    rows = [{"kafka": 0.0} | await _bus(MemoryBus())]
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    with Broker() as broker:
+        kafka = KafkaBus(broker.bootstrap)
+        async with kafka:
+            await kafka.ensure_topics()
+            rows.append({"kafka": 1.0} | await _bus(kafka))
+    return rows
+
+
+async def _bus(of: MemoryBus | KafkaBus) -> dict[str, float]:
+    single = await bus.measure(of, 20_000, 1)
+    batched = await bus.measure(of, 400_000, 200)
+    return {
+        "ticks_per_s_batched": batched["ticks_per_s"],
+        "ticks_per_s_single": single["ticks_per_s"],
+        "ratio": batched["ticks_per_s"] / single["ticks_per_s"],
+        "p50_ms": batched["p50_ms"],
+        "p99_ms": batched["p99_ms"],
+    }
+
+
+def _cell(value: float) -> str:
+    return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure everything; print tables, or one JSON object with --json."""
+    configure_logging(quiet=True)
+    figures: dict[str, Rows] = {
+        "engine": engine.measure(),
+        "bus": asyncio.run(_buses()),
+        "pipeline": asyncio.run(pipeline.measure()),
+        "gas": asyncio.run(gas.measure()),
+    }
+    if "--json" in arguments:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    for name, rows in figures.items():
+        cells = [[_cell(value) for value in row.values()] for row in rows]
+        Console().print(table(TITLES[name], list(rows[0]), cells))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
