@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp import ClientError
 from eth_abi.exceptions import DecodingError
 from web3 import AsyncHTTPProvider, AsyncWeb3, Web3
-from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3Exception
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3Exception, Web3RPCError
 
 from oracle.model.errors import Rejected, Retryable
 
@@ -48,7 +48,10 @@ class Rpc:
     async def chain_id(self) -> int:
         """Return the chain's id."""
         async with self._bounded("eth_chainId"):
-            return await self._w3.eth.chain_id
+            chain_id: object = await self._w3.eth.chain_id
+            if not isinstance(chain_id, int):  # web3 passes on null
+                raise Retryable(f"{self.url}: eth_chainId answered {chain_id!r}")
+            return chain_id
 
     async def latest_block(self) -> Block:
         """Return the newest block that the node has."""
@@ -77,6 +80,10 @@ class Rpc:
                 return await contract.functions[name](*args).call(block_identifier=block)
             except (ContractLogicError, BadFunctionCallOutput, DecodingError) as error:
                 raise Reverted(f"{name} of {address}: {_one_line(error)}") from error
+            except Web3RPCError as error:
+                if "execution reverted" in str(error):  # without a reason web3 leaves it as it came
+                    raise Reverted(f"{name} of {address}: {_one_line(error)}") from error
+                raise
 
     @contextlib.asynccontextmanager
     async def _bounded(self, what: str) -> Any:
@@ -92,7 +99,7 @@ class Rpc:
             raise Retryable(f"{self.url}: {what} took more than {self._timeout_s} s") from error
         except (ClientError, OSError) as error:
             raise Retryable(f"{self.url} does not answer: {_one_line(error)}") from error
-        except (Web3Exception, ValueError, KeyError, TypeError) as error:
+        except (Web3Exception, ValueError, KeyError, TypeError, AttributeError) as error:
             # A proxy's error page, half an answer, a node's own error.
             raise Retryable(f"{self.url}: {what} failed: {_one_line(error)}") from error
 

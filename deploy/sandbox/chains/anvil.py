@@ -50,7 +50,7 @@ class SandboxChain:
     ) -> None:
         self.chain_id: Final = chain_id
         self.name: Final = name
-        self.block_time_s: Final = block_time_s
+        self.block_time_s = block_time_s
         self.port: Final = _free_port() if port is None else port
         self._temporary: Final = folder is None
         self._folder: Final = folder or Path(tempfile.mkdtemp(prefix="plumbline-chain-"))
@@ -165,6 +165,19 @@ class SandboxChain:
     async def mine(self, blocks: int = 1, *, interval_s: int = 0) -> None:
         """Mine now; with `interval_s`, let so much chain time pass between blocks."""
         await self._call("anvil_mine", hex(blocks), hex(interval_s))
+
+    async def mine_every(self, seconds: float) -> None:
+        """From now on mine a block every whole number of `seconds`, with transactions or not.
+
+        A chain that mined with every transaction until here deploys fast and then keeps time.
+        """
+        if seconds < 1 or seconds % 1:
+            raise ConfigError(
+                f"cannot change to a block every {seconds} s: whole seconds only; give a shorter "
+                "block_time_s when the chain starts"
+            )
+        await self._call("evm_setIntervalMining", int(seconds))
+        self.block_time_s = seconds
 
     async def advance(self, seconds: int) -> None:
         """Let chain time pass, and mine a block then."""

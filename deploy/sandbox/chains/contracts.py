@@ -71,6 +71,8 @@ async def _send(
 ) -> TxReceipt:
     nonce = await w3.eth.get_transaction_count(account.address, "pending")
     transaction = await call.build_transaction({"from": account.address, "nonce": nonce})
+    # The next block may do more than the estimate saw: a pool remembers one swap a second.
+    transaction["gas"] = transaction["gas"] * 3 // 2
     signed = account.sign_transaction(cast("dict[str, Any]", transaction))
     sent = await w3.eth.send_raw_transaction(signed.raw_transaction)
     try:
