@@ -57,7 +57,7 @@ contract MarkOracle is IMarkOracle, Committee {
             _checkWord(group, signed, limitUnixMs);
             uint256 old = _words[group];
             if (signed.time() <= old.time()) continue;
-            uint256 word = signed.allPriced()
+            uint256 word = signed.storesAsIs(old)
                 ? signed | (old & GroupWord.PAUSE_MASK)
                 : _merge(group, old, signed);
             _words[group] = word;

@@ -52,5 +52,6 @@ def test_gas_stays_within_its_budgets() -> None:
     """Whole transactions, 5 of 7, cold storage: the recorded figures keep to the targets."""
     gas = json.loads((CONTRACTS / "gas.json").read_text())
     assert gas["update_5of7_1group"] <= 60_000
+    assert gas["update_5of7_1group_1market"] <= 60_000
     assert gas["update_5of7_32"] <= 32 * 3_400
     assert gas["update_5of7_100"] <= 100 * 2_300

@@ -58,22 +58,28 @@ library GroupWord {
         return entry_ << (ENTRY_BITS * position);
     }
 
-    /// @notice Tell, for all four entries at once, whether each is well formed and has a price.
+    /// @notice Tell, for all four entries at once, whether a signed word may be stored as it is:
+    /// each entry is well formed and has a price, or is unused (zero, here and in the `old` word).
     /// @dev May say false for a word that is fine (a mantissa below 10^7 at exponent 0): `fault`
-    /// decides then.
-    ///
-    /// With only mantissa and validity left in each entry, sums show in one bit whether a field is
-    /// in range: bit 27 whether the mantissa is at least MANTISSA_MIN, or above MANTISSA_MAX; bit
-    /// 52 whether the validity is TOO_VOLATILE (3) to VALID (6), since these plus 1 are 4 to 7.
-    /// A validity of 7 carries into the next entry, but by then its own has failed.
-    function allPriced(uint256 word) internal pure returns (bool) {
+    /// decides then. Sums show in one bit of each entry whether a field is in range:
+    /// - bit 52, whether the entry is not zero: its own bit 52, or a carry out of those below;
+    /// - with only mantissa and validity left, bit 27, whether the mantissa is at least
+    ///   MANTISSA_MIN, or above MANTISSA_MAX; and bit 52, whether the validity is TOO_VOLATILE (3)
+    ///   to VALID (6), since these plus 1 are 4 to 7. A validity of 7 carries into the next entry,
+    ///   but by then its own has failed.
+    function storesAsIs(uint256 signed, uint256 old) internal pure returns (bool) {
         unchecked {
-            uint256 fields = word & (EACH * (MANTISSA_MASK | (VALIDITY_MASK << VALIDITY_SHIFT)));
+            uint256 low = EACH * ((1 << 52) - 1);
+            uint256 both = signed | old;
+            uint256 used = (((both & low) + low) | both) & (EACH << 52);
+
+            uint256 fields = signed & (EACH * (MANTISSA_MASK | (VALIDITY_MASK << VALIDITY_SHIFT)));
             uint256 reached = fields + EACH * (((1 << 27) - MANTISSA_MIN) | (1 << VALIDITY_SHIFT));
             uint256 passed = fields + EACH * ((1 << 27) - MANTISSA_MAX - 1);
-            uint256 flags = EACH * ((1 << 27) | (1 << 52));
-            // Who passed the greatest has reached the least: the bit vanishes.
-            return (reached ^ (passed & (EACH << 27))) & flags == flags;
+            // Who passed the greatest has reached the least: bit 27 vanishes.
+            uint256 good = reached ^ (passed & (EACH << 27));
+            uint256 needed = used | (used >> 25);
+            return good & needed == needed;
         }
     }
 
