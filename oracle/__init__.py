@@ -1,1 +1,1 @@
-"""Plumbline's oracle: from ticks to signed mark-price reports. Feeds and relayers live beside it."""
+"""Plumbline's oracle: from ticks to signed mark-price reports. Feeds and relayers are beside it."""

@@ -46,9 +46,11 @@ def config_check(
 def _register_heavy() -> None:
     """Add the commands whose modules import pyarrow, matplotlib or the sandbox."""
     from oracle.cli import ticks
+    from oracle.cli.demo.command import demo
     from oracle.cli.replay import replay
 
     app.add_typer(ticks.commands, name="ticks")
+    app.command("demo", help="The whole data path on this machine, told as a story.")(demo)
     app.command("replay", help="Run recorded ticks through the engine.")(replay)
 
 
