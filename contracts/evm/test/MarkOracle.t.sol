@@ -239,6 +239,14 @@ contract MarkOracleTest is OracleFixture {
         oracle.update(report);
     }
 
+    function test_update_RevertsIf_NoGroupIsCarried() public {
+        bytes memory report = body(draft(2, nowMs()), new uint256[](0), QUORUM);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.TooManyGroups.selector, 0, 2));
+        oracle.update(report);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.TooManyGroups.selector, 0, 2));
+        oracle.verify(report);
+    }
+
     // ---- reads
 
     function testFuzz_readMark_DecodesEveryField(uint256 seed) public {
