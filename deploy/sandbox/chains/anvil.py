@@ -36,7 +36,7 @@ class SandboxChain:
 
     A block comes every `block_time_s`, or with every transaction when that is None. The node is
     killed with its parent process, whatever ends that. `folder` takes its log and state (a
-    temporary one when None).
+    temporary one when None). Chain time begins at `start_s` (unix seconds), by default now.
     """
 
     def __init__(
@@ -47,14 +47,17 @@ class SandboxChain:
         block_time_s: float | None = None,
         port: int | None = None,
         folder: Path | None = None,
+        start_s: int | None = None,
     ) -> None:
         self.chain_id: Final = chain_id
         self.name: Final = name
         self.block_time_s = block_time_s
         self.port: Final = _free_port() if port is None else port
+        self._start_s: Final = start_s
         self._temporary: Final = folder is None
         self._folder: Final = folder or Path(tempfile.mkdtemp(prefix="plumbline-chain-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._advanced_s = 0
         self.w3: Final = AsyncWeb3(
             AsyncHTTPProvider(
                 self.rpc_url,
@@ -116,6 +119,8 @@ class SandboxChain:
                 f"anvil does not answer on {self.rpc_url} after {START_TIMEOUT_S:.0f} s; "
                 f"its log is {self.log_file}"
             ) from error
+        if self._advanced_s:  # anvil forgets it, and its time would go back
+            await self._call("evm_increaseTime", self._advanced_s)
 
     async def stop(self) -> None:
         """End the node in order; `start` continues from its state."""
@@ -182,7 +187,19 @@ class SandboxChain:
     async def advance(self, seconds: int) -> None:
         """Let chain time pass, and mine a block then."""
         await self._call("evm_increaseTime", seconds)
+        self._advanced_s += seconds
         await self.mine()
+
+    async def rollback(self, blocks: int) -> None:
+        """Forget the newest blocks, as a node that falls back does."""
+        await self._call("anvil_rollback", blocks)
+
+    async def advance_to(self, unix_s: int) -> None:
+        """Mine a block at `unix_s`, unless chain time is there already."""
+        newest = await self.w3.eth.get_block("latest")
+        if unix_s > newest["timestamp"]:
+            await self._call("evm_setNextBlockTimestamp", unix_s)
+            await self.mine()
 
     async def _call(self, method: str, *arguments: object) -> None:
         response = await self.w3.provider.make_request(RPCEndpoint(method), list(arguments))
@@ -201,6 +218,8 @@ class SandboxChain:
         arguments += ["--chain-id", str(self.chain_id), "--state", str(self._folder / "state.json")]
         if self.block_time_s is not None:
             arguments += ["--block-time", str(self.block_time_s)]
+        if self._start_s is not None:
+            arguments += ["--timestamp", str(self._start_s)]
         return arguments
 
     async def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
+from aiohttp import ClientError
 from eth_account.signers.local import LocalAccount
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.contract import AsyncContract
 from web3.contract.async_contract import AsyncContractConstructor, AsyncContractFunction
-from web3.exceptions import TimeExhausted
+from web3.exceptions import TimeExhausted, Web3Exception
 from web3.types import TxReceipt
 
-from oracle.model.errors import ConfigError, Retryable
+from oracle.model.errors import ConfigError, Rejected, Retryable
 
 ABI: Final = Path(__file__).parents[3] / "contracts/abi"
 RECEIPT_TIMEOUT_S: Final = 30.0
@@ -46,7 +47,8 @@ async def deploy_contract(
     """Deploy and return the contract once it is mined.
 
     Raises:
-        Retryable: no receipt within the bound, or it failed.
+        Retryable: the node does not answer, or there is no receipt within the bound.
+        Rejected: the node refuses it, or it reverts.
     """
     factory = w3.eth.contract(abi=artifact["abi"], bytecode=artifact["bytecode"])
     receipt = await _send(w3, factory.constructor(*args), account, "deployment")
@@ -58,7 +60,8 @@ async def transact(w3: Web3, call: AsyncContractFunction, account: LocalAccount)
     """Send a call signed by `account` and wait for its receipt.
 
     Raises:
-        Retryable: no receipt within the bound, or it failed.
+        Retryable: the node does not answer, or there is no receipt within the bound.
+        Rejected: the node refuses it, or it reverts.
     """
     return await _send(w3, call, account, call.fn_name)
 
@@ -69,16 +72,27 @@ async def _send(
     account: LocalAccount,
     what: str,
 ) -> TxReceipt:
+    try:
+        receipt = await _mined(w3, call, account)
+    except TimeExhausted as error:
+        raise Retryable(f"{what}: no receipt after {RECEIPT_TIMEOUT_S:.0f} s") from error
+    except (ClientError, OSError) as error:  # a time-out is an OSError
+        raise Retryable(f"{what}: the node does not answer: {error!r}") from error
+    except Web3Exception as error:
+        raise Rejected(f"{what}: the node refuses it: {error}") from error
+    if receipt["status"] != 1:
+        hash_ = receipt["transactionHash"].to_0x_hex()
+        raise Rejected(f"{what} reverted: transaction {hash_}, gas used {receipt['gasUsed']}")
+    return receipt
+
+
+async def _mined(
+    w3: Web3, call: AsyncContractFunction | AsyncContractConstructor, account: LocalAccount
+) -> TxReceipt:
     nonce = await w3.eth.get_transaction_count(account.address, "pending")
     transaction = await call.build_transaction({"from": account.address, "nonce": nonce})
     # The next block may do more than the estimate saw: a pool remembers one swap a second.
     transaction["gas"] = transaction["gas"] * 3 // 2
     signed = account.sign_transaction(cast("dict[str, Any]", transaction))
     sent = await w3.eth.send_raw_transaction(signed.raw_transaction)
-    try:
-        receipt = await w3.eth.wait_for_transaction_receipt(sent, RECEIPT_TIMEOUT_S, _POLL_S)
-    except TimeExhausted as error:
-        raise Retryable(f"{what}: no receipt after {RECEIPT_TIMEOUT_S:.0f} s") from error
-    if receipt["status"] != 1:
-        raise Retryable(f"{what} failed on chain: transaction {sent.to_0x_hex()}")
-    return receipt
+    return await w3.eth.wait_for_transaction_receipt(sent, RECEIPT_TIMEOUT_S, _POLL_S)

@@ -63,6 +63,29 @@ async def test_a_restart_continues_the_chain(tmp_path: Path) -> None:
         assert await chain.w3.eth.get_balance(account.address) == 5 * 10**18
 
 
+async def test_chain_time_does_not_go_back_at_a_restart() -> None:
+    """Time that was let pass stays passed."""
+    async with SandboxChain(1) as chain:
+        await chain.advance(3600)
+        before = await chain.w3.eth.get_block("latest")
+        await chain.restart()
+        await chain.mine()
+        after = await chain.w3.eth.get_block("latest")
+        assert after["timestamp"] >= before["timestamp"]
+
+
+async def test_a_chain_may_begin_to_keep_time() -> None:
+    """Blocks come by themselves after the change and after a restart; whole seconds only."""
+    async with SandboxChain(1) as chain:
+        with pytest.raises(ConfigError, match="whole seconds only"):
+            await chain.mine_every(0.5)
+        await chain.mine_every(1.0)
+        await chain.restart()
+        async with asyncio.timeout(DEADLINE_S):
+            while await chain.w3.eth.block_number < 1:  # noqa: ASYNC110 - a chain is polled
+                await asyncio.sleep(0.02)
+
+
 async def test_a_frozen_node_answers_nothing_until_thawed() -> None:
     """A hang is not a refused connection: the request only times out."""
     async with SandboxChain(1) as chain:
