@@ -40,7 +40,7 @@ demo: setup evm-tools ## the whole data path on this machine, told as a story of
 kafka: setup deploy/kafka/libs ## the Kafka broker that the tests start, from Maven Central (Java 17, Maven)
 
 deploy/kafka/libs: deploy/kafka/pom.xml
-	$(BIN)/python -c "from deploy.kafka.broker import fetch_jars; fetch_jars()"
+	$(BIN)/python -m deploy.kafka --fetch-only
 	@touch $@
 
 test: test-python test-forge ## every test, with a real broker and real EVM nodes
@@ -60,8 +60,9 @@ check: setup evm-tools ## formats, lints, types, import rules, generated files
 	cd $(EVM) && node script/export-abi.mjs --check
 	$(BIN)/python -m tests.vectors.generate --check
 
-contracts: evm-tools ## build the contracts and rewrite contracts/abi
+contracts: evm-tools ## build the contracts; rewrite contracts/abi and contracts/gas.json
 	cd $(EVM) && node script/export-abi.mjs
+	cd $(EVM) && GAS_WRITE=1 ./node_modules/.bin/forge test --mc GasTest
 
 bench: setup evm-tools kafka ## latency, throughput and gas, with baselines of the same run
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)

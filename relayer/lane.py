@@ -108,17 +108,22 @@ class Lane:
                 continue
             seen = offer.slot
             if decide(self._held, offer.words, self._to.policies):
-                await self._push(offer)
+                await self.deliver(offer)
                 read_at = loop.time()
             self._failures = 0
 
-    async def _push(self, offer: Offer) -> None:
-        """Push what is still due by what the chain holds at this moment."""
+    async def deliver(self, offer: Offer) -> Receipt | None:
+        """Push what is due by what the chain holds at this moment; None when nothing is.
+
+        Raises:
+            Refused: the contract would revert, or did.
+            Retryable: the chain cannot be reached, or no receipt came in time.
+        """
         await self._read()
         pushes = decide(self._held, offer.words, self._to.policies)
         if not pushes:
             self._metrics.stale.labels(self._chain.name).inc()
-            return
+            return None
         groups = tuple(push.group for push in pushes)
         everything = len(groups) == len(offer.words)
         receipt = await self._chain.push(
@@ -139,6 +144,7 @@ class Lane:
                 receipt.error,
             )
         await self._read()
+        return receipt
 
     async def _read(self) -> None:
         self._held = await self._chain.held(self._groups)

@@ -1,7 +1,7 @@
 """What a relayer counts, by chain. Counters only rise; ages are left to the reader as timestamps.
 
 A time-stamp goes on telling the truth when the loop that set it is dead: alert on
-`time() - plumb_relayer_progress_timestamp_seconds`.
+`time() - plumbline_relayer_progress_timestamp_seconds`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ class RelayerMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"plumb_relayer_{name}", text, labels, registry=registry)
+            return Counter(f"plumbline_relayer_{name}", text, labels, registry=registry)
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"plumb_relayer_{name}", text, labels, registry=registry)
+            return Gauge(f"plumbline_relayer_{name}", text, labels, registry=registry)
 
         def latency(name: str, text: str) -> Histogram:
-            full = f"plumb_relayer_{name}_seconds"
+            full = f"plumbline_relayer_{name}_seconds"
             return Histogram(full, text, ["chain"], registry=registry, buckets=_LATENCY_S)
 
         self.reports = counter("reports", "Reports off the bus, by outcome.", "outcome")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -99,11 +100,15 @@ async def _replay(
     reader = TickReader(files)
     tally = _Tally(config)
     started = time.monotonic()
-    async with _sink(config, chain, out) as sink:
-        engine = Engine(engine_spec(config.markets))
+    engine = Engine(engine_spec(config.markets))
+    steps = iter(batches(reader, step_ns))
+    first = next(steps, None)
+    if first is None:
+        raise ConfigError("the tick files hold no ticks: nothing was replayed")
+    async with _sink(config, chain, first[0]) as sink:
         with MarksWriter(out) as writer, bar(quiet) as progress:
             task = progress.add_task("replaying", total=1.0)
-            for now_ns, batch in batches(reader, step_ns):
+            for now_ns, batch in itertools.chain([first], steps):
                 marks, manifest = _step(engine, batch, now_ns)
                 writer.write(marks)
                 tally.add(marks, manifest)
@@ -132,13 +137,13 @@ def _step(engine: Engine, batch: TickBatch, now_ns: int) -> tuple[list[Mark], St
 
 
 @asynccontextmanager
-async def _sink(config: Config, chain: ChainChoice | None, out: Path) -> AsyncIterator[Sink]:
+async def _sink(config: Config, chain: ChainChoice | None, start_ns: int) -> AsyncIterator[Sink]:
     if chain is None:
         yield NoChain()
         return
     from oracle.cli.replay_chain import sandbox_sink
 
-    async with sandbox_sink(config, out) as sink:
+    async with sandbox_sink(config, start_ns) as sink:
         yield sink
 
 
@@ -160,8 +165,6 @@ class _Tally:
             self._last[mark.market] = mark
 
     def summary(self) -> dict[str, Any]:
-        if not self._steps:
-            raise ConfigError("the tick files hold no ticks: nothing was replayed")
         markets = {
             name: {
                 "steps": dict(self._validity[name]),

@@ -67,6 +67,7 @@ def _serve(config: Config, roles: Sequence[Role], state: Path, *, as_json: bool)
 async def _until_signal(config: Config, roles: Sequence[Role], state: Path) -> None:
     async with open_stack(config, state, REGISTRY) as stack:
         services = stack.services(roles)
+        await stack.check_chains()
         running = asyncio.ensure_future(Supervisor().run(services))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

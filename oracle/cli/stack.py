@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from feeds.metrics import FeedMetrics
+from feeds.replay import ReplayFeed
 from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
 from oracle.cli.build_feeds import AnyFeed, build_feed
@@ -125,6 +126,16 @@ class Stack:
             made.append(Destination(self.chains[-1], policies, chain.poll / 1e9))
         return made
 
+    async def check_chains(self) -> None:
+        """Ask every chain that a relayer role opened whether it is the right one.
+
+        Raises:
+            ConfigError: another chain, or no contract of this deployment there.
+            Retryable: a chain cannot be reached.
+        """
+        for chain in self.chains:
+            await chain.start(self.committee().salt)
+
     async def publish_ticks(self, ticks: Sequence[Tick]) -> None:
         """Put what a feed brings on the bus, as one batch."""
         await self.bus.publish(Topic.TICKS, [(GROUP, pack(ticks))])
@@ -134,6 +145,8 @@ class Stack:
             raise ConfigError("no feeds are configured: name at least one under 'feeds'")
         metrics = FeedMetrics(self.registry)
         feeds = [build_feed(feed, metrics, self.now_ns) for feed in self.config.feeds]
+        if isinstance(feeds[0], ReplayFeed):
+            self.now_ns = feeds[0].now_ns  # recorded ticks are fresh by the recorded clock only
         return {f"feed.{at}.{feed.name}": self._running(feed) for at, feed in enumerate(feeds)}
 
     def _running(self, feed: AnyFeed) -> Service:
@@ -162,7 +175,8 @@ class Stack:
         from oracle.api.view import LatestView
 
         numbers = {name: market.number for name, market in self.config.markets.items()}
-        view = LatestView(self.bus, numbers)
+        max_age_ms = self.config.api.max_age // 1_000_000
+        view = LatestView(self.bus, numbers, max_age_ms=max_age_ms, clock_ns=self.now_ns)
         app = create_app(view, registry=self.registry)
         config = self.config.api
 

@@ -12,6 +12,7 @@ from oracle.config.base import Section
 from oracle.config.units import DurationNs, PositiveNs, RatioBps
 
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 Url = Annotated[str, Field(pattern=r"^(https?|wss?)://[^\s]+$")]
 
 
@@ -67,7 +68,7 @@ class Uniswap3FeedConfig(Section):
     """Uniswap v3 pools on one chain."""
 
     kind: Literal["uniswap3"]
-    rpc: Url
+    rpc: HttpUrl
     chain_id: int = Field(gt=0)
     pools: list[Uniswap3PoolConfig] = Field(min_length=1)
     poll: PositiveNs = 10**9
@@ -162,7 +163,7 @@ class EvmChainConfig(Section):
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
     kind: Literal["evm"] = "evm"
     chain_id: int = Field(gt=0)
-    rpc: list[Url] = Field(min_length=1)
+    rpc: list[HttpUrl] = Field(min_length=1)
     oracle: Address
     key: KeyConfig
     push: PushConfig = PushConfig()
@@ -178,3 +179,5 @@ class ApiConfig(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8645, ge=0, le=65535)
+    max_age: PositiveNs = 5 * 10**9
+    """An older mark is served as STALE, without a price."""

@@ -58,6 +58,10 @@ class Config(Section):
         _refuse_twice("market number", [str(market.number) for market in self.markets.values()])
         _refuse_twice("chain name", [chain.name for chain in self.chains])
         conversion_order(self.markets)
+        if len({feed.kind == "replay" for feed in self.feeds}) > 1 or (
+            len(self.feeds) > 1 and self.feeds[0].kind == "replay"
+        ):
+            raise ValueError("a replay feed stands alone: its clock is the recorded one")
         if self.committee is not None and self.deployment is None:
             raise ValueError("a committee needs a 'deployment' section: signatures name it")
         return self

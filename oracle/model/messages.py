@@ -111,6 +111,7 @@ class Receipt(_Message, frozen=True):
     block: int
     gas_used: int
     groups: tuple[int, ...]
+    """What the contract stored: empty when it held newer ones already, which is a success."""
     signed_ns: int
     sent_ns: int
     received_ns: int

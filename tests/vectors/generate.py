@@ -17,6 +17,7 @@ from eth_hash.auto import keccak
 
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
+from oracle.report import merkle
 from oracle.report import report as wire
 from oracle.report.digest import deployment_salt, domain_separator
 from oracle.report.signature import ORDER, address_of, compact
@@ -128,7 +129,7 @@ def _report(
     unsigned = wire.Unsigned(1, NOW_MS // 250, keccak(name.encode()), leaves)
     full = wire.sign_complete(unsigned, _sign(unsigned, salt, signers), THRESHOLD)
     body = full if carried == list(range(groups)) else wire.subset(full, carried)
-    root = wire.merkle.root_of(unsigned.hashes())
+    root = merkle.root_of(unsigned.hashes())
     return {
         "name": name,
         "deployment": deployment,
