@@ -66,7 +66,7 @@ class Site:
     def metric(self, name: str, **labels: str) -> float:
         """Return a sample of this chain, 0 where there is none."""
         full = {"chain": self.node.name, **labels}
-        return self.registry.get_sample_value(f"plumb_relayer_{name}", full) or 0
+        return self.registry.get_sample_value(f"plumbline_relayer_{name}", full) or 0
 
     async def mark(self, market: int) -> tuple[int, int]:
         """Read a market back as a consumer would: price times 10**18, unix ms."""

@@ -116,7 +116,7 @@ async def test_goes_to_the_next_endpoint(
 
     assert endpoints.asked == ["two.test"]
     labels = {"chain": "home", "endpoint": "one.test", "kind": kind}
-    assert registry.get_sample_value("plumb_relayer_rpc_errors_total", labels) == 1
+    assert registry.get_sample_value("plumbline_relayer_rpc_errors_total", labels) == 1
 
 
 async def test_a_batch_keeps_its_order(rpc: JsonRpc) -> None:

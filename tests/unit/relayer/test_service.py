@@ -63,7 +63,7 @@ class Bench:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return a sample, 0 where there is none."""
-        return self.registry.get_sample_value(f"plumb_relayer_{name}", labels) or 0
+        return self.registry.get_sample_value(f"plumbline_relayer_{name}", labels) or 0
 
 
 async def until(condition: Callable[[], bool]) -> None:
