@@ -7,17 +7,22 @@ from typing import Annotated
 
 import typer
 
-from oracle.cli import control, run
+from oracle.cli import control, run, ticks
+from oracle.cli.demo.command import demo
 from oracle.cli.options import JsonOption
 from oracle.cli.output import emit
+from oracle.cli.replay import replay
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Plumbline: mark prices from many venues, signed once, pushed to every chain.",
 )
+app.command("demo", help="The whole data path on this machine, told as a story.")(demo)
 run.register(app)
 control.register(app)
+app.command("replay", help="Run recorded ticks through the engine.")(replay)
+app.add_typer(ticks.commands, name="ticks")
 
 config_commands = typer.Typer(no_args_is_help=True, help="Work with configuration files.")
 app.add_typer(config_commands, name="config")
@@ -41,17 +46,3 @@ def config_check(
         "hash": digest,
     }
     emit(data, as_json=as_json, text=f"{file}: {len(config.markets)} markets, hash {digest[:16]}")
-
-
-def _register_heavy() -> None:
-    """Add the commands whose modules import pyarrow, matplotlib or the sandbox."""
-    from oracle.cli import ticks
-    from oracle.cli.demo.command import demo
-    from oracle.cli.replay import replay
-
-    app.add_typer(ticks.commands, name="ticks")
-    app.command("demo", help="The whole data path on this machine, told as a story.")(demo)
-    app.command("replay", help="Run recorded ticks through the engine.")(replay)
-
-
-_register_heavy()

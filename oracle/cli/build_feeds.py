@@ -46,6 +46,7 @@ def build_feed(config: FeedConfig, metrics: FeedMetrics, now_ns: Callable[[], in
                 pace=Pace(idle_s=config.idle / 1e9),
             )
         case "uniswap3":
+            from feeds.base import Pace
             from feeds.evm.uniswap3 import Pool, Uniswap3Feed
 
             return Uniswap3Feed(
@@ -56,6 +57,8 @@ def build_feed(config: FeedConfig, metrics: FeedMetrics, now_ns: Callable[[], in
                 metrics=metrics,
                 poll_s=config.poll / 1e9,
                 timeout_s=config.timeout / 1e9,
+                max_twap_deviation_bps=config.max_twap_deviation,
+                pace=Pace(idle_s=config.idle / 1e9),
             )
         case "replay":
             from feeds.replay import ReplayFeed

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
+from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.options import ConfigOption, JsonOption, StateOption, state_folder
 from oracle.cli.output import emit
-from oracle.cli.stack import opened_bus, socket_path
 from oracle.config.load import load
 from oracle.config.root import Config
 from oracle.model.messages import Control

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import structlog
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from oracle.model.errors import PlumblineError, Retryable
@@ -61,3 +62,13 @@ def configure_logging(
         wrapper_class=structlog.make_filtering_bound_logger(40 if quiet else 20),
         logger_factory=structlog.PrintLoggerFactory(target),
     )
+
+
+def bar(quiet: bool) -> Progress:
+    """Return a progress bar of parts from 0 to 1, on stderr."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+    )
+    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-import structlog
 import typer
-from prometheus_client import REGISTRY
 
 from oracle.cli.options import ConfigOption, JsonOption, StateOption, state_folder
 from oracle.cli.output import configure_logging
-from oracle.cli.stack import Role, open_stack
-from oracle.cli.supervise import Supervisor
+from oracle.cli.roles import Role
 from oracle.config.load import load
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError
-
-_log = structlog.get_logger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -60,19 +52,9 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
 
 
 def _serve(config: Config, roles: Sequence[Role], state: Path, *, as_json: bool) -> None:
+    import asyncio
+
+    from oracle.cli.serve import until_signal
+
     configure_logging(as_json=as_json)
-    asyncio.run(_until_signal(config, roles, state))
-
-
-async def _until_signal(config: Config, roles: Sequence[Role], state: Path) -> None:
-    async with open_stack(config, state, REGISTRY) as stack:
-        services = stack.services(roles)
-        await stack.check_chains()
-        running = asyncio.ensure_future(Supervisor().run(services))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, running.cancel)
-        _log.info("started", roles=[str(role) for role in roles], services=sorted(services))
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        _log.info("stopped")
+    asyncio.run(until_signal(config, roles, state))

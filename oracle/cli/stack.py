@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from feeds.metrics import FeedMetrics
@@ -18,6 +15,8 @@ from feeds.replay import ReplayFeed
 from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
 from oracle.cli.build_feeds import AnyFeed, build_feed
+from oracle.cli.bus import opened_bus, socket_path
+from oracle.cli.roles import Role
 from oracle.cli.secrets import password_of
 from oracle.cli.supervise import Service
 from oracle.committee.attestation import Attestor
@@ -41,17 +40,6 @@ from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
-
-_log = structlog.get_logger(__name__)
-
-
-class Role(StrEnum):
-    """What a process does."""
-
-    FEEDS = "feeds"
-    ORACLE = "oracle"
-    RELAYER = "relayer"
-    API = "api"
 
 
 @dataclass
@@ -207,32 +195,3 @@ async def open_stack(
         finally:
             for chain in stack.chains:
                 await chain.aclose()
-
-
-@asynccontextmanager
-async def opened_bus(config: Config) -> AsyncIterator[Bus]:
-    """Open the bus that the configuration names, with its topics in place.
-
-    Raises:
-        Retryable: no Kafka broker answers.
-    """
-    if config.bus.kind == "memory":
-        yield MemoryBus()
-        return
-    from oracle.bus.kafka import KafkaBus
-
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors reach us as our own
-    bus = KafkaBus(
-        config.bus.bootstrap,
-        prefix=config.bus.prefix,
-        request_timeout_ms=config.bus.request_timeout // 1_000_000,
-    )
-    async with bus:
-        for difference in await bus.ensure_topics():
-            _log.warning("topic_differs", difference=difference)
-        yield bus
-
-
-def socket_path(state: Path) -> Path:
-    """Return where a process with its bus in memory takes controls."""
-    return state / "control.sock"

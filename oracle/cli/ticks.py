@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from feeds.ticks.importing import FORMATS, Imported, import_ticks
 from oracle.cli.options import JsonOption
-from oracle.cli.output import emit
+from oracle.cli.output import bar, emit
+
+if TYPE_CHECKING:
+    from feeds.ticks.importing import Imported
 
 commands = typer.Typer(no_args_is_help=True, help="Make tick files.")
-
-
-def bar(quiet: bool) -> Progress:
-    """Return a progress bar of parts from 0 to 1, on stderr."""
-    from rich.console import Console
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-    )
-    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet)
 
 
 @commands.command("import", help="Make one tick file of recorded trades or quotes.")
 def import_command(
     files: Annotated[list[Path], typer.Argument(help="Recorded files.", show_default=False)],
     format_name: Annotated[
-        str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}.", show_default=False)
+        str,
+        typer.Option(
+            "--format", help="E.g. tardis-trades; an unknown one lists all.", show_default=False
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", help="A .parquet, .csv or .csv.gz file.", show_default=False)
@@ -39,6 +31,8 @@ def import_command(
     as_json: JsonOption = False,
 ) -> None:
     """Import; event and receive time are kept apart."""
+    from feeds.ticks.importing import import_ticks
+
     with bar(as_json) as progress:
         task = progress.add_task("importing", total=1.0)
         made = import_ticks(

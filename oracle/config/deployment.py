@@ -61,7 +61,14 @@ class Uniswap3PoolConfig(Section):
     base: Literal["token0", "token1"]
     """Which token is priced, in units of the other."""
     twap: PositiveNs = 60 * 10**9
-    """Window of `observe`."""
+    """Window of `observe`, in whole seconds."""
+
+    @field_validator("twap")
+    @classmethod
+    def _check_twap(cls, value: int) -> int:
+        if value % 10**9:
+            raise ValueError(f"twap of {value} ns is not whole seconds, as 'observe' takes them")
+        return value
 
 
 class Uniswap3FeedConfig(Section):
@@ -73,6 +80,10 @@ class Uniswap3FeedConfig(Section):
     pools: list[Uniswap3PoolConfig] = Field(min_length=1)
     poll: PositiveNs = 10**9
     timeout: PositiveNs = 5 * 10**9
+    idle: PositiveNs = 60 * 10**9
+    """A node that brings no new block for so long is connected to again."""
+    max_twap_deviation: RatioBps = 500.0
+    """A spot price further from the pool's own mean gives no tick."""
 
 
 class ReplayFeedConfig(Section):

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import tempfile
-import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from prometheus_client import CollectorRegistry
 
-from oracle.cli.demo import live
-from oracle.cli.demo.html import write_html
-from oracle.cli.demo.recorder import ChainInfo, Recorder
-from oracle.cli.demo.sandbox import Sandbox, open_sandbox
-from oracle.cli.demo.story import LENGTH_S, PAUSED_SOURCE, Scene, Story
-from oracle.cli.demo.summary import Summary, encode, summarise, write_summary
-from oracle.cli.onchain import OracleReader
-from oracle.cli.output import configure_logging, console, table
-from oracle.cli.stack import Role, Stack, open_stack, socket_path
-from oracle.cli.supervise import Service, Supervisor
-from oracle.model.errors import ConfigError, Fatal, Retryable
-from oracle.node import controls
-from oracle.node.control_socket import send_control
+from oracle.cli.output import configure_logging, console
+from oracle.model.errors import ConfigError
 
-SHORTEST_S, LONGEST_S = 45.0, 3600.0
-WARM_UP_S = 60.0
-WATCH_S = 0.5
-TITLE = "sandbox: 6 venues, 1 pool, 2 chains, 5 of 7 keys over one shared view"
-ABOUT = (
-    "Simulated exchanges speak their venues' own protocols to the real clients; two real EVM nodes "
-    "run the real contracts; all prices are made up from the seed."
-)
+LENGTH_S, SHORTEST_S, LONGEST_S = 90.0, 45.0, 3600.0
 
 
 def demo(
@@ -53,176 +30,18 @@ def demo(
         raise ConfigError(
             f"--seconds {seconds:g}: the story needs {SHORTEST_S:g} to {LONGEST_S:g} seconds"
         )
+    from oracle.cli.demo.play import play, tell
+    from oracle.cli.demo.summary import encode
+
     folder = (out or Path(tempfile.mkdtemp(prefix="plumbline-demo-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     shown = not headless and not as_json and console.is_terminal
     with (folder / "demo.log").open("w") as log:
         configure_logging(stream=log)
-        summary = asyncio.run(_demo(folder, seconds, seed, shown=shown))
+        summary = asyncio.run(play(folder, seconds, seed, shown=shown))
     if as_json:
         typer.echo(encode(summary))
     else:
-        _tell(summary, folder)
+        tell(summary, folder)
     if not summary.as_told:
         raise typer.Exit(1)
-
-
-async def _demo(folder: Path, seconds: float, seed: int, *, shown: bool) -> Summary:
-    window_s = max(round(seconds * 20 / LENGTH_S), 5)
-    async with AsyncExitStack() as exits:
-        console.print("starting venues, chains and pool ...", style="dim")
-        sandbox = await exits.enter_async_context(open_sandbox(folder, seed, window_s))
-        registry = CollectorRegistry()
-        stack = await exits.enter_async_context(open_stack(sandbox.config, sandbox.state, registry))
-        readers = [OracleReader(chain) for chain in sandbox.config.chains]
-        for reader in readers:
-            exits.push_async_callback(reader.aclose)
-        recorder = _recorder(sandbox, stack)
-        services = stack.services([Role.FEEDS, Role.ORACLE, Role.RELAYER, Role.API])
-        services |= {"recorder": recorder.run, "arbitrage": sandbox.arbitrage}
-        services["chains"] = lambda: _watch_chains(sandbox, readers, recorder)
-        async with _running(Supervisor(registry), services) as failed:
-            await _or_fail(_warm_up(recorder, sandbox), failed)
-            recorder.start_clock()
-            await _or_fail(_play(sandbox, recorder, seconds, shown=shown), failed)
-            numbers = _numbers(sandbox)
-            read_back = {reader.name: await reader.marks(numbers) for reader in readers}
-    elapsed_s = recorder.t_s(time.time_ns())
-    summary = summarise(recorder, seconds=elapsed_s, seed=seed, read_back=read_back)
-    write_summary(folder / "summary.json", summary)
-    write_html(folder / "report.html", recorder, summary, title="Plumbline demo", about=ABOUT)
-    return summary
-
-
-def _recorder(sandbox: Sandbox, stack: Stack) -> Recorder:
-    chains = [ChainInfo(c.name, c.kind, c.chain_id) for c in sandbox.config.chains]
-    perps = {entry.source for m in sandbox.config.markets.values() for entry in m.perps}
-    return Recorder(stack.bus, chains, time.time_ns, perps=perps)
-
-
-@asynccontextmanager
-async def _running(
-    supervisor: Supervisor, services: dict[str, Service]
-) -> AsyncIterator[asyncio.Future[None]]:
-    """Run services while the context lasts; the future ends only when one failed for good."""
-    running = asyncio.ensure_future(supervisor.run(services))
-    try:
-        yield running
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Fatal):
-            await running
-
-
-async def _or_fail(work: Coroutine[None, None, None], failed: asyncio.Future[None]) -> None:
-    """Await `work`, unless a service fails for good first."""
-    task = asyncio.ensure_future(work)
-    await asyncio.wait({task, failed}, return_when=asyncio.FIRST_COMPLETED)
-    if not task.done():
-        task.cancel()
-        failed.result()
-    await task
-
-
-async def _warm_up(recorder: Recorder, sandbox: Sandbox) -> None:
-    """Wait until every market is stored on every chain: what a story can begin with."""
-    wanted = len(sandbox.config.markets) * len(sandbox.config.chains)
-    deadline = time.monotonic() + WARM_UP_S
-    while sum(len(held) for held in recorder.chain_states.values()) < wanted or any(
-        mark.price is None for held in recorder.chain_states.values() for mark in held.values()
-    ):
-        if time.monotonic() > deadline:
-            raise Retryable(
-                f"the sandbox was not ready within {WARM_UP_S:g} s; see demo.log in its folder"
-            )
-        await asyncio.sleep(0.1)
-
-
-async def _play(sandbox: Sandbox, recorder: Recorder, seconds: float, *, shown: bool) -> None:
-    known = controls.known_subjects(sandbox.config)
-
-    async def order(paused: bool) -> None:
-        """Do what `plumb pause` and `plumb resume` do, over the same socket."""
-        who, now_ns = "demo operator", time.time_ns()
-        if paused:
-            text = "feed looks odd, taking it out"
-            control = controls.pause(
-                "source", PAUSED_SOURCE, reason=text, who=who, now_ns=now_ns, known=known
-            )
-        else:
-            control = controls.resume(
-                "source", PAUSED_SOURCE, reason="checked", who=who, now_ns=now_ns, known=known
-            )
-        await send_control(socket_path(sandbox.state), control)
-
-    scene = Scene(recorder, sandbox.venues.knobs, order, seconds / LENGTH_S)
-    story = Story(recorder, scene.acts(), seconds)
-    view = asyncio.create_task(_show(recorder, story, seconds, shown=shown))
-    try:
-        await story.play()
-    finally:
-        view.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await view
-
-
-async def _show(recorder: Recorder, story: Story, seconds: float, *, shown: bool) -> None:
-    if shown:
-        await live.show(recorder, TITLE, seconds=seconds, act=story.shown)
-        return
-    told = 0
-    while True:
-        for event in recorder.story[told:]:
-            _tell_event(event.t_s, event.event, event.observed, ok=event.ok)
-        told = len(recorder.story)
-        await asyncio.sleep(0.2)
-
-
-async def _watch_chains(sandbox: Sandbox, readers: list[OracleReader], recorder: Recorder) -> None:
-    """Read what the contracts hold, as a consumer would."""
-    numbers = _numbers(sandbox)
-    while True:
-        for reader in readers:
-            for market, held in (await reader.marks(numbers)).items():
-                recorder.note_chain(reader.name, market, *held)
-        await asyncio.sleep(WATCH_S)
-
-
-def _numbers(sandbox: Sandbox) -> dict[str, int]:
-    return {name: market.number for name, market in sandbox.config.markets.items()}
-
-
-def _tell_event(t_s: float, event: str, observed: str, *, ok: bool) -> None:
-    sign = "[green]✓[/green]" if ok else "[red]✗[/red]"
-    console.print(f"{sign} {t_s:5.1f} s  [bold]{event}[/bold]: {observed}", highlight=False)
-
-
-def _tell(summary: Summary, folder: Path) -> None:
-    console.print()
-    for act in summary.story:
-        _tell_event(act.t_s, act.event, act.observed, ok=act.ok)
-    rows = [
-        [
-            chain.name,
-            f"{chain.updates:,}",
-            "-" if chain.gas_per_update is None else f"{chain.gas_per_update:,.0f}",
-            *(_price(chain.markets[name].price) for name in summary.markets),
-        ]
-        for chain in summary.chains
-    ]
-    rows.append(["ours", "", "", *(_price(market.mark) for market in summary.markets.values())])
-    console.print(table("marks on chain", ["chain", "updates", "gas each", *summary.markets], rows))
-    latency = summary.latency_ms
-    console.print(
-        f"{summary.ticks:,} ticks, {summary.reports:,} reports; tick to signed report "
-        f"p50 {latency.tick_to_report.p50:.0f} ms, p99 {latency.tick_to_report.p99:.0f} ms; "
-        f"to receipt p50 {latency.tick_to_receipt.p50:.0f} ms",
-        highlight=False,
-    )
-    console.print(f"report: {folder / 'report.html'}\nsummary: {folder / 'summary.json'}")
-    verdict = "[green]as told[/green]" if summary.as_told else "[red]NOT as told[/red]"
-    console.print(f"the story came out {verdict}")
-
-
-def _price(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4f}"

@@ -1,0 +1,45 @@
+"""Open the bus that a configuration names, and find the control socket of one in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from oracle.bus.interface import Bus
+from oracle.bus.memory import MemoryBus
+from oracle.config.root import Config
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def opened_bus(config: Config) -> AsyncIterator[Bus]:
+    """Open the bus that the configuration names, with its topics in place.
+
+    Raises:
+        Retryable: no Kafka broker answers.
+    """
+    if config.bus.kind == "memory":
+        yield MemoryBus()
+        return
+    from oracle.bus.kafka import KafkaBus
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors reach us as our own
+    bus = KafkaBus(
+        config.bus.bootstrap,
+        prefix=config.bus.prefix,
+        request_timeout_ms=config.bus.request_timeout // 1_000_000,
+    )
+    async with bus:
+        for difference in await bus.ensure_topics():
+            _log.warning("topic_differs", difference=difference)
+        yield bus
+
+
+def socket_path(state: Path) -> Path:
+    """Return where a process with its bus in memory takes controls."""
+    return state / "control.sock"

@@ -1,0 +1,14 @@
+"""The roles that a process may have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    FEEDS = "feeds"
+    ORACLE = "oracle"
+    RELAYER = "relayer"
+    API = "api"
