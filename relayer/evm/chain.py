@@ -140,9 +140,6 @@ def connect(
     Raises:
         ConfigError: the keystore, its password, the ABI or an RPC address is wrong.
     """
-    for url in config.rpc:
-        if not url.startswith("http"):
-            raise ConfigError(f"chain {config.name}: rpc {url!r} must be http:// or https://")
     wallet = load_wallet(config.key.keystore, password)
     reverts = Reverts(load_abi())
     node = Node(JsonRpc(config.name, config.chain_id, config.rpc, config.timeout / 1e9, metrics))
