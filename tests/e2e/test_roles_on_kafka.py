@@ -1,0 +1,122 @@
+"""The roles as processes of their own: feeds, oracle and relayer meet only on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.kafka.broker import Broker
+from oracle.bus.interface import Start
+from oracle.bus.kafka import KafkaBus
+from oracle.cli.demo.sandbox import Sandbox, open_sandbox
+from oracle.cli.onchain import OracleReader
+from oracle.model.messages import AuditEntry, Mark
+from oracle.model.topics import Topic
+from oracle.node.audit import verify_chain
+from tests.e2e.plumb import PLUMB, plumb
+
+pytestmark = [pytest.mark.kafka, pytest.mark.evm]
+
+PREFIX = "roles."
+SOURCE = "coinbase:BTC/USD"
+
+
+@contextlib.contextmanager
+def _process(folder: Path, role: str, config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one role; ask it to end, and require that it ended in order."""
+    with (folder / f"{role}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(PLUMB), role, "--config", str(config)], stdout=log, stderr=log, env=os.environ
+        )
+        try:
+            yield process
+            assert process.poll() is None, f"plumb {role} ended by itself"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@contextlib.asynccontextmanager
+async def _marks(bus: KafkaBus) -> AsyncIterator[object]:
+    async with bus.subscribe(Topic.MARKS, start=Start.TAIL) as reader:
+        yield reader
+
+
+async def _until_paused(bus: KafkaBus, reader: object, deadline_s: float) -> Mark:
+    """Return the first mark of BTC-USD in which the source is paused."""
+    ends = time.monotonic() + deadline_s
+    while time.monotonic() < ends:
+        for record in await reader.take(timeout_s=0.2):
+            mark = record.message
+            if mark.market == "BTC-USD" and any(
+                view.source == SOURCE and view.reason == "paused" for view in mark.sources
+            ):
+                return mark
+    raise AssertionError(f"{SOURCE} was not paused within {deadline_s} s")
+
+
+async def _stored(sandbox: Sandbox, deadline_s: float) -> dict[str, dict[str, object]]:
+    """Return what both contracts hold once every market has a price there."""
+    numbers = {name: market.number for name, market in sandbox.config.markets.items()}
+    readers = [OracleReader(chain) for chain in sandbox.config.chains]
+    ends = time.monotonic() + deadline_s
+    try:
+        while time.monotonic() < ends:
+            held = {reader.name: await reader.marks(numbers) for reader in readers}
+            if all(mark.price is not None for marks in held.values() for mark in marks.values()):
+                return held
+            await asyncio.sleep(0.2)
+    finally:
+        for reader in readers:
+            await reader.aclose()
+    raise AssertionError("not every market reached both chains in time")
+
+
+async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
+    """Ticks become marks on two chains across processes; a pause bites within a second."""
+    with Broker() as broker:
+        async with open_sandbox(tmp_path, seed=3, window_s=20) as sandbox:
+            data = yaml.safe_load(sandbox.config_file.read_text())
+            data["bus"] = {"kind": "kafka", "bootstrap": broker.bootstrap, "prefix": PREFIX}
+            config = tmp_path / "kafka.yaml"
+            config.write_text(yaml.safe_dump(data))
+            bus = KafkaBus(broker.bootstrap, prefix=PREFIX)
+            async with bus:
+                await bus.ensure_topics()
+                with contextlib.ExitStack() as roles:
+                    for role in ("oracle", "relayer", "feeds"):
+                        roles.enter_context(_process(tmp_path, role, config))
+                    held = await _stored(sandbox, 60)
+                    assert set(held) == {"alpha", "beta"}
+                    async with _marks(bus) as reader:
+                        done = await asyncio.to_thread(
+                            plumb, "pause", "source", SOURCE, "--reason", "end to end",
+                            "--for", "5m", "--who", "test", "--config", config, "--json",
+                        )  # fmt: skip
+                        assert done.returncode == 0, done.stderr
+                        issued_ns = json.loads(done.stdout)["issued_ns"]
+                        mark = await _until_paused(bus, reader, 10)
+                    assert mark.time_ns - issued_ns < 10**9  # over Kafka, two processes away
+                async with bus.subscribe(Topic.AUDIT, start=Start.EARLIEST) as audit:
+                    entries = [record.message for record in await audit.take(timeout_s=5)]
+    (entry,) = entries
+    assert isinstance(entry, AuditEntry)
+    assert (entry.action, entry.reason, entry.until_ns) == (
+        "pause",
+        "end to end",
+        issued_ns + 300 * 10**9,
+    )
+    assert verify_chain(entries) is None
