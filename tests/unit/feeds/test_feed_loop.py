@@ -158,7 +158,7 @@ async def test_back_off_doubles_to_its_bound_and_starts_again_after_progress() -
 def test_back_off_is_always_within_its_bounds(failures: int, uniform: float) -> None:
     """Whatever the count of failures and the jitter, the wait is positive and bounded."""
     pace = Pace(backoff_min_s=0.5, backoff_max_s=30)
-    assert 0.25 <= pace.delay_s(failures, uniform) < 30
+    assert 0.25 <= pace.delay_s(failures, uniform) <= 30
 
 
 async def test_a_slow_publisher_loses_the_oldest_quotes_and_counts_them() -> None:
