@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from feeds.metrics import FeedMetrics
@@ -41,6 +42,8 @@ from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass
 class Stack:
@@ -53,7 +56,6 @@ class Stack:
     registry: CollectorRegistry
     chains: list[EvmChain] = field(default_factory=list)
     now_ns: Callable[[], int] = time.time_ns
-    api_url: str = ""
 
     def services(self, roles: Sequence[Role]) -> dict[str, Service]:
         """Return the loops of the wanted roles, by name.
@@ -169,7 +171,7 @@ class Stack:
         config = self.config.api
 
         def listening(url: str) -> None:
-            self.api_url = url
+            _log.info("api_listening", url=url)
 
         return {"view": view.run, "api": lambda: serve(app, config.host, config.port, listening)}
 
