@@ -17,7 +17,7 @@ class Twap:
     """Time-weighted average of each market's index over its own window; O(1) a step.
 
     An index holds from its step until the next. Time without an index is not covered and does
-    not count; a window that nothing covers gives NaN.
+    not count, nor does a whole window without a step: nobody looked.
     """
 
     def __init__(self, window_ns: Ints) -> None:
@@ -29,21 +29,41 @@ class Twap:
         self._held_ns = 0
 
     def add(self, value: Floats, now_ns: int) -> Floats:
-        """Let the values held so far count until now, take new ones, and return the averages."""
+        """Let the values held so far count until now, take new ones, and return the averages.
+
+        Where nothing is covered that is the new value.
+        """
+        average = self.advance(now_ns)
+        self.hold(value)
+        return np.where(np.isnan(average), value, average)
+
+    def hold(self, value: Floats) -> None:
+        """Take the values that hold from the last `advance` on."""
+        self._held = value.copy()
+
+    def advance(self, now_ns: int) -> Floats:
+        """Let the values held so far count until now; return the averages, NaN where none."""
         self._turn(now_ns)
-        rows = np.arange(len(value))
-        slot = self._bucket % BUCKETS
-        elapsed = np.minimum(now_ns - self._held_ns, self._bucket_ns * BUCKETS) / 1e9
-        held = ~np.isnan(self._held)
-        self._weighted[rows, slot] += np.where(held, self._held * elapsed, 0.0)
-        self._covered[rows, slot] += np.where(held, elapsed, 0.0)
-        self._held, self._held_ns = value.copy(), now_ns
+        elapsed = self._elapsed_ns(now_ns) / 1e9
+        slept = now_ns - self._held_ns > self._bucket_ns * BUCKETS
+        held = np.where(slept, np.nan, self._held)[:, None]
+        self._weighted += np.where(np.isnan(held), 0.0, held * elapsed)
+        self._covered += np.where(np.isnan(held), 0.0, elapsed)
+        self._held_ns = now_ns
         # cumsum adds in a fixed order; a plain sum's order depends on the processor.
         weighted, covered = (
             np.cumsum(part, axis=1)[:, -1] for part in (self._weighted, self._covered)
         )
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(covered > 0, weighted / covered, value)
+            return np.where(covered > 0, weighted / covered, np.nan)
+
+    def _elapsed_ns(self, now_ns: int) -> Ints:
+        """Return how much of the time since the step before lies in each bucket."""
+        behind = (self._bucket[:, None] - np.arange(BUCKETS)) % BUCKETS
+        start_ns = (self._bucket[:, None] - behind) * self._bucket_ns[:, None]
+        end_ns = np.minimum(start_ns + self._bucket_ns[:, None], now_ns)
+        elapsed: Ints = np.maximum(end_ns - np.maximum(start_ns, self._held_ns), 0)
+        return elapsed
 
     def _turn(self, now_ns: int) -> None:
         """Empty the buckets that left the window since the step before."""

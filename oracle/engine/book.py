@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from oracle.engine.columns import Bools, Floats, Ints, TickColumns
+from oracle.engine.columns import Bools, Floats, Ints, TickColumns, out_of_range
 from oracle.engine.reasons import Reason
 
 _NEVER = -(2**62)
@@ -53,7 +53,7 @@ class Book:
         for rows in (quotes, trades):
             at = ticks.source[rows]
             self.received_ns[at] = np.maximum(self.received_ns[at], ticks.received_ns[rows])
-        self._remember_refusals(ticks, reason)
+        self._remember_refusals(ticks, reason, now_ns)
         counts = Counter({Reason(code): int(n) for code, n in enumerate(np.bincount(reason)) if n})
         del counts[Reason.USED]
         if ticks.unknown:
@@ -70,9 +70,10 @@ class Book:
                 (Reason.EMPTY, np.isnan(last) & (np.isnan(bid) | np.isnan(ask))),
                 (Reason.NOT_FINITE, np.isinf(bid) | np.isinf(ask) | np.isinf(last)),
                 (Reason.NOT_POSITIVE, (bid <= 0) | (ask <= 0) | (last <= 0)),
+                (Reason.OUT_OF_RANGE, out_of_range(bid) | out_of_range(ask) | out_of_range(last)),
                 (Reason.CROSSED, bid > ask),
                 (Reason.WIDE_SPREAD, spread_bps > self._max_spread_bps[ticks.source]),
-                (Reason.FUTURE, ticks.event_ns - now_ns > self._max_future_ns[ticks.source]),
+                (Reason.FUTURE, ticks.event_ns > now_ns + self._max_future_ns[ticks.source]),
             )
         reason = np.zeros(len(ticks.source), np.int64)
         for code, failed in reversed(checks):
@@ -107,12 +108,16 @@ class Book:
         reason[good & (quote | trade) & late] = Reason.BACKWARDS
         reason[good & (quote | trade) & same] = Reason.DUPLICATE
 
-    def _remember_refusals(self, ticks: TickColumns, reason: Ints) -> None:
-        """Keep each source's newest refusal, to say why it has no fresh price."""
-        bad = (reason != Reason.USED) & (reason != Reason.DUPLICATE) & (reason != Reason.BACKWARDS)
-        rows = np.flatnonzero(bad)
+    def _remember_refusals(self, ticks: TickColumns, reason: Ints, now_ns: int) -> None:
+        """Keep each source's newest refusal, to say why it has no fresh price.
+
+        A pause is not kept: once it has ended it is no reason any more.
+        """
+        passing = (Reason.USED, Reason.DUPLICATE, Reason.BACKWARDS, Reason.PAUSED)
+        rows = np.flatnonzero(~np.isin(reason, passing))
         last_of_source = np.ones(len(rows), np.bool_)
         last_of_source[:-1] = ticks.source[rows][1:] != ticks.source[rows][:-1]
         rows = rows[last_of_source]
         self.refusal[ticks.source[rows]] = reason[rows]
-        self.refused_ns[ticks.source[rows]] = ticks.event_ns[rows]
+        # A tick of the future must not outlast the good ones that come before its time.
+        self.refused_ns[ticks.source[rows]] = np.minimum(ticks.event_ns[rows], now_ns)

@@ -14,7 +14,14 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_POWERS = np.array([10.0**power for power in range(23)])
+_POWERS = np.array([float(f"1e{power}") for power in range(129)])
+"""Nearest floats, parsed: `pow` may differ by a bit from one processor to another."""
+
+LOWEST, BEYOND = 1e-18, 1e21
+"""What a report can carry (docs/report-format.md): prices from LOWEST up to less than BEYOND."""
+
+WIDEST = 100.0
+"""Relative figures (confidence, premium) end here, far beyond any that is acted upon."""
 
 
 class TickColumns(NamedTuple):
@@ -50,6 +57,11 @@ def gather(batches: Iterable[TickBatch], source_at: Mapping[str, int]) -> TickCo
     return TickColumns(source, sequence, event, received, bid, ask, last, unknown)
 
 
+def out_of_range(price: Floats) -> Bools:
+    """Return which prices no report can carry; a missing one is not among them."""
+    return (price < LOWEST) | (price >= BEYOND)
+
+
 def _columns(batch: TickBatch, source_at: Mapping[str, int]) -> tuple[npt.NDArray[np.generic], ...]:
     numbers = np.array([source_at.get(name, -1) for name in batch.sources], np.int64)
     exponent = np.frombuffer(batch.exponent, np.int8).astype(np.int64)
@@ -71,8 +83,7 @@ def _float_nearest(mantissa: Ints, exponent: Ints) -> Floats:
     Correctly rounded while the mantissa is below 2**53 and the exponent within +-22 (both exact
     floats); beyond that within one unit in the last place.
     """
-    power = _POWERS[np.minimum(np.abs(exponent), 22)]
-    rest = 10.0 ** np.maximum(np.abs(exponent) - 22, 0)
+    power = _POWERS[np.abs(exponent)]
     value = mantissa.astype(np.float64)
-    value = np.where(exponent >= 0, value * power * rest, value / power / rest)
+    value = np.where(exponent >= 0, value * power, value / power)
     return np.where(mantissa == MISSING, np.nan, value)

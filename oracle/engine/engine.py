@@ -68,10 +68,12 @@ class Engine:
         rows = columns.gather(ticks, self._source_at)
         rejected = self._book.admit(rows, paused, now_ns)
 
-        spot, found = self._indexes(paused, now_ns)
-        perp = self._perp_prices(paused, found, now_ns)
-        deviation_bps = self._deviation_bps(found.value, now_ns)
+        average = self._breaker_twap.advance(now_ns)
+        spot, found = self._indexes(paused, average, now_ns)
+        self._breaker_twap.hold(found.value)
+        deviation_bps = _deviation_bps(found.value, average)
         self._breakers.update(deviation_bps, now_ns)
+        perp = self._perp_prices(paused, found, now_ns)
         with np.errstate(invalid="ignore"):
             perp_mid = _median(self._perps, perp)
             mark, premium = self._basis.compute(found.value, perp_mid, now_ns)
@@ -103,8 +105,11 @@ class Engine:
             paused[self._source_at[name]] = True
         return paused
 
-    def _indexes(self, paused: Bools, now_ns: int) -> tuple[Prices, index.Index]:
-        """Compute indexes level by level: a level converts through the indexes of earlier ones."""
+    def _indexes(self, paused: Bools, average: Floats, now_ns: int) -> tuple[Prices, index.Index]:
+        """Compute indexes level by level: a level converts through the indexes of earlier ones.
+
+        An index that halts its market in this very step converts nothing any more.
+        """
         count = len(self._markets)
         edges = Edges(np.full(count, np.nan), np.zeros(count), self._halted(now_ns))
         spot = price(self._spot, self._book, paused, edges, now_ns)
@@ -112,6 +117,8 @@ class Engine:
         for level in self._levels[:-1]:
             edges.rate[level] = found.value[level]
             edges.conf[level] = np.nan_to_num(found.conf[level])
+            halts = self._breakers.halts(_deviation_bps(found.value, average))
+            edges.halted[level] |= halts[level]
             spot = price(self._spot, self._book, paused, edges, now_ns)
             found = index.compute(self._spot, spot, self._rules)
         return spot, found
@@ -121,16 +128,11 @@ class Engine:
         return price(self._perps, self._book, paused, edges, now_ns)
 
     def _halted(self, now_ns: int) -> Bools:
-        """Return which markets are halted as the step begins: by their breaker or a person."""
+        """Return which markets are halted by their breaker as it stands, or by a person."""
         halted: Bools = self._breakers.state == BreakerState.HALTED
         for name in self._controls.paused("market", now_ns):
             halted |= np.array([market.name == name for market in self._markets])
         return halted
-
-    def _deviation_bps(self, value: Floats, now_ns: int) -> Floats:
-        average = self._breaker_twap.add(value, now_ns)
-        with np.errstate(invalid="ignore"):
-            return np.abs(value / average - 1.0) * 1e4
 
     def _newest_times(self, found: index.Index) -> tuple[Ints, Ints]:
         used = found.reason == 0
@@ -139,6 +141,12 @@ class Engine:
         newest = (np.where(used, times, 0) for times in (event, self._book.received_ns[at]))
         event_ns, received_ns = (np.max(times, axis=1, initial=0) for times in newest)
         return event_ns, received_ns
+
+
+def _deviation_bps(value: Floats, average: Floats) -> Floats:
+    """Return how far each index is off its average; 0 where there is no average yet."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(value / np.where(np.isnan(average), value, average) - 1.0) * 1e4
 
 
 def _median(table: layout.Table, prices: Prices) -> Floats:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oracle.engine.columns import Bools, Floats, Ints
+from oracle.engine.columns import WIDEST, Bools, Floats, Ints
 from oracle.engine.layout import Table
 from oracle.engine.median import origins_in, share_among_origins, weighted_quantile
 from oracle.engine.prices import Prices
@@ -76,4 +76,4 @@ def _confidence(prices: Prices, weight: Ints, admitted: Bools, value: Floats) ->
     weights, mask = np.tile(weight, 3), np.tile(admitted, 3)
     low = weighted_quantile(votes, weights, mask, 1, 4)
     high = weighted_quantile(votes, weights, mask, 3, 4)
-    return np.maximum(value - low, high - value) / value
+    return np.minimum(np.maximum(value - low, high - value) / value, WIDEST)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from oracle.engine.book import Book
-from oracle.engine.columns import Bools, Floats, Ints
+from oracle.engine.columns import Bools, Floats, Ints, out_of_range
 from oracle.engine.layout import Table
 from oracle.engine.reasons import Reason
 
@@ -57,7 +57,9 @@ def price(table: Table, book: Book, paused: Bools, edges: Edges, now_ns: int) ->
     rate = np.where(converts, edges.rate[table.edge], 1.0)
     edge_conf = np.where(converts, edges.conf[table.edge], 0.0)
 
+    value = native * rate
     reason = np.zeros(at.shape, np.int64)
+    reason[out_of_range(value)] = Reason.OUT_OF_RANGE
     stale = ~(quoted | traded)
     newest = np.maximum(book.quote_ns[at], book.last_ns[at])
     why = np.where(book.refused_ns[at] > newest, book.refusal[at], Reason.STALE)
@@ -69,4 +71,4 @@ def price(table: Table, book: Book, paused: Bools, edges: Edges, now_ns: int) ->
     reason[~table.present] = Reason.NO_DATA
     good = reason == Reason.USED
     half_width = half_spread + AGE_WIDTH * age + edge_conf
-    return Prices(np.where(good, native * rate, np.nan), np.where(good, half_width, 0.0), reason)
+    return Prices(np.where(good, value, np.nan), np.where(good, half_width, 0.0), reason)

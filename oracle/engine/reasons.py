@@ -33,6 +33,8 @@ class Reason(IntEnum):
     UNKNOWN_SOURCE = 14
     EMPTY = 15
     """A tick without bid, ask or last."""
+    OUT_OF_RANGE = 16
+    """A price, as sent or as converted, that no report can carry: below 10^-18 or from 10^21."""
 
     @property
     def label(self) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from oracle.engine.book import Book
 from oracle.engine.columns import TickColumns
 from oracle.engine.reasons import Reason
-from oracle.model.messages import Control
+from oracle.model.fixed import Px
+from oracle.model.messages import Control, encode
 from oracle.model.ticks import Tick
 from tests.engine_builders import T0, S, batch, engine, market, only, quote, reasons, source, trade
 
@@ -109,3 +111,65 @@ def test_a_resume_ends_a_pause_early():
     resume = Control("source", A, False, "ann", "done", T0 + 1, T0 + 1)
     mark = only(made.step(batch(*(trade(n, "100") for n in (A, B, C))), [pause, resume], T0 + S))
     assert reasons(mark)[A] == ""
+
+
+@pytest.mark.parametrize("price", ["1e-19", "1e-60", "1e22", "9e60"])
+def test_a_price_that_no_mark_can_carry_is_refused(price):
+    """One absurd print is refused by name, and neither it nor its size stops a step."""
+    made = _engine()
+    marks = _step(made, trade(A, price), trade(B, "100"), trade(C, "100"))
+    assert marks.rejected == {"out_of_range": 1}
+    assert str(only(marks).mark) == "100.00000"
+
+
+@pytest.mark.parametrize("price", ["1e-18", "9e20"])
+def test_the_widest_spread_of_prices_still_makes_a_message(price):
+    """Sources at both ends of the range make a mark whose every number goes on the wire."""
+    made = engine([market("X-USD", [source(A), source(B), source(C)], perps=(source("p:X/USD"),))])
+    ticks = (trade(A, price), trade(B, "1"), trade(C, "1"), trade("p:X/USD", price))
+    encode(only(_step(made, *ticks)))
+
+
+def test_a_converted_price_that_no_mark_can_carry_is_refused():
+    """Two prices within range may have a product beyond it."""
+    edge = market("E-USD", [source("a:E/USD"), source("b:E/USD")], 1)
+    made = engine([edge], [market("X-USD", [source(A, edge="E-USD"), source(B), source(C)])])
+    ticks = [trade(n, "9e20") for n in ("a:E/USD", "b:E/USD", A)] + [trade(B, "1"), trade(C, "1")]
+    first, _ = _step(made, *ticks).messages()
+    assert reasons(first) == {A: "out_of_range", B: "", C: ""}
+
+
+def test_times_at_the_ends_of_their_range_are_refused_by_name():
+    """A venue's clock may say anything: neither end wraps around to the other."""
+    far = Tick(A, 1, 2**63 - 1, T0, last=quote(A, "1", "1").bid)
+    past = msgspec.structs.replace(far, event_ns=-(2**63))
+    good = (trade(B, "100"), trade(C, "100"))
+    assert _step(_engine(), far, *good).rejected == {"future": 1}
+    assert _step(_engine(), past, *good).rejected == {"backwards": 1}
+
+
+def test_a_refusal_is_forgotten_once_a_good_tick_came():
+    """A source that was refused, was good again and fell silent is stale, not `future`."""
+    made = _engine()
+    others = dict.fromkeys((B, C), 0.5)
+    _step(made, trade(A, "100", at_s=500.0), *(trade(n, "100", at_s=t) for n, t in others.items()))
+    _step(made, trade(A, "100", at_s=2.0), at_s=2.5)
+    assert reasons(only(_step(made, at_s=20.0)))[A] == "stale"
+
+
+def test_a_pause_that_has_ended_is_no_reason():
+    """Who looks for the pause must find one: after its end a silent source is stale."""
+    made = _engine()
+    _step(made, *(trade(n, "100") for n in (A, B, C)))
+    now = T0 + 2 * S
+    pause = Control("source", A, True, "ann", "drill", now, now + 5 * S)
+    made.step(batch(trade(A, "100", at_s=2.0)), [pause], now)
+    assert reasons(only(_step(made, at_s=30.0)))[A] == "stale"
+
+
+def test_prices_are_read_to_the_last_bit_at_every_exponent():
+    """Powers of ten are the nearest floats, on every processor: no `pow` is asked."""
+    for exponent in range(-18, 18):
+        made = engine([market("X-USD", [source(A), source(B)])])
+        ticks = (Tick(n, 1, T0, T0, last=Px(1, exponent)) for n in (A, B))
+        assert made.step(batch(*ticks), [], T0 + S).index[0] == float(f"1e{exponent}")

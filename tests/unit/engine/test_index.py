@@ -93,6 +93,37 @@ def test_a_paused_edge_takes_its_sources_out():
     assert marks["USDT-USD"].reason == "paused by ann: depeg"
 
 
+def test_an_edge_that_trips_its_breaker_converts_nothing_in_that_very_step():
+    """The step that halts the edge takes its sources out: no mark is signed through it."""
+    edge = market("USDT-USD", [source("k:USDT"), source("c:USDT")], 1)
+    usdt = [source(f"{venue}:BTC", edge="USDT-USD") for venue in "bxy"]
+    btc = market("BTC-USD", [*usdt, source("c:BTC"), source("k:BTC")])
+    made = engine([edge], [btc])
+    calm = {"k:USDT": "1", "c:USDT": "1", **dict.fromkeys((s.source for s in btc.sources), "64000")}
+    for second in range(1, 30):
+        made.step(trades(calm, at_s=second), [], T0 + second * S)
+    broken = {**calm, "k:USDT": "0.5", "c:USDT": "0.5"}
+    marks = {m.market: m for m in made.step(trades(broken, at_s=30), [], T0 + 30 * S).messages()}
+    assert marks["USDT-USD"].validity is Validity.HALTED
+    assert reasons(marks["BTC-USD"])["b:BTC"] == "conversion_halted"
+    assert str(marks["BTC-USD"].mark) == "64000.000"
+    assert marks["BTC-USD"].validity is Validity.VALID
+
+
+def test_conversion_goes_through_several_levels():
+    """A price in C is worth its rate in B times B's rate in USD, all of the same step."""
+    b = market("B-USD", [source("a:B"), source("b:B")], 1)
+    c = market("C-USD", [source("a:C", edge="B-USD"), source("b:C", edge="B-USD")], 2)
+    x = market("X-USD", [source("a:X", edge="C-USD"), source("b:X", edge="C-USD")])
+    made = engine([b], [c], [x])
+    ticks = trades({"a:B": "2", "b:B": "2", "a:C": "3", "b:C": "3", "a:X": "5", "b:X": "5"})
+    assert {m.market: float(str(m.index)) for m in made.step(ticks, [], NOW).messages()} == {
+        "X-USD": 30.0,
+        "B-USD": 2.0,
+        "C-USD": 6.0,
+    }
+
+
 def test_confidence_widens_when_sources_disagree():
     """The quartiles of the votes say how far the sources are apart; too far is TOO_UNCERTAIN."""
     calm = _mark({"a:X": "100", "b:X": "100.01", "c:X": "100.02"})

@@ -45,6 +45,24 @@ def test_twap_does_not_count_time_without_an_index():
     assert twap.add(np.array([200.0]), T0 + 12 * S)[0] == pytest.approx(150.0)
 
 
+def test_twap_counts_a_long_held_value_where_it_was_held():
+    """A value held over half the window leaves the window when its time does, not later."""
+    twap = Twap(np.array([60 * S]))
+    twap.add(np.array([100.0]), T0)
+    twap.add(np.array([200.0]), T0 + 30 * S)
+    assert twap.add(np.array([200.0]), T0 + 60 * S)[0] == pytest.approx(150.0, rel=0.02)
+    assert twap.add(np.array([200.0]), T0 + 75 * S)[0] == pytest.approx(175.0, rel=0.02)
+    assert twap.add(np.array([200.0]), T0 + 91 * S)[0] == pytest.approx(200.0)
+
+
+def test_twap_starts_anew_after_a_whole_window_without_a_step():
+    """After an hour's sleep the price of an hour ago is no average of the last minute."""
+    twap = Twap(np.array([60 * S, 7200 * S]))
+    twap.add(np.array([100.0, 100.0]), T0)
+    woken = twap.add(np.array([200.0, 200.0]), T0 + 3600 * S)
+    assert woken.tolist() == [200.0, 100.0]
+
+
 def test_ema_follows_hyperliquids_recurrence():
     """num = num * exp(-t/tau) + x * t, den likewise: checked against the formula in floats."""
     ema, tau = Ema(np.array([150 * S])), 150.0
@@ -90,6 +108,15 @@ def test_mark_without_perps_is_the_index_and_the_premium_is_missing():
     mark = only(_with_perp().step(trades({"a:X": "100", "b:X": "100"}), [], T0 + S))
     assert mark.mark == mark.index
     assert mark.premium_e8 is None
+
+
+def test_one_absurd_perp_print_moves_the_mark_by_no_more_than_its_time():
+    """A print 10^8 times too high is a sample of 5 %: one second of thirty, not all the mark."""
+    made = _with_perp()
+    for second in range(1, 30):
+        prices = {"a:X": "100", "b:X": "100", "p:X": "1e10" if second == 20 else "100"}
+        mark = only(made.step(trades(prices, at_s=second), [], T0 + second * S))
+    assert float(str(mark.mark)) == pytest.approx(100.0, abs=5.0 / 25)
 
 
 class Walk:
@@ -169,3 +196,15 @@ def test_a_missing_index_moves_no_breaker():
     mark = only(walk.engine.step([], [], T0 + 200 * S))
     assert mark.state is BreakerState.HALTED
     assert mark.index is None
+
+
+def test_a_recovery_is_not_served_while_the_index_is_missing():
+    """Recovery is a whole time of calm that was seen: silence in it starts its clock anew."""
+    walk = Walk()
+    walk.at(100, 60)
+    walk.at(108)
+    assert walk.at(100, 6).state is BreakerState.RECOVERING
+    walk.second += 30
+    walk.engine.step([], [], T0 + (walk.second - 1) * S)
+    assert walk.at(100, 8).state is BreakerState.RECOVERING
+    assert walk.at(100, 1).state is BreakerState.NORMAL
