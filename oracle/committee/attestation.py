@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 from eth_hash.auto import keccak
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from oracle.bus.interface import Bus, Record
+from oracle.bus.interface import Bus
 from oracle.committee.assemble import leaves_of
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.signer import Signer
+from oracle.committee.steps import Steps
 from oracle.model.errors import ConfigError
 from oracle.model.messages import Mark, SignedReport, StepManifest, encode
 from oracle.model.topics import Topic
 from oracle.report.committee import Committee
-from oracle.report.report import Leaf, Unsigned, sign_complete
+from oracle.report.report import Unsigned, sign_complete
+from oracle.report.word import report_ms
+
+MS_NS: Final = 1_000_000
 
 _log = structlog.get_logger(__name__)
-_KEPT_STEPS = 64
 
 
 class Attestor:
@@ -41,82 +45,124 @@ class Attestor:
         """Bind keys to members.
 
         Raises:
-            ConfigError: a key that is no member's, or fewer keys than the threshold.
+            ConfigError: a key that is no member's, fewer keys than the threshold, a slot that
+                reports cannot tell apart, or the journal of another deployment.
         """
+        if slot_ns < MS_NS or slot_ns % MS_NS:
+            raise ConfigError(
+                f"committee.slot of {slot_ns} ns: reports carry ms, so give whole ms, at least 1"
+            )
         self._bus, self._committee, self._slot_ns = bus, committee, slot_ns
+        self._deployment = "0x" + committee.salt.hex()
         self._journal, self._now_ns = journal, now_ns
         self._signers = _by_member(committee, signers)
-        self._markets = frozenset(markets)
-        self._newest: dict[str, Mark] = {}
-        self._steps: dict[int, StepManifest] = {}
+        self._steps = Steps(markets)
+        self._behind = False
         self._reports = Counter("plumbline_reports_total", "Reports signed", registry=registry)
         self._seconds = Histogram(
             "plumbline_sign_seconds", "From a slot's marks to its report", registry=registry
         )
+        self._time = Gauge(
+            "plumbline_report_timestamp_seconds",
+            "Time of the marks in the newest report",
+            registry=registry,
+        )
+        if journal.newest is not None and journal.newest.deployment != self._deployment:
+            raise ConfigError(
+                f"the signing journal is of deployment {journal.newest.deployment}, the "
+                f"configuration's is {self._deployment}: give each deployment a state folder and "
+                "keys of its own"
+            )
 
     async def run(self) -> None:
-        """Sign until cancelled."""
+        """Sign until cancelled; begin with what was signed last, which may not have got out."""
         async with self._bus.subscribe(Topic.STEPS, Topic.MARKS) as view:
+            await self._publish_again()
             while True:
-                self._take(await view.take())
-                if self._due():
-                    await self._attest()
-
-    def _take(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if isinstance(record.message, StepManifest):
-                self._steps[record.message.sequence] = record.message
-            elif isinstance(record.message, Mark) and record.message.market in self._markets:
-                self._newest[record.message.market] = record.message
-        for old in sorted(self._steps)[:-_KEPT_STEPS]:
-            del self._steps[old]
-
-    def _due(self) -> bool:
-        """Whether all marks of one step are here, and their slot and times are new."""
-        if self._newest.keys() != self._markets:
-            return False
-        step = {mark.sequence for mark in self._newest.values()}
-        if len(step) != 1 or next(iter(step)) not in self._steps:
-            return False
-        return self.is_due(next(iter(self._newest.values())).time_ns)
+                step = self._steps.take(await view.take())
+                if step is None:
+                    continue
+                manifest, marks = step
+                if self.is_due(manifest.time_ns):
+                    self._behind = False
+                    await self._publish(await self.sign(marks, manifest))
+                else:
+                    self._notice_clock(manifest.time_ns)
 
     def is_due(self, time_ns: int) -> bool:
-        """Whether a step at `time_ns` lies in a slot that has no report yet."""
+        """Whether a step at `time_ns` lies in a slot that has no report yet, and after it."""
         newest = self._journal.newest
-        return newest is None or time_ns // self._slot_ns > newest.slot
+        return newest is None or (
+            self._slot_of(time_ns) > newest.slot and report_ms(time_ns) > report_ms(newest.time_ns)
+        )
 
-    async def _attest(self) -> None:
-        marks = list(self._newest.values())
-        signed = await self.sign(marks, self._steps[marks[0].sequence])
-        await self._bus.publish(Topic.REPORTS, [(signed.deployment, signed)])
-        self._reports.inc()
+    def _slot_of(self, time_ns: int) -> int:
+        return report_ms(time_ns - time_ns % self._slot_ns)
 
     async def sign(self, marks: Sequence[Mark], step: StepManifest) -> SignedReport:
         """Sign one step's marks, once they are in the journal."""
         with self._seconds.time():
             previous = self._journal.newest
-            by_number = {mark.number: mark for mark in marks}
-            leaves = leaves_of(by_number, previous.group_ms if previous else {})
-            inputs_root, slot = keccak(encode(step)), step.time_ns // self._slot_ns
-            report = Unsigned(self._committee.epoch, slot, inputs_root, leaves)
-            digest = report.digest(self._committee.salt)
-            await self._remember(report, digest, leaves)
-            made = [signer.sign(digest) for signer in self._signers.values()]
-            signatures = dict(zip(self._signers, await asyncio.gather(*made), strict=True))
+            known_ms = previous.group_ms if previous else {}
+            report = Unsigned(
+                epoch=self._committee.epoch,
+                slot=self._slot_of(step.time_ns),
+                inputs_root=keccak(encode(step)),
+                leaves=leaves_of({mark.number: mark for mark in marks}, known_ms),
+            )
+            times = {leaf.group: leaf.decoded().time_ms for leaf in report.leaves}
+            signed = Signed(
+                deployment=self._deployment,
+                epoch=report.epoch,
+                slot=report.slot,
+                time_ns=step.time_ns,
+                digest=report.digest(self._committee.salt).hex(),
+                group_ms={**known_ms, **times},
+                body=report.encode(),
+            )
+            await asyncio.to_thread(self._journal.write, signed)
+            return await self._report(report, step.time_ns)
+
+    async def _report(self, report: Unsigned, time_ns: int) -> SignedReport:
+        digest = report.digest(self._committee.salt)
+        made = [signer.sign(digest) for signer in self._signers.values()]
+        signatures = dict(zip(self._signers, await asyncio.gather(*made), strict=True))
         return SignedReport(
-            deployment="0x" + self._committee.salt.hex(),
+            deployment=self._deployment,
             epoch=report.epoch,
-            slot=slot,
-            time_ns=step.time_ns,
+            slot=report.slot,
+            time_ns=time_ns,
             signed_ns=self._now_ns(),
             shared_view=len(self._signers) > 1,
             body=sign_complete(report, signatures, self._committee.threshold),
         )
 
-    async def _remember(self, report: Unsigned, digest: bytes, leaves: Sequence[Leaf]) -> None:
-        times = {leaf.group: leaf.decoded().time_ms for leaf in leaves}
-        signed = Signed(report.epoch, report.slot, digest.hex(), times)
-        await asyncio.to_thread(self._journal.write, signed)
+    async def _publish(self, signed: SignedReport) -> None:
+        await self._bus.publish(Topic.REPORTS, [(signed.deployment, signed)])
+        self._reports.inc()
+        self._time.set(signed.time_ns / 1e9)
+
+    async def _publish_again(self) -> None:
+        last = self._journal.newest
+        if last is None or last.epoch != self._committee.epoch:
+            return  # an epoch that ended takes no more signatures
+        report = Unsigned.decode(last.body)
+        if report.digest(self._committee.salt).hex() != last.digest:
+            raise ConfigError("the signing journal's report is not the one it says was signed")
+        await self._publish(await self._report(report, last.time_ns))
+
+    def _notice_clock(self, time_ns: int) -> None:
+        """Say once that marks are older than what was signed: until they are not, nothing is."""
+        newest = self._journal.newest
+        if newest is None or self._behind or self._slot_of(time_ns) >= newest.slot:
+            return
+        self._behind = True
+        _log.warning(
+            "marks_before_last_report",
+            behind_s=(newest.time_ns - time_ns) / 1e9,
+            hint="a clock went back, or was ahead when it signed: nothing is signed until marks "
+            "pass that time",
+        )
 
 
 def _by_member(committee: Committee, signers: Sequence[Signer]) -> dict[int, Signer]:

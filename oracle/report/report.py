@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from eth_hash.auto import keccak
 
@@ -12,7 +12,7 @@ from oracle.model.errors import Rejected
 from oracle.report import merkle
 from oracle.report.digest import domain_separator, report_digest
 from oracle.report.signature import COMPACT_BYTES, recover
-from oracle.report.word import EPOCH_2020_MS, GroupWord, decode_word
+from oracle.report.word import EPOCH_2020_MS, PAUSE_MASK, GroupWord, decode_word
 
 VERSION: Final = 1
 MAX_GROUPS: Final = 1024
@@ -49,6 +49,23 @@ class Unsigned(NamedTuple):
     def hashes(self) -> list[bytes]:
         """Return the leaf hashes, left to right."""
         return [keccak(leaf.encode()) for leaf in self.leaves]
+
+    def encode(self) -> bytes:
+        """Return the wire format with no signers, to keep: no verifier takes it."""
+        groups = len(self.leaves)
+        return encode(Report(*self[:3], groups, self.leaves, (), 0, ()))
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Return what a body that carries all leaves asks to sign, whoever signed it.
+
+        Raises:
+            Rejected: malformed, or not all leaves.
+        """
+        report = decode(body)
+        if len(report.leaves) != report.groups:
+            raise Rejected(f"carries {len(report.leaves)} of {report.groups} groups; need all")
+        return cls(report.epoch, report.slot, report.inputs_root, report.leaves)
 
     def digest(self, salt: bytes) -> bytes:
         """Return the digest to sign for the deployment with this salt."""
@@ -191,6 +208,8 @@ def _decode_leaves(data: bytes, carried: int, groups: int) -> tuple[Leaf, ...]:
         group = int.from_bytes(data[at : at + 2], "big")
         if group >= groups or (leaves and group <= leaves[-1].group):
             raise Rejected(f"group {group} must rise strictly and stay below {groups}")
+        if int.from_bytes(data[at + 7 : at + _LEAF_BYTES], "big") & PAUSE_MASK:
+            raise Rejected(f"the word of group {group} has pause bits, which only storage uses")
         leaves.append(
             Leaf(group, since + EPOCH_2020_MS if since else 0, data[at + 7 : at + _LEAF_BYTES])
         )

@@ -18,6 +18,7 @@ MANTISSA_BITS, EXPONENT_BITS, CONF_BITS, PREMIUM_BITS, VALIDITY_BITS = 27, 5, 7,
 ENTRY_BITS: Final = 53
 TIME_SHIFT: Final = 216
 PAUSE_SHIFT: Final = 212
+PAUSE_MASK: Final = 0xF << PAUSE_SHIFT
 MAX_TIME_MS: Final = 2**40 - 1
 
 MIN_NORMAL: Final = 10**7
@@ -26,6 +27,8 @@ _CONF_M, _PREMIUM_M = 3, 6
 CONF_UNIT_E8: Final = 1_000  # 0.1 bps
 PREMIUM_UNIT_E8: Final = 100  # 0.01 bps
 PREMIUM_MISSING: Final = 1 << 10
+LARGEST_CONF_E8: Final = minifloat.largest(_CONF_M) * CONF_UNIT_E8
+"""What a confidence saturates at: some 246 %, which reads as knowing nothing."""
 
 
 class Entry(NamedTuple):
@@ -57,7 +60,8 @@ def encode_entry(entry: Entry) -> int:
     """Encode one entry to 53 bits; confidence rounds up, premium towards zero.
 
     Raises:
-        Rejected: STALE, a priced validity without a price, or a price out of range.
+        Rejected: STALE, a priced validity without a price, a price out of range, or a negative
+            confidence.
     """
     if entry.validity not in PRICED:
         if entry.validity is Validity.STALE or entry.price is not None:
@@ -65,6 +69,8 @@ def encode_entry(entry: Entry) -> int:
         return int(entry.validity) << 50
     if entry.price is None:
         raise Rejected(f"a report cannot carry {entry}: {entry.validity.name} needs a price")
+    if entry.conf_e8 < 0:
+        raise Rejected(f"a report cannot carry {entry}: the confidence is negative")
     mantissa, exponent = _normalise(entry.price)
     conf = minifloat.encode_up(-(-entry.conf_e8 // CONF_UNIT_E8), _CONF_M)
     premium = PREMIUM_MISSING if entry.premium_e8 is None else _encode_premium(entry.premium_e8)

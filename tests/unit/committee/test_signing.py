@@ -11,10 +11,11 @@ import pytest
 from eth_account import Account
 from prometheus_client import CollectorRegistry
 
+from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
 from oracle.committee.assemble import entry_of, leaves_of
 from oracle.committee.attestation import Attestor
-from oracle.committee.journal import Signed, SigningJournal
+from oracle.committee.journal import SigningJournal
 from oracle.committee.signer import LocalSigner, open_keystore
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
@@ -22,7 +23,7 @@ from oracle.model.messages import Mark, SignedReport, StepManifest
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
 from oracle.report.committee import Committee
-from oracle.report.word import Entry
+from oracle.report.word import LARGEST_CONF_E8, Entry
 from tests.vectors.generate import address, members
 
 S = 10**9
@@ -99,6 +100,8 @@ def test_too_few_keys_are_refused():
         (_mark(validity=Validity.MISSING, mark=None), Entry(Validity.MISSING)),
         (_mark(mark=Px(1, -30)), Entry(Validity.MISSING)),
         (_mark(mark=Px(1, 22)), Entry(Validity.MISSING)),
+        (_mark(conf_e8=-1), Entry(Validity.MISSING)),
+        (_mark(conf_e8=None), Entry(Validity.VALID, Px(101, 0), LARGEST_CONF_E8, 100)),
         (_mark(), Entry(Validity.VALID, Px(101, 0), 5000, 100)),
     ],
 )
@@ -117,24 +120,10 @@ def test_a_group_is_as_old_as_its_oldest_mark():
     assert first.decoded().entries[3] == Entry(Validity.HALTED)
 
 
-def test_a_journal_remembers_over_a_restart(tmp_path: Path):
-    """What was signed is there for the next process."""
-    signed = Signed(1, 42, "ab", {0: 7})
-    SigningJournal(tmp_path / "j.json").write(signed)
-    assert SigningJournal(tmp_path / "j.json").newest == signed
-
-
-def test_a_damaged_journal_stops_the_signer(tmp_path: Path):
-    """Forgetting what was signed is no option: a person must look."""
-    (tmp_path / "j.json").write_text("{")
-    with pytest.raises(ConfigError, match="damaged"):
-        SigningJournal(tmp_path / "j.json")
-
-
-def _attestor(bus, committee=COMMITTEE, keys=7, journal: Path | None = None) -> Attestor:
+def _attestor(bus, committee=COMMITTEE, keys=7, journal=None, slot_ns=S) -> Attestor:
     signers = [LocalSigner(key) for key in KEYS[:keys]]
     return Attestor(
-        bus, committee, signers, ["M0-USD", "M1-USD"], S, SigningJournal(journal),
+        bus, committee, signers, ["M0-USD", "M1-USD"], slot_ns, journal or SigningJournal(None),
         now_ns=lambda: T0, registry=CollectorRegistry(),
     )  # fmt: skip
 
@@ -195,11 +184,141 @@ async def test_an_incomplete_step_is_not_signed():
     assert await _reports(_attestor, publish, 1) == []
 
 
-async def test_no_slot_is_signed_twice_over_a_restart(tmp_path: Path):
-    """The journal keeps a restarted signer from signing the same slot again."""
-    journal = tmp_path / "signed.json"
-    for expected in (1, 0):
-        made = await _reports(
-            lambda bus: _attestor(bus, journal=journal), lambda bus: _publish_step(bus, 1, T0), 1
-        )
-        assert len(made) == expected
+async def test_no_slot_is_signed_twice_over_a_restart():
+    """A restarted signer sends out again what it signed, and signs nothing else for that slot."""
+    journal = SigningJournal(None)
+
+    async def later_in_the_slot(bus):
+        await _publish_step(bus, 2, T0 + S // 2)
+
+    (first,) = await _reports(
+        lambda bus: _attestor(bus, journal=journal), lambda bus: _publish_step(bus, 1, T0), 1
+    )
+    again = await _reports(lambda bus: _attestor(bus, journal=journal), later_in_the_slot, 2)
+    assert [report.body for report in again] == [first.body]
+
+
+async def test_what_was_journalled_but_not_published_gets_out(tmp_path: Path):
+    """Killed between the journal and the bus, a signer leaves no hole that `prev_ms` points to."""
+    before = SigningJournal(tmp_path / "signed.json")
+    with pytest.raises(TimeoutError):
+        await _attestor(_DeadBus(), journal=before).run()
+    before.close()
+    after = SigningJournal(tmp_path / "signed.json")
+    reports = await _reports(
+        lambda bus: _attestor(bus, journal=after), lambda bus: _publish_step(bus, 2, T0 + S), 2
+    )
+    lost, following = (COMMITTEE.verify(report.body) for report in reports)
+    assert lost.leaves[0].decoded().time_ms == T0 // 10**6
+    assert following.leaves[0].prev_ms == T0 // 10**6
+
+
+async def test_an_ended_epoch_is_not_signed_again():
+    """What was signed under the epoch before stays as it is; times chain on."""
+    journal = SigningJournal(None)
+    await _reports(
+        lambda bus: _attestor(bus, journal=journal), lambda bus: _publish_step(bus, 1, T0), 1
+    )
+    following = COMMITTEE._replace(epoch=2)
+    (report,) = await _reports(
+        lambda bus: _attestor(bus, following, journal=journal),
+        lambda bus: _publish_step(bus, 2, T0 + S),
+        2,
+    )
+    assert following.verify(report.body).leaves[0].prev_ms == T0 // 10**6
+
+
+async def test_steps_are_told_apart_however_they_interleave():
+    """A mark of the next step that comes early neither hides this step nor joins it."""
+
+    async def publish(bus):
+        await bus.publish(Topic.MARKS, [("M0-USD", _mark(0, T0 + S, 2, mark=Px(7, 0)))])
+        await bus.publish(Topic.MARKS, [(f"M{n}-USD", _mark(n, T0, 1)) for n in (0, 1)])
+        await bus.publish(Topic.MARKS, [("M0-USD", _mark(0, T0 + 2 * S, 3))])
+        await bus.publish(Topic.STEPS, [("all", _step(2, T0 + S)), ("all", _step(1, T0))])
+
+    (report,) = await _reports(_attestor, publish, 2)
+    word = COMMITTEE.verify(report.body).leaves[0].decoded()
+    assert word.time_ms == T0 // 10**6
+    assert word.entries[0].price == word.entries[1].price
+
+
+async def test_marks_of_two_engines_are_not_mixed():
+    """The same step number of another engine, at another time, completes nothing."""
+
+    async def publish(bus):
+        await bus.publish(Topic.STEPS, [("all", _step(1, T0))])
+        await bus.publish(Topic.MARKS, [("M0-USD", _mark(0, T0, 1))])
+        await bus.publish(Topic.MARKS, [("M1-USD", _mark(1, T0 + 1, 1))])
+
+    assert await _reports(_attestor, publish, 1) == []
+
+
+@pytest.mark.parametrize(("before_ns", "after_ns"), [(S // 4, S), (S, S // 4)])
+async def test_signing_goes_on_over_a_change_of_the_slots_length(before_ns, after_ns):
+    """Slots are named by when they begin, so that a longer slot has no smaller number."""
+    journal = SigningJournal(None)
+    first, _, second = (
+        *await _reports(
+            lambda bus: _attestor(bus, journal=journal, slot_ns=before_ns),
+            lambda bus: _publish_step(bus, 1, T0),
+            1,
+        ),
+        *await _reports(
+            lambda bus: _attestor(bus, journal=journal, slot_ns=after_ns),
+            lambda bus: _publish_step(bus, 2, T0 + S),
+            2,
+        ),
+    )
+    assert (first.slot, second.slot) == (T0 // 10**6, (T0 + S) // 10**6)
+
+
+async def test_marks_older_than_the_last_report_are_not_signed():
+    """After a clock went back within a shorter slot, no group's time goes back with it."""
+    journal = SigningJournal(None)
+    await _attestor(MemoryBus(), journal=journal).sign(
+        [_mark(0, T0 + S - 10**6)], _step(1, T0 + S - 10**6)
+    )
+    finer = _attestor(MemoryBus(), journal=journal, slot_ns=S // 4)
+    assert not finer.is_due(T0 + S // 4)
+    assert not finer.is_due(T0 + S - 10**6 + 1)
+    assert finer.is_due(T0 + S)
+
+
+@pytest.mark.parametrize("slot_ns", [1, 999_999, 1_500_000])
+def test_a_slot_that_reports_cannot_tell_apart_is_refused(slot_ns):
+    """Two reports with one time, or a slot that begins within a millisecond, are no choice."""
+    with pytest.raises(ConfigError, match="give whole ms"):
+        _attestor(MemoryBus(), slot_ns=slot_ns)
+
+
+async def test_times_outlive_a_group_that_was_away():
+    """A group whose markets were removed and listed again is never 'first' again."""
+    journal = SigningJournal(None)
+    prev_ms = []
+    for at, numbers in enumerate([(0, 4, 8), (0, 8), (0,), (0, 4, 8)]):
+        time_ns = T0 + at * S
+        attestor = _attestor(MemoryBus(), journal=journal)
+        marks = [_mark(number, time_ns) for number in numbers]
+        report = await attestor.sign(marks, _step(at, time_ns))
+        prev_ms.append([leaf.prev_ms for leaf in COMMITTEE.verify(report.body).leaves])
+    second, third = (T0 // 10**6, T0 // 10**6 + 1000)
+    assert prev_ms == [[0, 0, 0], [second] * 3, [third], [third + 1000, third, third]]
+
+
+class _DeadBus(MemoryBus):
+    """A bus with one step to read, that dies when a report comes out."""
+
+    async def publish(self, topic, messages):
+        if topic is Topic.REPORTS:
+            raise TimeoutError
+        await super().publish(topic, messages)
+
+    def subscribe(self, *topics, group=None, start=Start.EARLIEST):
+        marks = [("", _mark(n, T0, 1)) for n in (0, 1)]
+        for topic, message in (
+            (Topic.STEPS, ("", _step(1, T0))),
+            *((Topic.MARKS, m) for m in marks),
+        ):
+            self.logs[topic][0].append(*message)
+        return super().subscribe(*topics, start=Start.EARLIEST)

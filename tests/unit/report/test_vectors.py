@@ -12,6 +12,7 @@ from eth_account.messages import encode_typed_data
 from oracle.model.errors import Rejected
 from oracle.report import report as wire
 from oracle.report.digest import deployment_salt, domain_separator
+from oracle.report.signature import compact
 from oracle.report.word import decode_entry, decode_word, encode_word
 from tests.vectors import generate
 
@@ -86,6 +87,31 @@ def test_reject_is_rejected(row):
     """What the contract refuses, Python refuses."""
     with pytest.raises(Rejected):
         wire.verify(_bytes(row["body"]), _salt(row), 1, MEMBERS, 5)
+
+
+def test_a_signed_word_with_pause_bits_is_rejected():
+    """A quorum's signatures do not make a guardian's pause: contracts revert on it, so do we."""
+    salt, keys = bytes(32), generate.members()
+    word = int.from_bytes(encode_word(generate.NOW_MS, []), "big")
+    for bit in range(212, 216):
+        leaf = wire.Leaf(0, 0, (word | 1 << bit).to_bytes(32, "big"))
+        unsigned = wire.Unsigned(1, 1, bytes(32), (leaf,))
+        digest = unsigned.digest(salt)
+        made = {
+            at: compact(key.sign_recoverable(digest, hasher=None)) for at, key in enumerate(keys)
+        }
+        body = wire.sign_complete(unsigned, made, 5)
+        with pytest.raises(Rejected, match="pause bits"):
+            wire.verify(body, salt, 1, [generate.address(key) for key in keys], 5)
+
+
+def test_an_unsigned_body_is_kept_and_never_verifies():
+    """What a journal keeps gives the same digest again, and is no report."""
+    leaf = wire.Leaf(0, generate.NOW_MS - 5, encode_word(generate.NOW_MS, []))
+    unsigned = wire.Unsigned(3, 9, bytes(range(32)), (leaf,))
+    assert wire.Unsigned.decode(unsigned.encode()) == unsigned
+    with pytest.raises(Rejected, match="need exactly 1"):
+        wire.verify(unsigned.encode(), bytes(32), 3, [MEMBERS[0]], 1)
 
 
 def test_a_report_of_another_deployment_is_rejected():
