@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,6 +14,15 @@ from oracle.cli.roles import Role
 from oracle.config.load import load
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError
+
+MetricsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        help="Serve Prometheus metrics on this port of 127.0.0.1.",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +43,15 @@ def run(config: ConfigOption, state: StateOption = None, as_json: JsonOption = F
     roles = [Role.FEEDS, Role.ORACLE, Role.API]
     if loaded.chains:
         roles.append(Role.RELAYER)
-    _serve(loaded, roles, state_folder(config, state), as_json=as_json)
+    _serve(loaded, roles, state_folder(config, state), None, as_json=as_json)
 
 
 def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inner signature
     def command(
-        config: ConfigOption, state: StateOption = None, as_json: JsonOption = False
+        config: ConfigOption,
+        state: StateOption = None,
+        metrics_port: MetricsOption = None,
+        as_json: JsonOption = False,
     ) -> None:
         loaded = load(config)
         if loaded.bus.kind == "memory":
@@ -46,15 +59,17 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
                 f"'plumb {role}' alone cannot reach other processes over a bus in memory: set "
                 "bus.kind to kafka, or use 'plumb run'"
             )
-        _serve(loaded, [role], state_folder(config, state), as_json=as_json)
+        _serve(loaded, [role], state_folder(config, state), metrics_port, as_json=as_json)
 
     return command
 
 
-def _serve(config: Config, roles: Sequence[Role], state: Path, *, as_json: bool) -> None:
+def _serve(
+    config: Config, roles: Sequence[Role], state: Path, metrics_port: int | None, *, as_json: bool
+) -> None:
     import asyncio
 
     from oracle.cli.serve import until_signal
 
     configure_logging(as_json=as_json)
-    asyncio.run(until_signal(config, roles, state))
+    asyncio.run(until_signal(config, roles, state, metrics_port))

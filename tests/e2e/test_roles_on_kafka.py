@@ -7,11 +7,13 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
@@ -28,16 +30,20 @@ from tests.e2e.plumb import PLUMB, plumb
 pytestmark = [pytest.mark.kafka, pytest.mark.evm]
 
 PREFIX = "roles."
+_METRIC_OF = {
+    "oracle": "plumbline_steps_total",
+    "relayer": "plumbline_relayer_",
+    "feeds": "plumbline_feed_ticks_total",
+}
 SOURCE = "coinbase:BTC/USD"
 
 
 @contextlib.contextmanager
-def _process(folder: Path, role: str, config: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(folder: Path, role: str, config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run one role; ask it to end, and require that it ended in order."""
     with (folder / f"{role}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(PLUMB), role, "--config", str(config)], stdout=log, stderr=log, env=os.environ
-        )
+        command = [str(PLUMB), role, "--config", str(config), "--metrics-port", str(port)]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
         try:
             yield process
             assert process.poll() is None, f"plumb {role} ended by itself"
@@ -47,6 +53,12 @@ def _process(folder: Path, role: str, config: Path) -> Iterator[subprocess.Popen
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @contextlib.asynccontextmanager
@@ -97,10 +109,14 @@ async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
             async with bus:
                 await bus.ensure_topics()
                 with contextlib.ExitStack() as roles:
-                    for role in ("oracle", "relayer", "feeds"):
-                        roles.enter_context(_process(tmp_path, role, config))
+                    ports = {role: _free_port() for role in ("oracle", "relayer", "feeds")}
+                    for role, port in ports.items():
+                        roles.enter_context(_process(tmp_path, role, config, port))
                     held = await _stored(sandbox, 60)
                     assert set(held) == {"alpha", "beta"}
+                    for role, port in ports.items():
+                        page = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}")
+                        assert _METRIC_OF[role] in page.text
                     async with _marks(bus) as reader:
                         done = await asyncio.to_thread(
                             plumb, "pause", "source", SOURCE, "--reason", "end to end",

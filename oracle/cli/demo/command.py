@@ -42,6 +42,6 @@ def demo(
     if as_json:
         typer.echo(encode(summary))
     else:
-        tell(summary, folder)
+        tell(summary, folder, with_story=shown)
     if not summary.as_told:
         raise typer.Exit(1)

@@ -141,11 +141,12 @@ async def _show(recorder: Recorder, story: Story, seconds: float, *, shown: bool
         await live.show(recorder, TITLE, seconds=seconds, act=story.shown)
         return
     told = 0
-    while True:
-        for event in recorder.story[told:]:
-            _tell_event(event.t_s, event.event, event.observed, ok=event.ok)
-        told = len(recorder.story)
-        await asyncio.sleep(0.2)
+    try:
+        while True:
+            await asyncio.sleep(0.2)
+            told = _tell_events(recorder, told)
+    finally:
+        _tell_events(recorder, told)
 
 
 async def _watch_chains(sandbox: Sandbox, readers: list[OracleReader], recorder: Recorder) -> None:
@@ -162,15 +163,22 @@ def _numbers(sandbox: Sandbox) -> dict[str, int]:
     return {name: market.number for name, market in sandbox.config.markets.items()}
 
 
+def _tell_events(recorder: Recorder, told: int) -> int:
+    """Print the acts after the first `told`; return how many are printed now."""
+    for event in recorder.story[told:]:
+        _tell_event(event.t_s, event.event, event.observed, ok=event.ok)
+    return len(recorder.story)
+
+
 def _tell_event(t_s: float, event: str, observed: str, *, ok: bool) -> None:
     sign = "[green]✓[/green]" if ok else "[red]✗[/red]"
     console.print(f"{sign} {t_s:5.1f} s  [bold]{event}[/bold]: {observed}", highlight=False)
 
 
-def tell(summary: Summary, folder: Path) -> None:
-    """Print what came of it."""
+def tell(summary: Summary, folder: Path, *, with_story: bool) -> None:
+    """Print what came of it; `with_story` when the acts were not printed as they happened."""
     console.print()
-    for act in summary.story:
+    for act in summary.story if with_story else ():
         _tell_event(act.t_s, act.event, act.observed, ok=act.ok)
     rows = [
         [
