@@ -12,7 +12,7 @@ from eth_account.messages import encode_typed_data
 from oracle.model.errors import Rejected
 from oracle.report import report as wire
 from oracle.report.digest import deployment_salt, domain_separator
-from oracle.report.signature import compact
+from oracle.report.signature import ORDER, compact, recover
 from oracle.report.word import decode_entry, decode_word, encode_word
 from tests.vectors import generate
 
@@ -128,3 +128,20 @@ def test_words(row):
     entries = [decode_entry(int(code, 16)) for code in row["entries"]]
     assert encode_word(row["time_ms"], entries) == _bytes(row["word"])
     assert decode_word(_bytes(row["word"])).time_ms == row["time_ms"]
+
+
+def test_the_largest_s_is_half_the_order():
+    """Compact form has room for s a little above it: the same signature, in its malleable form."""
+    digest, r = bytes(range(32)), bytes.fromhex(VECTORS["reports"][0]["body"][-128:-64])
+    assert len(recover(digest, r + (ORDER // 2).to_bytes(32, "big"))) == 20
+    with pytest.raises(Rejected, match="lower half"):
+        recover(digest, r + (ORDER // 2 + 1).to_bytes(32, "big"))
+
+
+def test_a_false_leaf_cannot_ride_on_a_true_one_of_its_group():
+    """Two leaves of one group have one place in the tree: neither is taken for the other."""
+    row = next(row for row in VECTORS["reports"] if row["name"] == "two groups")
+    body = wire.decode(wire.subset(_bytes(row["body"]), [1]))
+    false = body.leaves[0]._replace(word=bytes(32))
+    with pytest.raises(Rejected, match="must rise strictly"):
+        wire.decode(wire.encode(body._replace(leaves=(false, body.leaves[0]))))
