@@ -52,6 +52,10 @@ class Subscription(Protocol):
         """
         ...
 
+    async def caught_up(self) -> bool:
+        """Whether everything has been taken that was in the log on entering; not for a group."""
+        ...
+
     async def commit(self) -> None:
         """Remember, for the group, everything taken so far. Without a group, do nothing."""
         ...

@@ -46,6 +46,7 @@ class KafkaSubscription:
         self._start: Final = start
         self._consumer: Any = None
         self._next: Final[dict[Any, int]] = {}  # expected offset of each partition we hold
+        self._ends: dict[Any, int] = {}  # of each partition on entering, without a group
 
     async def __aenter__(self) -> Self:
         found = {name: await self._partitions(name) for name in self._topics}
@@ -57,6 +58,7 @@ class KafkaSubscription:
                 await self._consumer.start()
                 self._consumer.assign(everywhere)
                 if self._consumer._group_id is None:
+                    self._ends = await self._consumer.end_offsets(everywhere)
                     self._next.update(await self._starts(everywhere))
                     for partition, offset in self._next.items():
                         self._consumer.seek(partition, offset)
@@ -95,6 +97,15 @@ class KafkaSubscription:
             if left_s == 0:
                 break
         return records
+
+    async def caught_up(self) -> bool:
+        """Whether everything has been taken that was in the log on entering; not for a group.
+
+        By the consumer's positions: what compaction has removed at the end is passed over too.
+        """
+        async with self._bounded("position"):
+            positions = {at: await self._consumer.position(at) for at in self._ends}
+        return all(positions[at] >= end for at, end in self._ends.items())
 
     async def commit(self) -> None:
         """Remember, for the group, everything taken so far from partitions that are still ours."""

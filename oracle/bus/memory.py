@@ -87,6 +87,7 @@ class MemorySubscription:
         self.wake: Final = asyncio.Event()
         self.logs: Final = {(p.topic, p.number): p for topic in topics for p in bus.logs[topic]}
         self.positions: dict[_At, int] = {}
+        self._ends: dict[_At, int] = {}
         self._readers: Final = [bus.readers[topic] for topic in topics]
         self._group: Final = group
         self._start: Final = start
@@ -95,6 +96,7 @@ class MemorySubscription:
     async def __aenter__(self) -> Self:
         tail = self._start is Start.TAIL
         starts = {at: log.end if tail else 0 for at, log in self.logs.items()}
+        self._ends = {at: log.end for at, log in self.logs.items()}
         for readers in self._readers:
             readers.add(self)
         if self._group is None:
@@ -129,6 +131,10 @@ class MemorySubscription:
         except TimeoutError:
             return ()
         return records
+
+    async def caught_up(self) -> bool:
+        """Whether everything has been taken that was in the log on entering; not for a group."""
+        return all(self.positions[at] >= end for at, end in self._ends.items())
 
     async def commit(self) -> None:
         """Remember, for the group, everything taken from partitions that are still ours."""

@@ -26,6 +26,11 @@ class NodeMetrics:
         self._last_step = Gauge(
             "plumbline_last_step_timestamp_seconds", "Time of the newest step", registry=registry
         )
+        self.step_time_ahead = Gauge(
+            "plumbline_step_time_ahead_seconds",
+            "Step time ahead of the clock: more than 0 while the clock is back",
+            registry=registry,
+        )
         self._validity = Gauge(
             "plumbline_mark_validity", "0 HALTED to 6 VALID", ["market"], registry=registry
         )

@@ -20,6 +20,12 @@ from oracle.node.metrics import NodeMetrics
 
 GROUP: Final = "all"
 """Key of the one market group; sharding by group arrives with several."""
+CLOCK_BACK_NS: Final = 10**9
+"""A clock so far behind step time is reported."""
+_CLOCK_ADVICE: Final = (
+    "step time stands still until the clock is there again and fresh ticks look old: set the clock "
+    "right; if it was ahead before, restart the oracle"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -50,31 +56,43 @@ class Stepper:
         self._tick_offsets: dict[int, int] = {}
         self._known: dict[str, tuple[int, int]] = {}
         self._last_ns = 0
+        self._clock_behind = False
 
     async def run(self) -> None:
-        """Step until cancelled."""
+        """Step until cancelled. No step is made before every order in the log is known.
+
+        Raises:
+            Retryable: the bus was lost, be it for controls only: deaf to a pause nothing steps.
+        """
         controls = self._bus.subscribe(Topic.CONTROLS, start=Start.EARLIEST)
         async with self._bus.subscribe(Topic.TICKS) as ticks, controls:
+            while not await controls.caught_up():
+                await self._take_controls(controls)
             reader = asyncio.create_task(self._read_controls(controls))
             try:
-                while True:
+                while not reader.done():
                     records = await self._collect(ticks)
                     if self._now_ns():  # a replay's clock stands at 0 until its first tick
                         await self._publish(self._step(records))
+                await reader
             finally:
                 reader.cancel()
 
     async def _read_controls(self, controls: Subscription) -> None:
         while True:
-            for record in await controls.take():
-                self._control_offsets[record.partition] = record.offset + 1
-                if isinstance(record.message, Control):
-                    self._controls.append(record.message)
+            await self._take_controls(controls)
+
+    async def _take_controls(self, controls: Subscription) -> None:
+        for record in await controls.take():
+            self._control_offsets[record.partition] = record.offset + 1
+            if isinstance(record.message, Control):
+                self._controls.append(record.message)
 
     async def _collect(self, ticks: Subscription) -> Sequence[Record]:
         """Wait for ticks until a step is due; once one is there, a little for its company."""
         waited_ns = self._now_ns() - self._last_ns if self._last_ns else 0
-        due_s = max(self._cadence.step_ns - waited_ns, 0) / 1e9
+        step_ns = self._cadence.step_ns  # the longest wait also while the clock is behind
+        due_s = min(max(step_ns - waited_ns, 0), step_ns) / 1e9
         records = list(await ticks.take(limit=10_000, timeout_s=due_s))
         if records:
             await asyncio.sleep(self._cadence.coalesce_ns / 1e9)
@@ -88,8 +106,7 @@ class Stepper:
             if isinstance(record.message, TickBatch):
                 batches.append(record.message)
         controls, self._controls = self._controls, []
-        # A wall clock may stand still or go back; step time never does.
-        self._last_ns = max(self._now_ns(), self._last_ns + 1)
+        self._last_ns = self._step_time_ns()
         with self._metrics.step_seconds.time():
             marks = self._engine.step(batches, controls, self._last_ns)
         manifest = StepManifest(
@@ -102,6 +119,17 @@ class Stepper:
             rejected=marks.rejected,
         )
         return marks, manifest
+
+    def _step_time_ns(self) -> int:
+        """Return a time after the last step's: a wall clock may stand still or go back."""
+        now_ns = self._now_ns()
+        step_ns = max(now_ns, self._last_ns + 1)
+        self._metrics.step_time_ahead.set((step_ns - now_ns) / 1e9)
+        behind = step_ns - now_ns > CLOCK_BACK_NS
+        if behind and not self._clock_behind:
+            _log.error("clock_went_back", behind_s=(step_ns - now_ns) / 1e9, advice=_CLOCK_ADVICE)
+        self._clock_behind = behind
+        return step_ns
 
     async def _publish(self, step: tuple[MarkBatch, StepManifest]) -> None:
         marks, manifest = step

@@ -52,6 +52,20 @@ async def test_a_reader_from_the_earliest_sees_what_was_there(bus: Bus) -> None:
         assert slots(await collect(reader, 2)) == [1, 2]
 
 
+async def test_a_reader_knows_when_it_has_caught_up(bus: Bus) -> None:
+    """Orders given before a start can be told from those that are still to come."""
+    async with bus.subscribe(RECEIPTS, start=Start.EARLIEST) as reader:
+        assert await reader.caught_up()
+    await bus.publish(RECEIPTS, _round(1))
+    async with bus.subscribe(RECEIPTS, start=Start.EARLIEST) as reader:
+        await bus.publish(RECEIPTS, _round(2))
+        assert not await reader.caught_up()
+        await collect(reader, 2 * len(CHAINS))
+        assert await reader.caught_up()
+    async with bus.subscribe(RECEIPTS, start=Start.TAIL) as reader:
+        assert await reader.caught_up()
+
+
 async def test_offsets_rise_by_one_within_a_partition(bus: Bus) -> None:
     """An offset names one record, and the next is one more."""
     await bus.publish(RECEIPTS, [("a", receipt("a", slot)) for slot in range(5)])
