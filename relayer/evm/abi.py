@@ -58,5 +58,6 @@ def stored_groups(updated: bytes) -> tuple[int, ...]:
     except DecodingError:
         return ()
     return tuple(
-        int.from_bytes(packed[at : at + 2], "big") for at in range(0, len(packed), _STORED_BYTES)
+        int.from_bytes(packed[at : at + 2], "big")
+        for at in range(0, len(packed) - _STORED_BYTES + 1, _STORED_BYTES)
     )

@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from oracle.model.errors import Rejected, Retryable
 
+MAX_REASON: Final = 500
+"""Characters that are kept of what a node or a contract says: it goes into logs and messages."""
+
 
 class Unreachable(Retryable):
     """No endpoint of a chain answers."""
@@ -16,7 +19,7 @@ class NodeError(Retryable):
     """A node answered with an error."""
 
     def __init__(self, chain: str, method: str, error: dict[str, Any]) -> None:
-        self.reason: Final = str(error.get("message", error))
+        self.reason: Final = str(error.get("message", error))[:MAX_REASON]
         self.data: Final = error.get("data")
         super().__init__(f"chain {chain}: {method} failed: {self.reason}")
 

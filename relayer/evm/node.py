@@ -127,7 +127,11 @@ class Node:
         """Return the one of these transactions that is in a block, if any."""
         name = "eth_getTransactionReceipt"
         for receipt in await self.rpc.batch([(name, [hash_]) for hash_ in transactions]):
-            if receipt is not None and receipt.get("blockNumber") is not None:
+            if receipt is None:
+                continue
+            if not isinstance(receipt, dict):
+                raise self._malformed(name, receipt)
+            if receipt.get("blockNumber") is not None:
                 return self._mined(name, receipt)
         return None
 

@@ -9,6 +9,8 @@ from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
+from relayer.evm.errors import MAX_REASON
+
 _BUILT_IN: Final = (
     {"name": "Error", "inputs": [{"type": "string"}]},
     {"name": "Panic", "inputs": [{"type": "uint256"}]},
@@ -35,6 +37,6 @@ class Reverts:
         name, types = known
         try:
             values = decode(types, data[4:])
-        except DecodingError:
+        except (DecodingError, UnicodeDecodeError):
             return name
-        return f"{name}({', '.join(map(str, values))})"
+        return f"{name}({', '.join(map(str, values))})"[:MAX_REASON]

@@ -23,6 +23,9 @@ from relayer.metrics import RelayerMetrics
 BATCH: Final = 100
 """Requests in one HTTP request; public endpoints refuse much larger batches."""
 MAX_ANSWER_BYTES: Final = 4 * 2**20
+MAX_BRACKETS: Final = 10_000
+"""Far more than any answer has. `py_ecc`, which eth_account imports, raises Python's recursion
+limit to 100,000: beyond some 50,000 levels of nesting, parsing JSON ends the process."""
 _RATE_LIMITED: Final = frozenset({-32005, -32029, 429})
 
 Call = tuple[str, list[Any]]
@@ -174,7 +177,7 @@ class JsonRpc:
             raise self._silent(
                 endpoint, str(error) or type(error).__name__, "connection"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise self._silent(endpoint, "answer is no JSON-RPC", "malformed") from error
         if any(answer.get("error", {}).get("code") in _RATE_LIMITED for answer in answers):
             raise self._silent(endpoint, "rate limited", "rate_limited")
@@ -206,18 +209,22 @@ async def _bounded(response: httpx.Response) -> bytes:
     """Read a body.
 
     Raises:
-        ValueError: it is larger than any answer to what we ask.
+        ValueError: it is larger, or may be deeper, than any answer to what we ask.
     """
     body = bytearray()
     async for part in response.aiter_bytes():
         body += part
         if len(body) > MAX_ANSWER_BYTES:
             raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
+    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+        raise ValueError(f"more than {MAX_BRACKETS} lists and objects")
     return bytes(body)
 
 
 def _matched(requests: Sequence[dict[str, Any]], answer: Any) -> list[dict[str, Any]]:
     """Put answers into the order of requests; each must carry a result or an error object.
+
+    An error of null, which some nodes send beside a result, is none.
 
     Raises:
         ValueError, KeyError, TypeError: they do not fit.
@@ -226,6 +233,9 @@ def _matched(requests: Sequence[dict[str, Any]], answer: Any) -> list[dict[str, 
     by_id = {item["id"]: item for item in answers}
     ordered = [by_id[request["id"]] for request in requests]
     for item in ordered:
-        if not ("result" in item or isinstance(item["error"], dict)):
+        error = item.pop("error", None)
+        if isinstance(error, dict) and isinstance(error.get("code", 0), int):
+            item["error"] = error
+        elif error is not None or "result" not in item:
             raise ValueError("neither result nor error")
     return ordered

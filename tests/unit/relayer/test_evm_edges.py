@@ -13,7 +13,7 @@ from eth_hash.auto import keccak
 
 from oracle.model.errors import ConfigError
 from relayer.evm.abi import stored_groups
-from relayer.evm.errors import NodeError, Refusal, refusal_of
+from relayer.evm.errors import MAX_REASON, NodeError, Refusal, refusal_of
 from relayer.evm.reverts import Reverts
 from relayer.evm.wallet import load_wallet
 
@@ -30,6 +30,11 @@ ABI: list[dict[str, Any]] = [
         (keccak(b"BadSignature(uint256)")[:4] + b"cut", "BadSignature"),
         (keccak(b"Error(string)")[:4] + encode(["string"], ["paused"]), "Error(paused)"),
         (keccak(b"Panic(uint256)")[:4] + encode(["uint256"], [17]), "Panic(17)"),
+        (keccak(b"Error(string)")[:4] + encode(["bytes"], [b"\xff"]), "Error"),
+        (
+            keccak(b"Error(string)")[:4] + encode(["string"], ["x" * 10**5]),
+            "Error(" + "x" * (MAX_REASON - 6),
+        ),
         (b"\x01\x02\x03\x04", "unknown error 0x01020304"),
         (b"", "no reason given"),
     ],

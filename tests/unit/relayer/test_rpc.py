@@ -57,6 +57,10 @@ def _refuse(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("connection refused")
 
 
+def _answering(request: httpx.Request, answer: dict[str, Any]) -> httpx.Response:
+    return httpx.Response(200, json={"id": json.loads(request.content)["id"], **answer})
+
+
 def _time_out(request: httpx.Request) -> httpx.Response:
     raise httpx.ReadTimeout("read timed out")
 
@@ -90,6 +94,11 @@ BREAKS = [
     (lambda _: httpx.Response(200, json=None), "malformed"),
     (lambda _: httpx.Response(200, json=[1]), "malformed"),
     (lambda _: httpx.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1)), "malformed"),
+    (lambda _: httpx.Response(200, content=b"[" * 100_000), "malformed"),
+    (lambda r: _answering(r, {"error": "busy"}), "malformed"),
+    (lambda r: _answering(r, {"result": 1, "error": "busy"}), "malformed"),
+    (lambda r: _answering(r, {"error": {"code": []}}), "malformed"),
+    (lambda r: _answering(r, {"error": None}), "malformed"),
     (
         lambda r: httpx.Response(
             200, json={"id": json.loads(r.content)["id"], "error": {"code": -32005}}
@@ -132,6 +141,39 @@ async def test_a_node_error_is_an_answer(rpc: JsonRpc, endpoints: Endpoints) -> 
         await rpc.call("refuse")
 
     assert "two.test" not in endpoints.asked
+
+
+async def test_an_error_of_null_is_none(rpc: JsonRpc, endpoints: Endpoints) -> None:
+    """JSON-RPC 2.0 forbids it beside a result; nodes send it all the same."""
+    endpoints.broken["one.test"] = lambda r: _answering(r, {"result": "0x7a69", "error": None})
+
+    assert await rpc.call("eth_chainId") == "0x7a69"
+    assert "two.test" not in endpoints.asked
+
+
+async def test_what_a_node_says_is_kept_short(rpc: JsonRpc, endpoints: Endpoints) -> None:
+    """Megabytes of message do not reach a log."""
+    error = {"code": 1, "message": "x" * 10**6}
+    endpoints.broken["one.test"] = lambda r: (
+        _answering(r, {"result": hex(CHAIN_ID)})
+        if b"eth_chainId" in r.content
+        else _answering(r, {"error": error})
+    )
+
+    with pytest.raises(NodeError) as caught:
+        await rpc.call("echo")
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("lie", [7, "", "0x1", True, [], ["0x1"], {"blockNumber": "0x1"}])
+async def test_a_malformed_receipt_is_refused(
+    rpc: JsonRpc, endpoints: Endpoints, lie: object
+) -> None:
+    """A node that answers nonsense fails this look for a receipt, and nothing else."""
+    endpoints.results["eth_getTransactionReceipt"] = lie
+
+    with pytest.raises(NodeError, match="eth_getTransactionReceipt failed: answers"):
+        await Node(rpc).mined(["0x1"])
 
 
 async def test_no_endpoint_is_one_clear_line(rpc: JsonRpc, endpoints: Endpoints) -> None:
