@@ -100,7 +100,7 @@ async def _stored(sandbox: Sandbox, deadline_s: float) -> dict[str, dict[str, ob
 async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
     """Ticks become marks on two chains across processes; a pause bites within a second."""
     with Broker() as broker:
-        async with open_sandbox(tmp_path, seed=3, window_s=20) as sandbox:
+        async with open_sandbox(tmp_path, seed=3) as sandbox:
             data = yaml.safe_load(sandbox.config_file.read_text())
             data["bus"] = {"kind": "kafka", "bootstrap": broker.bootstrap, "prefix": PREFIX}
             config = tmp_path / "kafka.yaml"

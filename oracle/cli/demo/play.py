@@ -38,10 +38,9 @@ ABOUT = (
 
 async def play(folder: Path, seconds: float, seed: int, *, shown: bool) -> Summary:
     """Run the sandbox and the story in `folder`, and write summary.json and report.html."""
-    window_s = max(round(seconds * 20 / LENGTH_S), 5)
     async with AsyncExitStack() as exits:
         console.print("starting venues, chains and pool ...", style="dim")
-        sandbox = await exits.enter_async_context(open_sandbox(folder, seed, window_s))
+        sandbox = await exits.enter_async_context(open_sandbox(folder, seed, seconds / LENGTH_S))
         registry = CollectorRegistry()
         stack = await exits.enter_async_context(open_stack(sandbox.config, sandbox.state, registry))
         readers = [OracleReader(chain) for chain in sandbox.config.chains]

@@ -55,10 +55,11 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def open_sandbox(folder: Path, seed: int, window_s: int) -> AsyncIterator[Sandbox]:
+async def open_sandbox(folder: Path, seed: int, scale: float = 1.0) -> AsyncIterator[Sandbox]:
     """Start venues and chains, deploy, make keys, and write `config.yaml` into `folder`.
 
-    `window_s` is the breakers' window: short enough for the story to see a market recover.
+    `scale` is the story's length over its length as written: breakers' times and the slower
+    chain's blocks go with it, so that a market still recovers before the end.
     """
     async with AsyncExitStack() as exits:
         venues = await exits.enter_async_context(SandboxVenues(seed=seed))
@@ -77,8 +78,8 @@ async def open_sandbox(folder: Path, seed: int, window_s: int) -> AsyncIterator[
         oracles = [await _deploy_oracle(chain, members) for chain in chains]
         pool = await deploy_pool(chains[0], price=venues.market.true_usd("ETH", wall_ms()))
         for chain, (_, _, block_s) in zip(chains, CHAINS, strict=True):
-            await chain.mine_every(block_s)
-        data = _config(venues, chains, oracles, members, relayers, pool, window_s)
+            await chain.mine_every(max(round(block_s * min(scale, 1.0)), 1))
+        data = _config(venues, chains, oracles, members, relayers, pool, scale)
         file = folder / "config.yaml"
         file.write_text(yaml.safe_dump(data, sort_keys=False))
         state = state_folder(file, None)
@@ -105,7 +106,7 @@ def _config(
     members: list[SandboxKey],
     relayers: list[SandboxKey],
     pool: UniswapSandbox,
-    window_s: int,
+    scale: float,
 ) -> dict[str, Any]:
     return {
         "version": 1,
@@ -113,7 +114,7 @@ def _config(
         "bus": {"kind": "memory"},
         "feeds": [*_venue_feeds(venues), _pool_feed(chains[0], pool)],
         "engine": {"step": "100ms", "coalesce": "5ms"},
-        "defaults": _defaults(window_s),
+        "defaults": _defaults(scale),
         "markets": _markets(pool),
         "committee": {
             "epoch": 1,
@@ -169,7 +170,8 @@ def _pool_feed(chain: SandboxChain, pool: UniswapSandbox) -> dict[str, Any]:
     }
 
 
-def _defaults(window_s: int) -> dict[str, Any]:
+def _defaults(scale: float) -> dict[str, Any]:
+    window_s, dwell_s, recovery_s = (max(round(at * scale), 1) for at in (20, 3, 4))
     return {
         "min_sources": 3,
         "min_origins": 3,
@@ -180,8 +182,8 @@ def _defaults(window_s: int) -> dict[str, Any]:
             "guarded": "2%",
             "halted": "6%",
             "release": "1%",
-            "dwell": "3s",
-            "recovery": "4s",
+            "dwell": f"{dwell_s}s",
+            "recovery": f"{recovery_s}s",
         },
     }
 

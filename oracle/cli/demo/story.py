@@ -109,7 +109,7 @@ class Scene:
                 "USDT-USD below 0.97 and GUARDED, BTC-USD unmoved"),
             Act(40, 46, "USDT regains its peg", self._repeg, self._repegged,
                 "USDT-USD above 0.995"),
-            Act(47, 58, "ETH falls 12 % in two seconds", self._crash, self._halted,
+            Act(47, 59, "ETH falls 12 % in two seconds", self._crash, self._halted,
                 "ETH-USD HALTED in the engine and on every chain"),
             Act(60, 62, f"An operator pauses {PAUSED_SOURCE}", self._pause, self._paused,
                 f"{PAUSED_SOURCE} out as paused within a second, and an audit entry"),
