@@ -16,6 +16,9 @@ HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 Url = Annotated[str, Field(pattern=r"^(https?|wss?)://[^\s]+$")]
 
 
+LONGEST_STEP_NS = 10**9
+
+
 class DeploymentConfig(Section):
     """Names the deployment in every signature: no two deployments share all three."""
 
@@ -107,6 +110,23 @@ class EngineConfig(Section):
     """A step is due at least so often."""
     coalesce: DurationNs = 5 * 10**6
     """Ticks wait at most so long for others to share their step."""
+
+    @field_validator("step")
+    @classmethod
+    def _check_step(cls, value: int) -> int:
+        if value > LONGEST_STEP_NS:
+            raise ValueError(
+                f"a step of {value / 10**9:g}s is longer than 1s: a pause takes effect with a step"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.coalesce > self.step:
+            raise ValueError(
+                f"coalesce {self.coalesce / 10**6:g}ms is longer than step {self.step / 10**6:g}ms"
+            )
+        return self
 
 
 class KeyConfig(Section):

@@ -48,7 +48,7 @@ class Config(Section):
         if not isinstance(defaults, dict):
             return data
         markets = {
-            name: {**defaults, **market} if isinstance(market, dict) else market
+            name: _over(defaults, market) if isinstance(market, dict) else market
             for name, market in data["markets"].items()
         }
         return {**data, "markets": markets}
@@ -65,6 +65,15 @@ class Config(Section):
         if self.committee is not None and self.deployment is None:
             raise ValueError("a committee needs a 'deployment' section: signatures name it")
         return self
+
+
+def _over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return `given` over `defaults`, section by section, so that no default is lost unseen."""
+    merged = {**defaults, **given}
+    for key, default in defaults.items():
+        if isinstance(default, dict) and isinstance(given.get(key), dict):
+            merged[key] = _over(default, given[key])
+    return merged
 
 
 def conversion_edge(quote: str, market: str) -> str | None:

@@ -19,19 +19,23 @@ _DURATION_NS = {
     "h": 3600 * 10**9,
     "d": 86400 * 10**9,
 }
+LONGEST_NS = 366 * _DURATION_NS["d"]
 _RATIO_BPS = {"bps": Decimal(1), "%": Decimal(100)}
+_MOST_BPS = 1_000_000
 
 
 def duration_ns(value: object) -> int:
     """Read a duration with its unit as integer ns.
 
     Raises:
-        ValueError: no unit, an unknown one, or not a whole number of ns.
+        ValueError: no unit, an unknown one, not a whole number of ns, or longer than a year.
     """
     number, unit = _split(value, _DURATION_NS, "duration", "'250ms'")
     ns = number * _DURATION_NS[unit]
     if ns != int(ns):
         raise ValueError(f"duration {value!r} is not a whole number of nanoseconds")
+    if ns > LONGEST_NS:
+        raise ValueError(f"duration {value!r} is longer than 366d")
     return int(ns)
 
 
@@ -39,10 +43,13 @@ def ratio_bps(value: object) -> float:
     """Read a ratio with its unit as bps.
 
     Raises:
-        ValueError: no unit or an unknown one.
+        ValueError: no unit, an unknown one, or more than 10000%.
     """
     number, unit = _split(value, _RATIO_BPS, "ratio", "'25bps' or '2%'")
-    return float(number * _RATIO_BPS[unit])
+    bps = number * _RATIO_BPS[unit]
+    if bps > _MOST_BPS:
+        raise ValueError(f"ratio {value!r} is more than 10000%")
+    return float(bps)
 
 
 def _split(

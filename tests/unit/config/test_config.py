@@ -75,6 +75,10 @@ def test_ratios_are_bps():
         ),
         (_market(max_age="10"), "markets.X-USD.max_age: duration '10' needs a number and a unit"),
         (_market(max_age="10parsec"), "needs a number and a unit of ns, us, ms, s, m, h, d"),
+        (_market(max_age="1000000d"), "'1000000d' is longer than 366d"),
+        (_market(max_basis="9999999%"), "'9999999%' is more than 10000%"),
+        (_config(engine={"step": "2s"}), "engine.step: a step of 2s is longer than 1s: a pause"),
+        (_config(engine={"coalesce": "200ms"}), "coalesce 200ms is longer than step 100ms"),
         (_market(number=-1), "markets.X-USD.number"),
         (_market(min_sources=3), "min_sources 3 exceeds the 2 sources"),
         (_market(min_origins=3), "min_origins 3 exceeds the 2 origins"),
@@ -134,6 +138,14 @@ def test_defaults_reach_every_market_that_says_nothing():
     config = parse(data)
     assert config.markets["USDT-USD"].max_age == 3 * 10**9
     assert config.markets["BTC-USD"].max_age == 7 * 10**9
+
+
+def test_defaults_reach_into_the_sections_of_a_market():
+    """A market that sets one bound of its breaker keeps the others of the defaults."""
+    data = _config(defaults={"breaker": {"guarded": "1%", "release": "0.5%"}})
+    data["markets"]["BTC-USD"]["breaker"] = {"guarded": "0.8%"}
+    breaker = parse(data).markets["BTC-USD"].breaker
+    assert (breaker.guarded, breaker.release, breaker.halted) == (80.0, 50.0, 500.0)
 
 
 def test_hash_follows_what_decides_prices():

@@ -54,7 +54,20 @@ def test_infinite_prices_are_refused():
 
 def test_a_source_of_no_market_is_counted():
     """Ticks nobody asked for are counted, not lost."""
-    assert _step(_engine(), trade("z:X/USD", "100")).rejected == {"unknown_source": 1}
+    good = (trade(n, "100") for n in (A, B, C))
+    marks = _step(_engine(), trade("z:X/USD", "7", at_s=0.5), *good)
+    assert marks.rejected == {"unknown_source": 1}
+    assert {str(view.price) for view in only(marks).sources} == {"100.00000"}
+
+
+def test_the_newest_event_wins_and_then_the_higher_sequence():
+    """A venue's time orders its ticks; the sequence decides only within one time."""
+    late = [trade(A, "100", at_s=0.5, sequence=9), trade(A, "102", at_s=0.6, sequence=1)]
+    same = [trade(B, "101", at_s=0.5, sequence=2), trade(B, "103", at_s=0.5, sequence=1)]
+    for ticks in ([*late, *same], [*same[::-1], *late[::-1]]):
+        mark = only(_step(_engine(), *ticks))
+        prices = {view.source: str(view.price) for view in mark.sources}
+        assert prices == {A: "102.00000", B: "101.00000", C: "None"}
 
 
 def test_late_and_repeated_ticks_change_nothing():
