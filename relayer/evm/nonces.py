@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Nonces:
-    """Hands out nonces, starting where the chain's pool of pending transactions ends.
+    """Hands out nonces, starting with those in the pool: an earlier process left them there.
 
     A nonce is *in flight* from `reserve` until `settle` (spent on the chain) or `release` (given
     up). A released one is handed out again before any new one, so that no gap stays; it may still
@@ -17,8 +17,7 @@ class Nonces:
     def __init__(self, confirmed: int, pending: int) -> None:
         self.in_flight: Final[set[int]] = set()
         self._next = pending
-        self._free: list[int] = []
-        self.synchronise(confirmed, pending)
+        self._free = list(range(confirmed, pending))
 
     @property
     def next(self) -> int:

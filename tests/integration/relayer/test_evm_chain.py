@@ -160,6 +160,28 @@ async def test_after_a_time_out_the_nonce_is_outbid(home: Site) -> None:
     assert home.metric("nonce") == 2
 
 
+async def test_what_a_killed_relayer_left_stuck_is_outbid(home: Site) -> None:
+    """A restarted relayer does not queue behind a transaction that no block may ever take."""
+    killed = home.connect(receipt_timeout="400ms", max_fee_gwei=1000)
+    await home.rpc("evm_setAutomine", False)
+    with pytest.raises(Retryable, match="in no block"):
+        await killed.push(deliver(1, fresh_word()))
+    stuck = await _pending(home)
+    restarted = home.connect(receipt_timeout="400ms", max_fee_gwei=1000)
+    word = fresh_word(200_000)
+    outbid, tries = stuck, 0
+    while outbid["hash"] == stuck["hash"] and tries < 10:
+        with pytest.raises(Retryable):  # what was bid is not known: it takes some to pass it
+            await restarted.push(deliver(2, word))
+        outbid, tries = await _pending(home), tries + 1
+    await home.node.mine()
+
+    assert stuck["nonce"] == outbid["nonce"] == "0x0"
+    assert stuck["hash"] != outbid["hash"]
+    assert await restarted.held([0]) == {0: word}
+    assert await home.rpc("eth_getTransactionCount", home.key.address, "latest") == "0x1"
+
+
 async def test_a_cap_on_fees_holds(home: Site) -> None:
     """Above it nothing is sent; the line names the setting."""
     await home.rpc("anvil_setNextBlockBaseFeePerGas", hex(3 * 10**9))
