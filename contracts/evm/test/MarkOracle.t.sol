@@ -23,6 +23,19 @@ contract MarkOracleTest is OracleFixture {
         assertEq(oracle.groupWord(1), d.words[1]);
     }
 
+    /// @notice The event is the ABI's to the byte: zeros follow the groups, whatever memory held.
+    function testFuzz_update_EmitsCleanBytes(uint8 size) public {
+        Draft memory d = draft(bound(size, 1, 64), nowMs());
+        bytes memory groups;
+        for (uint256 g; g < d.words.length; ++g) {
+            groups = abi.encodePacked(groups, uint16(g), d.words[g]);
+        }
+        bytes memory report = fullBody(d, QUORUM);
+        vm.recordLogs();
+        oracle.update(report);
+        assertEq(vm.getRecordedLogs()[0].data, abi.encode(d.slot, groups));
+    }
+
     /// @notice Any subset of any tree, signed by any quorum, stores exactly what it carries.
     function testFuzz_update_StoresWhatItCarries(uint256 seed, uint8 size, uint256 subset) public {
         Draft memory d = draft(bound(size, 1, 33), nowMs());
@@ -284,6 +297,13 @@ contract MarkOracleTest is OracleFixture {
             assertEq(price, 12_345_678e18);
             assertEq(timeMs, priceTimeMs);
         }
+    }
+
+    function test_readMarkAged_IsFreshUpToTheGivenAge() public {
+        push(draftOf(wordOf(nowMs(), pricedEntry(12_345_678, 18, PRICED), 0, 0, 0)));
+        skipS(3);
+        assertEq(uint256(oracle.readMarkAged(0, 3000).validity), uint256(Validity.VALID));
+        assertEq(uint256(oracle.readMarkAged(0, 2999).validity), uint256(Validity.STALE));
     }
 
     function test_priceNoOlderThan_RevertsIf_ValidityIsTooLow() public {
