@@ -80,6 +80,9 @@ class Pace(msgspec.Struct, frozen=True):
     """A connection without a quote for this long is closed and opened again."""
     backoff_min_s: float = 0.5
     backoff_max_s: float = 30.0
+    steady_s: float = 30.0
+    """A connection that delivered and stood this long starts the back-off anew. One that is cut
+    sooner does not, whatever it delivered: venues ban who connects again and again."""
     inbox: int = 10_000
     """Quotes kept while publishing is slow; beyond it the oldest are dropped and counted."""
 
@@ -148,8 +151,10 @@ class Feed(ABC):
         failures = 0
         while True:
             self._metrics.connects.labels(self.name).inc()
+            began_ns = self.now_ns()
             kind, progressed, message = await self._serve(publish)
-            failures = 1 if progressed else failures + 1
+            stood = self.now_ns() - began_ns >= self._pace.steady_s * 1e9
+            failures = 1 if progressed and stood else failures + 1
             delay_s = self._pace.delay_s(failures, self._uniform())
             self._metrics.errors.labels(self.name, kind).inc()
             self._metrics.up.labels(self.name).set(0)

@@ -140,18 +140,30 @@ async def test_a_silent_connection_is_closed_and_opened_again() -> None:
     assert feed.value("plumbline_feed_errors_total", feed="scripted", kind="idle") >= 1
 
 
-async def test_back_off_doubles_to_its_bound_and_starts_again_after_progress() -> None:
-    """Failures in a row wait longer and longer; a connection that delivered resets that."""
+async def test_back_off_doubles_to_its_bound_and_starts_again_after_a_steady_connection() -> None:
+    """Failures in a row wait longer and longer; a connection that delivered and stood resets."""
     fails = delivers(then=Retryable("refused"))
     feed = ScriptedFeed(
         *(fails,) * 5,
         delivers(quote(), then=Retryable("cut")),
         fails,
         delivers(quote()),
-        pace=Pace(idle_s=5, backoff_min_s=1, backoff_max_s=4),
+        pace=Pace(idle_s=5, backoff_min_s=1, backoff_max_s=4, steady_s=0),
     )
     await run_until(feed, lambda: len(feed.published) == 2)
     assert feed.slept_s == [0.5, 1.0, 2.0, 2.0, 2.0, 0.5, 1.0]
+
+
+async def test_a_venue_that_delivers_and_cuts_at_once_is_not_stormed() -> None:
+    """A snapshot before each cut is no reason to knock twice a second: that earns a ban."""
+    cut = delivers(quote(), then=Retryable("too many connections"))
+    feed = ScriptedFeed(
+        *(cut,) * 4,
+        delivers(quote()),
+        pace=Pace(idle_s=5, backoff_min_s=1, backoff_max_s=4, steady_s=30),
+    )
+    await run_until(feed, lambda: len(feed.published) == 5)
+    assert feed.slept_s == [0.5, 1.0, 2.0, 2.0]
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
