@@ -69,11 +69,12 @@ def _confidence(prices: Prices, weight: Ints, admitted: Bools, value: Floats) ->
     """Return the relative half-width from the quartiles of votes at p-c, p and p+c.
 
     Source: Pyth's aggregation (pyth-client, `upd_aggregate.h`): the larger of the distances from
-    the middle to the quartiles of the votes.
+    the middle to the quartiles of the votes. The lower quartile is the upper one's mirror image, so
+    that a quarter of the weight moves neither.
     """
     width = prices.price * prices.half_width
     votes = np.concatenate([prices.price - width, prices.price, prices.price + width], axis=1)
     weights, mask = np.tile(weight, 3), np.tile(admitted, 3)
-    low = weighted_quantile(votes, weights, mask, 1, 4)
+    low = -weighted_quantile(-votes, weights, mask, 3, 4)
     high = weighted_quantile(votes, weights, mask, 3, 4)
     return np.minimum(np.maximum(value - low, high - value) / value, WIDEST)

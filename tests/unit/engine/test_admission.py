@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -31,7 +33,9 @@ def _step(made, *ticks: Tick, at_s: float = 1.0):
         (trade(A, "0"), "not_positive"),
         (trade(A, "-5"), "not_positive"),
         (quote(A, "101", "100"), "crossed"),
-        (quote(A, "90", "110"), "wide_spread"),
+        (quote(A, "0", "100"), "not_positive"),
+        (quote(A, "100", "0"), "not_positive"),
+        (quote(A, "98.9", "101"), "wide_spread"),
         (trade(A, "100", at_s=4.0), "future"),
         (Tick(A, 1, T0, T0, bid=quote(A, "1", "1").bid), "empty"),
     ],
@@ -42,6 +46,42 @@ def test_a_bad_tick_is_refused_by_name(tick, reason):
     marks = _step(made, tick, trade(B, "100"), trade(C, "100"))
     assert marks.rejected == {reason: 1}
     assert reasons(only(marks))[A] == reason
+
+
+def test_a_locked_market_and_a_spread_at_the_limit_are_admitted():
+    """Bid equal to ask is a price, and so is a spread just within the limit of 200 bps."""
+    mark = only(_step(_engine(), quote(A, "100", "100"), quote(B, "99.01", "100.99")))
+    assert reasons(mark) == {A: "", B: "", C: "no_data"}
+
+
+def test_of_two_markets_that_share_a_source_the_stricter_admits():
+    """A tick is judged once: by the tightest bounds of those who use its source."""
+    both, loose = [source(A), source(B)], {"max_future_ns": 9 * S, "max_spread_bps": 900.0}
+    for first, second in (({}, loose), (loose, {})):
+        made = engine([market("X-USD", both, 0, **first), market("Y-USD", both, 1, **second)])
+        marks = _step(made, trade(A, "100", at_s=4.0), quote(B, "98", "102"))
+        assert marks.rejected == {"future": 1, "wide_spread": 1}
+
+
+def test_two_markets_may_let_a_source_grow_old_differently():
+    """Age is judged by each market: what is stale to one may be fresh to another."""
+    both = [source(A), source(B)]
+    slow = [replace(entry, max_age_ns=60 * S) for entry in both]
+    made = engine([market("X-USD", both, 0), market("Y-USD", slow, 1)])
+    _step(made, trade(A, "100"), trade(B, "100"))
+    first, second = _step(made, at_s=20.0).messages()
+    assert set(reasons(first).values()) == {"stale"}
+    assert set(reasons(second).values()) == {""}
+
+
+def test_a_mark_says_how_new_its_used_inputs_are():
+    """The newest times are those of sources that count, by the venue's clock and by ours."""
+    made = _engine()
+    outlier = Tick(C, 1, T0 + S, T0 + S, last=Px(900, 0))
+    slow = Tick(A, 1, T0 + S // 2, T0 + S * 3 // 4, last=Px(100, 0))
+    mark = only(_step(made, slow, trade(B, "100"), outlier))
+    assert mark.newest_event_ns == T0 + S // 2
+    assert mark.newest_received_ns == T0 + S * 3 // 4
 
 
 def test_infinite_prices_are_refused():
@@ -79,6 +119,17 @@ def test_late_and_repeated_ticks_change_nothing():
     again = _step(made, trade(A, "50", at_s=0.4), trade(B, "100", at_s=0.5), at_s=1.1)
     assert again.rejected == {"backwards": 1, "duplicate": 1}
     assert only(again).index == only(first).index
+
+
+def test_within_one_time_only_a_higher_sequence_is_news():
+    """The same sequence again, or a lower one, changes no price, whatever it says."""
+    made = _engine()
+    good = (trade(B, "100", sequence=5), trade(C, "100", sequence=5))
+    _step(made, trade(A, "100", sequence=5), *good)
+    lower = _step(made, trade(A, "50", sequence=4), at_s=1.1)
+    same = _step(made, trade(A, "50", sequence=5), at_s=1.2)
+    assert (lower.rejected, same.rejected) == ({"backwards": 1}, {"duplicate": 1})
+    assert {str(view.price) for view in only(same).sources} == {"100.00000"}
 
 
 def test_silence_becomes_stale_by_source():

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
+
+from oracle.model.errors import Rejected
 from oracle.model.messages import Control
 from oracle.model.validity import Validity
-from tests.engine_builders import T0, S, batch, engine, market, only, reasons, source, trade, trades
+from tests.engine_builders import (
+    T0,
+    S,
+    batch,
+    engine,
+    market,
+    only,
+    quote,
+    reasons,
+    source,
+    trade,
+    trades,
+)
 
 NOW = T0 + S
 
@@ -134,12 +149,75 @@ def test_confidence_widens_when_sources_disagree():
     assert torn.validity is Validity.TOO_UNCERTAIN
 
 
+def test_conversion_widens_the_confidence_by_that_of_its_rate():
+    """An uncertain rate makes an uncertain price."""
+    x = market("X-USD", [source("a:X", edge="E-USD"), source("b:X", edge="E-USD")])
+    found = {}
+    for rates in (("1", "1"), ("1", "1.002")):
+        edge = market("E-USD", [source("a:E"), source("b:E")], 1)
+        prices = {"a:E": rates[0], "b:E": rates[1], "a:X": "100", "b:X": "100"}
+        first, _ = engine([edge], [x]).step(trades(prices), [], NOW).messages()
+        found[rates[1]] = first.conf_e8 or 0
+    assert found["1"] < 5_000
+    assert found["1.002"] > 190_000
+
+
+def test_confidence_has_half_the_spread_and_a_basis_point_of_age():
+    """Sources that agree still quote a spread, and what is old is less certain."""
+    sources = [source("a:X"), source("b:X")]
+    fresh = engine([market("X-USD", sources)])
+    ticks = batch(quote("a:X", "99.9", "100.1"), quote("b:X", "99.9", "100.1"))
+    assert only(fresh.step(ticks, [], T0 + 1)).conf_e8 == pytest.approx(100_000, abs=2)
+    old = engine([market("X-USD", sources)])
+    mark = only(old.step(trades({"a:X": "100", "b:X": "100"}), [], T0 + 10 * S))
+    assert mark.conf_e8 == pytest.approx(10_000, abs=2)
+
+
+def _row(*prices: str) -> dict[str, str]:
+    return {f"{venue}:X": price for venue, price in zip("abcde", prices, strict=False)}
+
+
+def test_confidence_is_the_distance_to_the_farther_quartile():
+    """A quarter of the votes up and down: whichever side is farther says how sure we are."""
+    assert _mark(_row("100", "100", "100", "100.2", "100.5")).conf_e8 == pytest.approx(
+        2e5, rel=0.01
+    )
+    assert _mark(_row("99.5", "99.8", "100", "100", "100")).conf_e8 == pytest.approx(2e5, rel=0.01)
+
+
+@pytest.mark.parametrize("wrong", ["50", "99", "101", "200"])
+def test_a_quarter_of_the_weight_cannot_make_a_market_uncertain(wrong):
+    """One source of four, above or below, moves neither quartile: it halts nobody alone."""
+    mark = _mark(_row("100", "100.01", "100.02", wrong), max_confidence_bps=10.0)
+    assert mark.validity is Validity.VALID
+
+
+def test_outliers_lie_beyond_mads_within_floor_and_ceiling():
+    """25 bps are never an outlier, 300 bps always are, in between five MADs decide."""
+    for calm, within, beyond in (
+        (("100", "100", "100", "100"), "100.24", "100.26"),
+        (("99", "100", "100", "101"), "97.1", "96.9"),
+        (("99.8", "100", "100", "100.2"), "100.9", "101.1"),
+    ):
+        assert reasons(_mark(_row(*calm, within)))["e:X"] == ""
+        assert reasons(_mark(_row(*calm, beyond)))["e:X"] == "outlier"
+
+
+def test_weights_count():
+    """A source of three times the weight is three votes."""
+    heavy = [source("a:X", weight=3.0), source("b:X"), source("c:X")]
+    assert str(_mark(_row("100", "100.1", "100.2"), *heavy).index) == "100.00000"
+
+
+def test_a_quote_is_worth_its_middle():
+    """Between bid and ask, by neither side."""
+    made = engine([market("X-USD", [source("a:X"), source("b:X")])])
+    ticks = batch(quote("a:X", "99.9", "100.3"), quote("b:X", "99.9", "100.3"))
+    assert str(only(made.step(ticks, [], NOW)).index) == "100.10000"
+
+
 def test_a_step_must_be_later_than_the_one_before():
     """Time is monotone: a step at the same instant is refused."""
-    import pytest
-
-    from oracle.model.errors import Rejected
-
     made = engine([market("X-USD", [source("a:X"), source("b:X")])])
     made.step(batch(trade("a:X", "1")), [], NOW)
     with pytest.raises(Rejected, match="not after"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from oracle.engine.averages import Ema, Twap, exp_negative
+from oracle.engine.breaker import Breakers
 from oracle.model.validity import BreakerState, Validity
-from tests.engine_builders import T0, S, batch, engine, market, only, source, trade, trades
+from tests.engine_builders import BREAKER, T0, S, batch, engine, market, only, source, trade, trades
 
 
 def test_exp_negative_is_close_to_exp():
@@ -34,6 +36,15 @@ def test_twap_forgets_what_left_the_window():
     for second in range(1, 63):
         average = twap.add(np.array([200.0]), T0 + second * S)
     assert average[0] == pytest.approx(200.0)
+
+
+def test_twap_holds_the_whole_of_its_window():
+    """What is 59 seconds old still counts in a window of 60."""
+    twap = Twap(np.array([60 * S]))
+    twap.add(np.array([100.0]), T0)
+    for second in range(1, 60):
+        average = twap.add(np.array([200.0]), T0 + second * S)
+    assert average[0] == pytest.approx((100 + 58 * 200) / 59)
 
 
 def test_twap_does_not_count_time_without_an_index():
@@ -119,11 +130,60 @@ def test_one_absurd_perp_print_moves_the_mark_by_no_more_than_its_time():
     assert float(str(mark.mark)) == pytest.approx(100.0, abs=5.0 / 25)
 
 
+def test_perps_are_converted_and_share_their_origins_weight():
+    """A perp quoted in a stablecoin is worth its rate, and three feeds of one venue are one say."""
+    edge = market("T-USD", [source("a:T"), source("b:T")], 1)
+    perps = [source(f"evil:{n}", edge="T-USD") for n in (1, 2, 3)]
+    perps += [source("p:X", edge="T-USD"), source("q:X")]
+    made = engine([edge], [market("X-USD", [source("a:X"), source("b:X")], perps=tuple(perps))])
+    prices = {"a:T": "0.8", "b:T": "0.8", "a:X": "100", "b:X": "100", "p:X": "126", "q:X": "101"}
+    prices |= dict.fromkeys(("evil:1", "evil:2", "evil:3"), "200")
+    mark, _ = made.step(trades(prices), [], T0 + S).messages()
+    assert mark.premium_e8 == 1_000_000
+
+
+def test_an_index_only_market_takes_no_premium():
+    """Its mark is the index, whatever its perps say."""
+    sources = [source("a:X"), source("b:X")]
+    made = engine([market("X-USD", sources, perps=(source("p:X"),), uses_basis=False)])
+    mark = only(made.step(trades({"a:X": "100", "b:X": "100", "p:X": "101"}), [], T0 + S))
+    assert str(mark.mark) == "100.00000"
+    assert mark.premium_e8 is None
+
+
+def test_each_view_carries_its_own_price_beside_markets_with_more_sources():
+    """Rows are padded to the longest: a market's perps are still its own."""
+    small = market("X-USD", [source("a:X"), source("b:X")], 0, perps=(source("p:X"),))
+    large = market("Y-USD", [source(f"{venue}:Y") for venue in "abcd"], 1)
+    prices = {"a:X": "100", "b:X": "100.1", "p:X": "101"} | {f"{venue}:Y": "7" for venue in "abcd"}
+    mark, _ = engine([small, large]).step(trades(prices), [], T0 + S).messages()
+    assert {view.source: float(str(view.price)) for view in mark.sources} == {
+        "a:X": 100.0,
+        "b:X": 100.1,
+        "p:X": 101.0,
+    }
+
+
+def test_breaker_bounds_are_reached_not_passed():
+    """At the figure itself GUARDED and HALTED begin, and calm is only what is below release."""
+    breakers = Breakers([BREAKER] * 3)
+    breakers.update(np.array([199.9, 200.0, 500.0]), T0)
+    assert breakers.state.tolist() == [
+        BreakerState.NORMAL,
+        BreakerState.GUARDED,
+        BreakerState.HALTED,
+    ]
+    breakers.update(np.array([100.0, 100.0, 100.0]), T0 + 60 * S)
+    assert breakers.state.tolist()[1:] == [BreakerState.GUARDED, BreakerState.HALTED]
+    breakers.update(np.array([99.9, 99.9, 99.9]), T0 + 61 * S)
+    assert breakers.state.tolist()[1:] == [BreakerState.NORMAL, BreakerState.RECOVERING]
+
+
 class Walk:
     """Steps one market along a path of prices, a second each."""
 
-    def __init__(self) -> None:
-        self.engine = engine([market("X-USD", [source("a:X"), source("b:X")])])
+    def __init__(self, **changes: object) -> None:
+        self.engine = engine([market("X-USD", [source("a:X"), source("b:X")], **changes)])
         self.second = 0
 
     def at(self, price: float, seconds: int = 1):
@@ -164,6 +224,23 @@ def test_guarded_is_left_only_after_its_dwell_time():
     walk.at(103)
     assert walk.at(100, 4).state is BreakerState.GUARDED
     assert walk.at(100, 1).state is BreakerState.NORMAL
+
+
+def test_halted_is_left_only_after_its_dwell_time():
+    """Calm at once after a jolt is not yet recovery."""
+    walk = Walk()
+    walk.at(100, 60)
+    walk.at(108)
+    assert walk.at(100, 4).state is BreakerState.HALTED
+    assert walk.at(100, 1).state is BreakerState.RECOVERING
+
+
+def test_the_breaker_compares_with_its_own_window():
+    """A step of 3 % is forgotten after the breaker's ten seconds, not the TWAP's sixty."""
+    walk = Walk(breaker=replace(BREAKER, window_ns=10 * S))
+    walk.at(100, 60)
+    assert walk.at(103).state is BreakerState.GUARDED
+    assert walk.at(103, 12).state is BreakerState.NORMAL
 
 
 def test_between_release_and_guarded_nothing_moves():
