@@ -6,13 +6,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oracle.committee.assemble import entry_of
 from oracle.engine.index import Rules
 from oracle.engine.index import compute as compute_index
 from oracle.engine.layout import table
 from oracle.engine.prices import Prices
 from oracle.engine.reasons import Reason
 from oracle.model.fixed import Px
+from oracle.model.messages import encode
 from oracle.model.ticks import Tick, pack
+from oracle.model.validity import Validity
+from oracle.report.word import encode_entry
 from tests.engine_builders import T0, S, engine, market, source
 
 PRICE = st.floats(min_value=1e-9, max_value=1e9)
@@ -108,6 +112,46 @@ def test_interleaving_and_repetition_change_nothing(steps, seed):
         now = T0 + at * S + 1
         first = plain.step([pack(ordered)] if ordered else [], [], now)
         assert _columns(first) == _columns(shaken.step(batches, [], now))
+
+
+ANY_PX = st.one_of(
+    st.builds(Px, st.integers(99, 101), st.just(0)),
+    st.builds(Px, st.integers(-(2**63) + 1, 2**63 - 1), st.integers(-60, 60)),
+)
+ANY_NS = st.one_of(st.integers(T0 - 9 * S, T0), st.integers(-(2**63), 2**63 - 1))
+HOSTILE = st.builds(
+    lambda name, sequence, event_ns, px, quoted: Tick(
+        name, sequence, event_ns, event_ns, *((px, px) if quoted else (None, None, px))
+    ),
+    st.sampled_from(["a:T", "b:T", "a:E", "b:E", "a:X", "b:X", "p:X"]),
+    st.integers(-(2**63), 2**63 - 1),
+    ANY_NS,
+    ANY_PX,
+    st.booleans(),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(1, 2 * 3600 * S), st.lists(HOSTILE, max_size=10)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_no_tick_stops_a_step_or_its_messages(steps):
+    """Any number, any time, any gap: the step returns, its messages encode, a report takes them."""
+    edge = market("T-USD", [source("a:T"), source("b:T")], 1)
+    middle = market("E-USD", [source("a:E", edge="T-USD"), source("b:E")], 2)
+    last = [source("a:X", edge="E-USD"), source("b:X", edge="T-USD")]
+    made = engine([edge], [middle], [market("X-USD", last, perps=(source("p:X"),), twap_ns=1)])
+    now = T0
+    for gap_ns, ticks in steps:
+        now += gap_ns
+        for mark in made.step([pack(ticks)] if ticks else [], [], now).messages():
+            encode(mark)
+            encode_entry(entry_of(mark))
+            assert (mark.mark is None) == (mark.validity in (Validity.HALTED, Validity.MISSING))
 
 
 @settings(max_examples=100, deadline=None)

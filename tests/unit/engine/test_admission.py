@@ -94,10 +94,9 @@ def test_infinite_prices_are_refused():
 
 def test_a_source_of_no_market_is_counted():
     """Ticks nobody asked for are counted, not lost."""
-    good = (trade(n, "100") for n in (A, B, C))
-    marks = _step(_engine(), trade("z:X/USD", "7", at_s=0.5), *good)
+    marks = _step(_engine(), trade("z:X/USD", "7"), trade(A, "100"), trade(B, "100"))
     assert marks.rejected == {"unknown_source": 1}
-    assert {str(view.price) for view in only(marks).sources} == {"100.00000"}
+    assert reasons(only(marks)) == {A: "", B: "", C: "no_data"}
 
 
 def test_the_newest_event_wins_and_then_the_higher_sequence():
