@@ -45,7 +45,8 @@ class OracleReader:
         try:
             return {name: await self._mark(number) for name, number in numbers.items()}
         except (ClientError, TimeoutError, OSError, Web3Exception) as error:
-            raise Retryable(f"chain {self.name} cannot be read: {error}") from error
+            # Not its text, which may hold the endpoint's address and with it a provider's key.
+            raise Retryable(f"chain {self.name}: {type(error).__name__} on reading") from error
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -22,7 +22,8 @@ from oracle.cli.secrets import password_of
 from oracle.cli.supervise import Service
 from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
-from oracle.committee.signer import open_keystore
+from oracle.committee.signer import LocalSigner
+from oracle.config.keystore import decrypt_keystore
 from oracle.config.root import Config
 from oracle.engine.engine import Engine
 from oracle.model.errors import ConfigError
@@ -95,7 +96,7 @@ class Stack:
         return Attestor(
             self.bus,
             self.committee(),
-            [open_keystore(key.keystore, password_of(key)) for key in config.keys],
+            [LocalSigner(decrypt_keystore(k.keystore, password_of(k))) for k in config.keys],
             list(self.config.markets),
             config.slot,
             SigningJournal(journal),

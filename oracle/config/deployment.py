@@ -156,6 +156,13 @@ class CommitteeConfig(Section):
     """Required when one process holds several keys: it is one engine, signed several times."""
     slot: PositiveNs = 250 * 10**6
 
+    @field_validator("slot")
+    @classmethod
+    def _check_slot(cls, value: int) -> int:
+        if value % 1_000_000:
+            raise ValueError(f"slot of {value} ns: a report's times have whole milliseconds")
+        return value
+
     @field_validator("members")
     @classmethod
     def _check_members(cls, value: list[str]) -> list[str]:

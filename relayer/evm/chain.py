@@ -6,9 +6,12 @@ import time
 from collections.abc import Collection
 from typing import Final
 
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from oracle.config.deployment import EvmChainConfig
+from oracle.config.keystore import decrypt_keystore
 from oracle.model.errors import ConfigError
 from oracle.model.messages import Receipt
 from relayer.base import Clock, Delivery, Refused
@@ -26,7 +29,6 @@ from relayer.evm.node import Mined, Node
 from relayer.evm.reverts import Reverts
 from relayer.evm.rpc import JsonRpc
 from relayer.evm.sender import Limits, Sender
-from relayer.evm.wallet import load_wallet
 from relayer.metrics import RelayerMetrics
 
 
@@ -140,7 +142,7 @@ def connect(
     Raises:
         ConfigError: the keystore, its password, the ABI or an RPC address is wrong.
     """
-    wallet = load_wallet(config.key.keystore, password)
+    wallet: LocalAccount = Account.from_key(decrypt_keystore(config.key.keystore, password))
     reverts = Reverts(load_abi())
     node = Node(JsonRpc(config.name, config.chain_id, config.rpc, config.timeout / 1e9, metrics))
     limits = Limits(

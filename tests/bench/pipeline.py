@@ -43,7 +43,7 @@ async def _run(seconds: float, slot_ms: int) -> dict[str, float]:
     attestor = Attestor(
         bus,
         committee,
-        [LocalSigner(key) for key in keys],
+        [LocalSigner(key.secret) for key in keys],
         names,
         slot_ms * 10**6,
         SigningJournal(None),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from eth_account import Account
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.interface import Start
@@ -16,7 +14,7 @@ from oracle.bus.memory import MemoryBus
 from oracle.committee.assemble import entry_of, leaves_of
 from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
-from oracle.committee.signer import LocalSigner, open_keystore
+from oracle.committee.signer import LocalSigner
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
 from oracle.model.messages import Mark, SignedReport, StepManifest
@@ -48,35 +46,9 @@ def _step(sequence: int, time_ns: int) -> StepManifest:
     return StepManifest("all", sequence, time_ns, 0, {}, {}, {})
 
 
-def test_a_keystore_opens_with_its_password(tmp_path: Path):
-    """The signer's address is the key's."""
-    file = tmp_path / "key.json"
-    file.write_text(json.dumps(Account.encrypt(KEYS[0].secret, PASSWORD, iterations=2)))
-    assert open_keystore(file, PASSWORD).address == address(KEYS[0])
-
-
-def test_a_wrong_password_is_said_without_the_password(tmp_path: Path):
-    """One line naming the file; never the password or the key."""
-    file = tmp_path / "key.json"
-    file.write_text(json.dumps(Account.encrypt(KEYS[0].secret, PASSWORD, iterations=2)))
-    with pytest.raises(ConfigError, match=r"wrong password for .*key\.json") as raised:
-        open_keystore(file, "guess")
-    assert "guess" not in str(raised.value)
-    assert KEYS[0].secret.hex() not in str(raised.value)
-
-
-@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"version": 3}', '{"crypto": 1}'])
-def test_what_is_no_keystore_is_said(tmp_path: Path, text):
-    """Garbage in a keystore's place is a configuration error."""
-    file = tmp_path / "key.json"
-    file.write_text(text)
-    with pytest.raises(ConfigError, match="not a version 3 keystore"):
-        open_keystore(file, PASSWORD)
-
-
 def test_a_signer_does_not_print_its_key():
     """Neither repr nor str of a signer shows more than the address."""
-    signer = LocalSigner(KEYS[0])
+    signer = LocalSigner(KEYS[0].secret)
     assert KEYS[0].secret.hex() not in f"{signer!r}{signer}{vars(signer)}"
 
 
@@ -121,7 +93,7 @@ def test_a_group_is_as_old_as_its_oldest_mark():
 
 
 def _attestor(bus, committee=COMMITTEE, keys=7, journal=None, slot_ns=S) -> Attestor:
-    signers = [LocalSigner(key) for key in KEYS[:keys]]
+    signers = [LocalSigner(key.secret) for key in KEYS[:keys]]
     return Attestor(
         bus, committee, signers, ["M0-USD", "M1-USD"], slot_ns, journal or SigningJournal(None),
         now_ns=lambda: T0, registry=CollectorRegistry(),

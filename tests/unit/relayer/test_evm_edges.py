@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from eth_abi.abi import encode
-from eth_account import Account
 from eth_hash.auto import keccak
 
-from oracle.model.errors import ConfigError
 from relayer.evm.abi import stored_groups
 from relayer.evm.errors import MAX_REASON, NodeError, Refusal, refusal_of
 from relayer.evm.reverts import Reverts
-from relayer.evm.wallet import load_wallet
 
 ABI: list[dict[str, Any]] = [
     {"type": "error", "name": "BadSignature", "inputs": [{"type": "uint256"}]},
@@ -68,28 +63,3 @@ def test_stored_groups_of_an_update() -> None:
 
     assert stored_groups(encode(["uint64", "bytes"], [7, packed])) == (0, 3, 1023)
     assert stored_groups(b"") == ()
-
-
-def test_opens_a_keystore(tmp_path: Path) -> None:
-    """With the right password the wallet is the one that was encrypted."""
-    account = Account.create()
-    file = tmp_path / "key.json"
-    file.write_text(json.dumps(Account.encrypt(account.key, "right", "pbkdf2", 2)))
-
-    assert load_wallet(file, "right").address == account.address
-    with pytest.raises(ConfigError, match=r"key\.json: wrong password; check password_file"):
-        load_wallet(file, "wrong")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "1", '{"version": 3}', '{"version": 3, "crypto": 1}', '{"version": 9}']
-)
-def test_not_a_keystore(tmp_path: Path, text: str) -> None:
-    """One line that names the file, whatever is in it."""
-    file = tmp_path / "key.json"
-    file.write_text(text)
-
-    with pytest.raises(ConfigError, match=r"key\.json is not an Ethereum keystore"):
-        load_wallet(file, "x")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_wallet(tmp_path / "none.json", "x")
