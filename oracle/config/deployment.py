@@ -17,6 +17,7 @@ Url = Annotated[str, Field(pattern=r"^(https?|wss?)://[^\s]+$")]
 
 
 LONGEST_STEP_NS = 10**9
+SHORTEST_POLL_NS = 50 * 10**6
 
 
 class DeploymentConfig(Section):
@@ -55,6 +56,15 @@ class CcxtFeedConfig(Section):
     poll: PositiveNs = 10**9
     idle: PositiveNs = 20 * 10**9
     """A connection that brings nothing for so long is closed and opened again."""
+
+    @field_validator("poll")
+    @classmethod
+    def _check_poll(cls, value: int) -> int:
+        if value < SHORTEST_POLL_NS:
+            raise ValueError(
+                f"a poll every {value / 10**6:g}ms is more often than every 50ms: venues ban that"
+            )
+        return value
 
 
 class Uniswap3PoolConfig(Section):

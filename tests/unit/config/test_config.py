@@ -80,6 +80,10 @@ def test_ratios_are_bps():
         (_config(engine={"step": "2s"}), "engine.step: a step of 2s is longer than 1s: a pause"),
         (_config(engine={"coalesce": "200ms"}), "coalesce 200ms is longer than step 100ms"),
         (_market(number=-1), "markets.X-USD.number"),
+        (
+            _config(feeds=[{"kind": "ccxt", "venue": "okx", "symbols": ["X/Y"], "poll": "500us"}]),
+            "a poll every 0.5ms is more often than every 50ms",
+        ),
         (_market(min_sources=3), "min_sources 3 exceeds the 2 sources"),
         (_market(min_origins=3), "min_origins 3 exceeds the 2 origins"),
         (_market(breaker={"guarded": "5%", "halted": "2%"}), "release < guarded < halted"),

@@ -203,6 +203,13 @@ def test_outliers_lie_beyond_mads_within_floor_and_ceiling():
         assert reasons(_mark(_row(*calm, beyond)))["e:X"] == "outlier"
 
 
+def test_confidence_is_published_rounded_up():
+    """A third of 10^-5 is 333.3 units: it is never said to be surer than it is."""
+    made = engine([market("X-USD", [source("a:X"), source("b:X")])])
+    mark = only(made.step(trades({"a:X": "3", "b:X": "3.00001"}), [], T0 + 1))
+    assert mark.conf_e8 == 334
+
+
 def test_weights_count():
     """A source of three times the weight is three votes."""
     heavy = [source("a:X", weight=3.0), source("b:X"), source("c:X")]
