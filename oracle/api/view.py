@@ -85,10 +85,10 @@ class LatestView:
     async def run(self) -> None:
         """Read until cancelled; a lost bus is tried again every second."""
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(
-                self._follow("api.state", Start.EARLIEST, Topic.MARKS, Topic.CONTROLS)
-            )
-            loops.create_task(self._follow("api.tail", Start.TAIL, Topic.REPORTS, Topic.RECEIPTS))
+            loops.create_task(self._follow("api.state", Start.EARLIEST, Topic.CONTROLS))
+            # Marks come anew with every step, and Kafka keeps days of them: begin at the end.
+            tail = (Topic.MARKS, Topic.REPORTS, Topic.RECEIPTS)
+            loops.create_task(self._follow("api.tail", Start.TAIL, *tail))
 
     def unready(self) -> list[str]:
         """Return why consumers should not be sent here; nothing when they may."""

@@ -66,11 +66,17 @@ class Node:
         await self.bus.publish(Topic.MARKS, marks)
 
 
+def reads(node: Node) -> bool:
+    """Whether every loop of the view has read its part of the log."""
+    return not any(reason.startswith("bus") for reason in node.view.unready())
+
+
 @pytest.fixture
 async def node() -> AsyncIterator[Node]:
     """Run a node on a free port."""
     node = Node()
     following = asyncio.create_task(node.view.run())
+    await until(partial(reads, node))
     async with serving(node.app, "127.0.0.1", 0) as served:
         node.url = served.url
         yield node
@@ -238,6 +244,7 @@ async def test_stopping_ends_open_streams_within_a_bound() -> None:
     async with AsyncPlumblineClient(node.url) as client, client.stream() as events:
         await until(lambda: node.view.fanout.readers == 2)
         following = asyncio.create_task(node.view.run())
+        await until(partial(reads, node))
         reading = asyncio.create_task(drain(events))
         await large_marks(node, 200)
         stopping.set()
