@@ -17,13 +17,16 @@ def main() -> int:
     parser.add_argument("--fetch-only", action="store_true", help="only fetch the jars")
     parser.add_argument("--folder", type=Path, help="keep the broker's data here")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         fetch_jars()
         if not chosen.fetch_only:
             with Broker(chosen.folder) as broker:
                 sys.stdout.write(f"bootstrap: {broker.bootstrap}\n")
                 sys.stdout.flush()
-                signal.sigwait({signal.SIGINT, signal.SIGTERM})
+                signal.pause()
+    except KeyboardInterrupt:
+        return 0
     except PlumblineError as error:
         sys.stderr.write(f"kafka: {error}\n")
         return 1

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.metadata import version as distribution_version
 from typing import Annotated
 
 import typer
 
-from oracle.cli import control, run, ticks
+from oracle.cli import config_check, control, run, ticks
 from oracle.cli.demo.command import demo
-from oracle.cli.options import JsonOption
-from oracle.cli.output import emit
 from oracle.cli.replay import replay
 
 app = typer.Typer(
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="Plumbline: mark prices from many venues, signed once, pushed to every chain.",
 )
@@ -23,26 +22,13 @@ run.register(app)
 control.register(app)
 app.command("replay", help="Run recorded ticks through the engine.")(replay)
 app.add_typer(ticks.commands, name="ticks")
-
-config_commands = typer.Typer(no_args_is_help=True, help="Work with configuration files.")
-app.add_typer(config_commands, name="config")
+app.add_typer(config_check.commands, name="config")
 
 
-@config_commands.command("check", help="Read a configuration and say whether it can run.")
-def config_check(
-    file: Annotated[Path, typer.Argument(help="The YAML file.", show_default=False)],
-    as_json: JsonOption = False,
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Check keys, units, bounds and the conversion graph."""
-    from oracle.config.load import config_hash, load
-
-    config = load(file)
-    digest = config_hash(config).hex()
-    data = {
-        "file": str(file),
-        "markets": list(config.markets),
-        "feeds": len(config.feeds),
-        "chains": [chain.name for chain in config.chains],
-        "hash": digest,
-    }
-    emit(data, as_json=as_json, text=f"{file}: {len(config.markets)} markets, hash {digest[:16]}")
+    if version:
+        typer.echo(f"plumb {distribution_version('plumbline-oracle')}")
+        raise typer.Exit

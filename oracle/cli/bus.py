@@ -10,21 +10,25 @@ from pathlib import Path
 import structlog
 
 from oracle.bus.interface import Bus
-from oracle.bus.memory import MemoryBus
+from oracle.bus.ledger import LedgerBus
 from oracle.config.root import Config
 
 _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def opened_bus(config: Config) -> AsyncIterator[Bus]:
+async def opened_bus(config: Config, state: Path) -> AsyncIterator[Bus]:
     """Open the bus that the configuration names, with its topics in place.
 
+    A bus in memory keeps orders and audit in the folder `state`.
+
     Raises:
+        ConfigError: what `state` holds is damaged.
         Retryable: no Kafka broker answers.
     """
     if config.bus.kind == "memory":
-        yield MemoryBus()
+        async with LedgerBus(state) as ledger:
+            yield ledger
         return
     from oracle.bus.kafka import KafkaBus
 

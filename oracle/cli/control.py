@@ -100,7 +100,7 @@ async def _issue(config: Config, control: Control, state: Path) -> None:
     if config.bus.kind == "memory":
         await send_control(socket_path(state), control)
         return
-    async with opened_bus(config) as bus:
+    async with opened_bus(config, state) as bus:
         await controls.issue(bus, control, AuditWriter(bus, "cli"))
 
 

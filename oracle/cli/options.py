@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from oracle.model.errors import ConfigError
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The YAML configuration file.", show_default=False)
 ]
@@ -24,6 +26,17 @@ StateOption = Annotated[
 
 def state_folder(config: Path, state: Path | None) -> Path:
     """Return the state folder, made if need be, for this user only."""
-    folder = state or config.parent / "state"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return made_folder(state or config.parent / "state", mode=0o700)
+
+
+def made_folder(folder: Path, mode: int = 0o777) -> Path:
+    """Return a folder, made if need be.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make folder {folder}: {error.strerror}") from error
     return folder

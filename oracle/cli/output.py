@@ -28,7 +28,7 @@ def emit(data: Mapping[str, Any], *, as_json: bool, text: str) -> None:
     if as_json:
         sys.stdout.write(json.dumps(data) + "\n")
     else:
-        console.print(text, highlight=False)
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

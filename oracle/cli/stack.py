@@ -26,7 +26,7 @@ from oracle.committee.signer import LocalSigner
 from oracle.config.keystore import decrypt_keystore
 from oracle.config.root import Config
 from oracle.engine.engine import Engine
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, Retryable
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.audit import AuditWriter
@@ -57,6 +57,10 @@ class Stack:
     registry: CollectorRegistry
     chains: list[EvmChain] = field(default_factory=list)
     now_ns: Callable[[], int] = time.time_ns
+
+    def clock(self) -> int:
+        """Return the time in ns that the roles go by; a replay feed brings its own."""
+        return self.now_ns()
 
     def services(self, roles: Sequence[Role]) -> dict[str, Service]:
         """Return the loops of the wanted roles, by name.
@@ -120,12 +124,21 @@ class Stack:
     async def check_chains(self) -> None:
         """Ask every chain that a relayer role opened whether it is the right one.
 
+        A chain that cannot be reached delays no other: it is tried again while they run.
+
         Raises:
             ConfigError: another chain, or no contract of this deployment there.
-            Retryable: a chain cannot be reached.
+            Retryable: none of the chains can be reached.
         """
+        dead: list[Retryable] = []
         for chain in self.chains:
-            await chain.start(self.committee().salt)
+            try:
+                await chain.start(self.committee().salt)
+            except Retryable as error:
+                _log.warning("chain_unreachable", chain=chain.name, error=str(error))
+                dead.append(error)
+        if dead and len(dead) == len(self.chains):
+            raise dead[0]
 
     async def publish_ticks(self, ticks: Sequence[Tick]) -> None:
         """Put what a feed brings on the bus, as one batch."""
@@ -141,7 +154,11 @@ class Stack:
         return {f"feed.{at}.{feed.name}": self._running(feed) for at, feed in enumerate(feeds)}
 
     def _running(self, feed: AnyFeed) -> Service:
-        return lambda: feed.run(self.publish_ticks)
+        async def run() -> None:
+            await feed.run(self.publish_ticks)
+            _log.info("feed_ended", feed=feed.name)  # only a replay ends
+
+        return run
 
     def _oracle(self) -> dict[str, Service]:
         engine = Engine(engine_spec(self.config.markets))
@@ -186,12 +203,12 @@ async def open_stack(
     `state` is a folder that exists.
     """
     async with AsyncExitStack() as exits:
-        bus = await exits.enter_async_context(opened_bus(config))
+        bus = await exits.enter_async_context(opened_bus(config, state))
         stack = Stack(config, bus, state, registry)
         if isinstance(bus, MemoryBus):
             audit = AuditWriter(bus, "run")
             await audit.resume()
-            accept = accepting(bus, audit, known_subjects(config), time.time_ns)
+            accept = accepting(bus, audit, known_subjects(config), stack.clock)
             await exits.enter_async_context(control_socket(socket_path(state), accept))
         try:
             yield stack

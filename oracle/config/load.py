@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError
+
+
+class Mistakes(ConfigError):
+    """What is wrong with a configuration: each mistake with its place, in one line."""
+
+    def __init__(self, name: str, mistakes: list[str]) -> None:
+        more = f" (and {len(mistakes) - 1} more: plumb config check)" if len(mistakes) > 1 else ""
+        super().__init__(f"{name}: {mistakes[0]}{more}")
+        self.mistakes = mistakes
 
 
 def load(path: Path) -> Config:
@@ -40,13 +51,26 @@ def parse(data: dict[str, Any], name: str = "configuration") -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_explain(error)}") from error
+        mistakes = [_explain(detail) for detail in error.errors()]
+        raise Mistakes(name, mistakes) from error
 
 
 def config_hash(config: Config) -> bytes:
-    """Return the SHA-256 of what decides prices: markets, engine and committee."""
-    part = config.model_dump_json(include={"version", "markets", "engine", "committee"})
-    return hashlib.sha256(part.encode()).digest()
+    """Return the SHA-256 of what decides prices and signatures, whatever host it runs on.
+
+    Markets, engine, committee without its key files, and what pools are read and how.
+    """
+    part = config.model_dump(
+        mode="json",
+        include={"version": True, "markets": True, "engine": True, "committee": True},
+        exclude={"committee": {"keys"}},
+    )
+    pools = [feed for feed in config.feeds if feed.kind == "uniswap3"]
+    part["pools"] = [
+        pool.model_dump(mode="json", include={"chain_id", "pools", "max_twap_deviation"})
+        for pool in pools
+    ]
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).digest()
 
 
 def _resolve(config: Config, folder: Path) -> Config:
@@ -61,19 +85,16 @@ def _resolve(config: Config, folder: Path) -> Config:
     return config
 
 
-def _explain(error: ValidationError) -> str:
-    details = error.errors()
-    first = details[0]
-    place = ".".join(str(step) for step in first["loc"]) or "the file"
-    if first["type"] == "extra_forbidden":
-        text = f"unknown key; {_allowed(first['loc'])}"
-    elif first["type"] == "missing":
+def _explain(detail: ErrorDetails) -> str:
+    place = ".".join(str(step) for step in detail["loc"]) or "the file"
+    if detail["type"] == "extra_forbidden":
+        text = f"unknown key; {_allowed(detail['loc'])}"
+    elif detail["type"] == "missing":
         text = "this key is required"
     else:
-        given = "" if isinstance(first["input"], dict | list) else f" (given {first['input']!r})"
-        text = first["msg"].removeprefix("Value error, ") + given
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return f"{place}: {text}{more}"
+        given = "" if isinstance(detail["input"], dict | list) else f" (given {detail['input']!r})"
+        text = detail["msg"].removeprefix("Value error, ") + given
+    return f"{place}: {text}"
 
 
 def _allowed(location: tuple[int | str, ...]) -> str:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import time
 import unicodedata
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
+
+import msgspec
+import structlog
 
 from oracle.bus.interface import Bus
 from oracle.config.root import Config
@@ -26,6 +30,9 @@ DEFAULT_PAUSE: Final = "30m"
 MAX_PAUSE_NS: Final = 30 * 86_400 * 10**9
 MAX_CLOCK_APART_NS: Final = 60 * 10**9
 MAX_REASON, MAX_WHO = 500, 100
+
+
+_log = structlog.get_logger(__name__)
 
 
 class KnownSubjects(NamedTuple):
@@ -131,6 +138,7 @@ async def issue(bus: Bus, control: Control, audit: AuditWriter) -> None:
     """
     await bus.publish(Topic.CONTROLS, [(control.key, control)])
     action = "pause" if control.paused else "resume"
+    _log.info(action, subject=control.key, who=control.who, reason=control.reason)
     try:
         await audit.append(
             time_ns=control.issued_ns,
@@ -150,11 +158,18 @@ async def issue(bus: Bus, control: Control, audit: AuditWriter) -> None:
 def accepting(
     bus: Bus, audit: AuditWriter, known: KnownSubjects, clock_ns: Callable[[], int]
 ) -> Callable[[Control], Awaitable[None]]:
-    """Return what a control socket calls: check the control here too, then issue it."""
+    """Return what a control socket calls: check the control here too, then issue it.
+
+    It is issued by this process's clock. Over a replay that is the recorded one, by which a pause
+    ends too.
+    """
 
     async def accept(control: Control) -> None:
-        check(control, known, clock_ns())
-        await issue(bus, control, audit)
+        check(control, known, time.time_ns())
+        now_ns = clock_ns()
+        length_ns = control.until_ns - control.issued_ns
+        ours = msgspec.structs.replace(control, issued_ns=now_ns, until_ns=now_ns + length_ns)
+        await issue(bus, ours, audit)
 
     return accept
 

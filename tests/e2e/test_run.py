@@ -109,3 +109,20 @@ def test_marks_pause_resume_and_end(config: Path):
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
+
+
+def test_a_pause_outlives_a_crash(config: Path):
+    """A market stopped for an exploit stays stopped when the process is killed and comes back."""
+    with _running(config) as (process, client):
+        _until(lambda: client.mark("X-USD").validity.name == "VALID", 20)
+        done = plumb("pause", "market", "X-USD", "--reason", "exploit", "--config", config)
+        assert done.returncode == 0, done.stderr
+        process.kill()
+        process.wait()
+    with _running(config) as (_, client):
+        _until(lambda: client.mark("X-USD").reason.endswith("exploit"), 20)
+        assert client.mark("X-USD").validity.name == "HALTED"
+        assert client.mark("X-USD").mark is None
+    audit = (config.parent / "state" / "audit.jsonl").read_text()
+    assert '"action": "pause"' in audit
+    assert '"reason": "exploit"' in audit

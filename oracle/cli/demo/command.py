@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from oracle.cli.options import made_folder
 from oracle.cli.output import configure_logging, console
 from oracle.model.errors import ConfigError
 
@@ -20,9 +20,8 @@ def demo(
     seconds: Annotated[float, typer.Option(help="Length of the story.")] = LENGTH_S,
     seed: Annotated[int, typer.Option(help="Seed of all prices.")] = 1,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for summary.json, report.html and logs.", show_default=False),
-    ] = None,
+        Path, typer.Option(help="Folder for summary.json, report.html, config.yaml and logs.")
+    ] = Path("out/demo"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run the sandbox, play the story, and write what was seen."""
@@ -31,12 +30,11 @@ def demo(
     from oracle.cli.demo.play import play, tell
     from oracle.cli.demo.summary import encode
 
-    folder = (out or Path(tempfile.mkdtemp(prefix="plumbline-demo-"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made_folder(out.resolve())
     console.quiet = as_json
     if seconds < SHORTEST_S:
         console.print(f"the story takes {SHORTEST_S:g} s at least: playing it in that", style="dim")
-    shown = not headless and not as_json and console.is_terminal
+    shown = not headless and not as_json and console.is_terminal and not console.is_dumb_terminal
     with (folder / "demo.log").open("w") as log:
         configure_logging(stream=log)
         summary = asyncio.run(play(folder, max(seconds, SHORTEST_S), seed, shown=shown))

@@ -29,7 +29,7 @@ from oracle.node.control_socket import send_control
 
 WARM_UP_S = 60.0
 WATCH_S = 0.5
-TITLE = "sandbox: 6 venues, 1 pool, 2 chains, 5 of 7 keys over one shared view"
+TITLE = "sandbox, 5 of 7 keys over one shared view"
 ABOUT = (
     "Simulated exchanges speak their venues' own protocols to the real clients; two real EVM nodes "
     "run the real contracts; all prices are made up from the seed."
@@ -47,6 +47,7 @@ async def play(folder: Path, seconds: float, seed: int, *, shown: bool) -> Summa
         for reader in readers:
             exits.push_async_callback(reader.aclose)
         recorder = _recorder(sandbox, stack)
+        console.print(f"API: http://127.0.0.1:{sandbox.config.api.port}/v1/marks", style="dim")
         services = stack.services([Role.FEEDS, Role.ORACLE, Role.RELAYER, Role.API])
         services |= {"recorder": recorder.run, "arbitrage": sandbox.arbitrage}
         services["chains"] = lambda: _watch_chains(sandbox, readers, recorder)
@@ -171,7 +172,8 @@ def _tell_events(recorder: Recorder, told: int) -> int:
 
 def _tell_event(t_s: float, event: str, observed: str, *, ok: bool) -> None:
     sign = "[green]✓[/green]" if ok else "[red]✗[/red]"
-    console.print(f"{sign} {t_s:5.1f} s  [bold]{event}[/bold]: {observed}", highlight=False)
+    line = f"{sign} {t_s:5.1f} s  [bold]{event}[/bold]: {observed}"
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def tell(summary: Summary, folder: Path, *, with_story: bool) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +20,10 @@ from deploy.sandbox.chains.pool import UniswapSandbox, deploy_pool
 from deploy.sandbox.keys import SandboxKey, make_keys
 from deploy.sandbox.venues.server import SandboxVenues, wall_ms
 from oracle.cli.options import state_folder
+from oracle.config.deployment import ApiConfig
 from oracle.config.load import load
 from oracle.config.root import Config
+from oracle.model.errors import ConfigError
 
 NETWORK: Final = "plumbline-sandbox"
 HOME_GOVERNOR: Final = "0x" + "11" * 20
@@ -27,6 +32,11 @@ CHAINS: Final = (("alpha", 31_337, 1.0), ("beta", 31_338, 2.0))
 MEMBERS, THRESHOLD = 7, 5
 ARBITRAGE_S: Final = 1.0
 """How often the pool's price is brought back to the venues'."""
+
+_HEAD: Final = """\
+# Written by `plumb demo`. Its venues, chains and keys lived as long as the demo: put yours in their
+# place (docs/configuration.md) before `plumb run`.
+"""
 
 _USDT_VENUES: Final = ("binance", "okx")
 _USD_VENUES: Final = ("coinbase", "kraken", "cryptocom")
@@ -61,6 +71,8 @@ async def open_sandbox(folder: Path, seed: int, scale: float = 1.0) -> AsyncIter
     `scale` is the story's length over its length as written: breakers' times and the slower
     chain's blocks go with it, so that a market still recovers before the end.
     """
+    for left_over in ("chains", "keys", "state"):
+        shutil.rmtree(folder / left_over, ignore_errors=True)
     async with AsyncExitStack() as exits:
         venues = await exits.enter_async_context(SandboxVenues(seed=seed))
         chains = tuple(
@@ -81,7 +93,7 @@ async def open_sandbox(folder: Path, seed: int, scale: float = 1.0) -> AsyncIter
             await chain.mine_every(max(round(block_s * min(scale, 1.0)), 1))
         data = _config(venues, chains, oracles, members, relayers, pool, scale)
         file = folder / "config.yaml"
-        file.write_text(yaml.safe_dump(data, sort_keys=False))
+        file.write_text(_HEAD + yaml.safe_dump(data, sort_keys=False))
         state = state_folder(file, None)
         yield Sandbox(load(file), file, state, venues, pool, chains)
 
@@ -136,8 +148,17 @@ def _config(
             }
             for chain, oracle, key in zip(chains, oracles, relayers, strict=True)
         ],
-        "api": {"port": 0},
+        "api": {"port": _api_port()},
     }
+
+
+def _api_port() -> int:
+    """Return the API's usual port, or a free one when something has it."""
+    for port in (ApiConfig().port, 0):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return int(listener.getsockname()[1])
+    raise ConfigError("no port of 127.0.0.1 is free for the API")
 
 
 def _key(key: SandboxKey) -> dict[str, str]:

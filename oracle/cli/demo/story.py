@@ -21,6 +21,8 @@ from oracle.model.validity import BreakerState, Validity
 LENGTH_S: Final = 90.0
 """Length of the story as written; a shorter or longer one is scaled."""
 POLL_S: Final = 0.1
+PATIENCE_S: Final = 10.0
+"""The least time to wait for what is told: blocks do not come faster in a short story."""
 
 Seen = Callable[[], str | None]
 """Returns what was seen once it is as told, else None."""
@@ -54,7 +56,8 @@ class Story:
         for number, act in enumerate(self._acts):
             at_s = act.at_s * self._scale
             await asyncio.sleep(max(start + at_s - loop.time(), 0))
-            self._number, self._ends_at = number, start + act.until_s * self._scale
+            ends_at = max(start + act.until_s * self._scale, loop.time() + PATIENCE_S)
+            self._number, self._ends_at = number, ends_at
             await act.do()
             observed = await self._watch(act, self._ends_at)
             self._recorder.note_event(
