@@ -52,13 +52,18 @@ class ReplayFeed:
         self._sleep: Final = sleep
         self._origin: tuple[int, int] | None = None  # recorded time and our time of the first tick
         self._published_ns = 0
+        self._ended_ns: int | None = None
 
     def now_ns(self) -> int:
         """Return the recorded time that the replay has come to; 0 before the first tick.
 
-        It never goes back and never stands behind a published tick.
+        It never goes back and never stands behind a published tick. When the files have ended it
+        goes on as time does, so that what they left grows stale.
         """
-        return max(self._published_ns, self._due_ns() if self._speed else 0)
+        due_ns = self._due_ns() if self._speed else 0
+        if self._ended_ns is not None:
+            due_ns = self._published_ns + self._monotonic_ns() - self._ended_ns
+        return max(self._published_ns, due_ns)
 
     async def run(self, publish: Publish) -> None:
         """Publish everything.
@@ -76,6 +81,7 @@ class ReplayFeed:
                 last = await self._wait_for(chunk, first)
                 await self._publish(publish, chunk.take(slice(first, last)))
                 first = last
+        self._ended_ns = self._monotonic_ns()
         for (source, reason), count in self.reader.refused.items():
             self._metrics.refused.labels(source, reason).inc(count)
 

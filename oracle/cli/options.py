@@ -17,8 +17,8 @@ StateOption = Annotated[
     Path | None,
     typer.Option(
         "--state",
-        help="Folder of the control socket and the signing journal; by default `state` beside "
-        "the configuration.",
+        help="Folder of the control socket, the orders, the audit and the signing journal; by "
+        "default `state` beside the configuration.",
         show_default=False,
     ),
 ]

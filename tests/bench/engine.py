@@ -41,8 +41,8 @@ def _case(markets: int, sources: int, steps: int) -> dict[str, float]:
         "markets": markets,
         "sources": sources,
         "step_ms": step_s * 1e3,
-        "source_prices_per_s": prices / step_s,
-        "reference_source_prices_per_s": prices / plain_s,
+        "prices/s": prices / step_s,
+        "reference/s": prices / plain_s,
         "ratio": plain_s / step_s,
     }
 

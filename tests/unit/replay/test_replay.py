@@ -95,6 +95,14 @@ async def test_flat_out_waits_for_nothing_and_keeps_recorded_times(tmp_path: Pat
     assert published.feed.now_ns() == times[-1]
 
 
+async def test_after_its_end_a_replays_clock_goes_on(tmp_path: Path) -> None:
+    """What the files left grows stale, as it would live: it must not look fresh for ever."""
+    published = await replay(tick_file(tmp_path, [START_NS]), 0)
+    published.wall.ns += 60 * 10**9
+    assert published.feed is not None
+    assert published.feed.now_ns() == START_NS + 60 * 10**9
+
+
 async def test_refused_rows_reach_the_metrics(tmp_path: Path) -> None:
     """A row that is no tick is counted where live feeds count theirs."""
     path = tick_file(tmp_path, [START_NS])

@@ -1,0 +1,58 @@
+"""Starting over chains: one that is dead delays no other, all dead is a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from oracle.bus.memory import MemoryBus
+from oracle.cli.stack import Stack
+from oracle.config.load import parse
+from oracle.model.errors import ConfigError, Retryable
+
+CONFIG = {
+    "deployment": {"network": "t", "home_governor": "0x" + "1" * 40, "nonce": 1},
+    "markets": {"X-USD": {"number": 0, "sources": [{"source": "a:X/USD"}, {"source": "b:X/USD"}]}},
+    "committee": {"epoch": 1, "threshold": 1, "members": ["0x" + "1" * 40]},
+}
+
+
+class FakeChain:
+    """A chain that starts, or does not."""
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name, self.error = name, error
+        self.started = False
+
+    async def start(self, salt: bytes) -> None:
+        """Start or fail."""
+        if self.error is not None:
+            raise self.error
+        self.started = True
+
+
+def _stack(*chains: FakeChain) -> Stack:
+    return Stack(parse(CONFIG), MemoryBus(), Path(), CollectorRegistry(), chains=list(chains))
+
+
+async def test_one_dead_chain_delays_no_other():
+    """The living one is checked; the dead one is left to its lane."""
+    alive = FakeChain("alive")
+    await _stack(FakeChain("dead", Retryable("nobody there")), alive).check_chains()
+    assert alive.started
+
+
+async def test_all_chains_dead_is_said():
+    """A start that can reach nothing says so at once."""
+    dead = [FakeChain(name, Retryable(f"{name} is dead")) for name in ("a", "b")]
+    with pytest.raises(Retryable, match="a is dead"):
+        await _stack(*dead).check_chains()
+
+
+async def test_a_wrong_chain_stops_the_start():
+    """Another chain's id or contract needs a person, whatever the others are."""
+    wrong = FakeChain("wrong", ConfigError("chain id 5, not 1"))
+    with pytest.raises(ConfigError, match="chain id 5"):
+        await _stack(FakeChain("fine"), wrong).check_chains()
