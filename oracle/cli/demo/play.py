@@ -29,7 +29,7 @@ from oracle.node.control_socket import send_control
 
 WARM_UP_S = 60.0
 WATCH_S = 0.5
-TITLE = "sandbox, 5 of 7 keys over one shared view"
+TITLE = "sandbox, 5 of 7 keys, one engine"
 ABOUT = (
     "Simulated exchanges speak their venues' own protocols to the real clients; two real EVM nodes "
     "run the real contracts; all prices are made up from the seed."
