@@ -17,6 +17,9 @@ import yaml
 
 from oracle.client import PlumblineClient
 from oracle.model.errors import PlumblineError
+from oracle.model.messages import decode
+from oracle.model.topics import Topic
+from oracle.node.audit import verify_chain
 from tests.e2e.plumb import PLUMB, complaint, plumb
 
 SOURCES = ("a:X/USD", "b:X/USD", "c:X/USD")
@@ -123,6 +126,12 @@ def test_a_pause_outlives_a_crash(config: Path):
         _until(lambda: client.mark("X-USD").reason.endswith("exploit"), 20)
         assert client.mark("X-USD").validity.name == "HALTED"
         assert client.mark("X-USD").mark is None
-    audit = (config.parent / "state" / "audit.jsonl").read_text()
-    assert '"action": "pause"' in audit
-    assert '"reason": "exploit"' in audit
+        done = plumb("resume", "market", "X-USD", "--reason", "over", "--config", config)
+        assert done.returncode == 0, done.stderr
+        _until(lambda: client.mark("X-USD").validity.name == "VALID", 1)
+    lines = (config.parent / "state" / "audit.jsonl").read_text().splitlines()
+    entries = [decode(Topic.AUDIT, bytes.fromhex(json.loads(line)["wire"])) for line in lines]
+    assert [(entry.action, entry.reason) for entry in entries] == [
+        ("pause", "exploit"), ("resume", "over"),
+    ]  # fmt: skip
+    assert verify_chain(entries) is None
