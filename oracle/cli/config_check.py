@@ -33,7 +33,9 @@ def check(
     except Mistakes as error:
         _fail(file, error.mistakes, as_json=as_json)
     except ConfigError as error:
-        _fail(file, [str(error)], as_json=as_json)
+        if not as_json:
+            raise
+        _fail(file, [str(error)], as_json=True)
     mistakes = [*_feeds(config), *_keys(config)]
     if mistakes:
         _fail(file, mistakes, as_json=as_json)

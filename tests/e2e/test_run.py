@@ -31,7 +31,7 @@ def _ticks(file: Path, begin_ns: int) -> None:
     rows = ["received_ns,event_ns,source,bid,ask,last"]
     for n in range(LASTS_S * 10):
         at = begin_ns + n * 100_000_000
-        rows += [f"{at},{at},{source},,,{100 + n % 7}" for source in SOURCES]
+        rows += [f"{at},{at},{source},,,{10_000 + n % 7}" for source in SOURCES]
     file.write_text("\n".join(rows) + "\n")
 
 
