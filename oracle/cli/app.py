@@ -9,6 +9,7 @@ import typer
 
 from oracle.cli import config_check, control, run, ticks
 from oracle.cli.demo.command import demo
+from oracle.cli.output import configure_logging
 from oracle.cli.replay import replay
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(config_check.commands, name="config")
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
+    configure_logging(quiet=True)  # commands that serve say more
     if version:
         typer.echo(f"plumb {distribution_version('plumbline-oracle')}")
         raise typer.Exit

@@ -60,7 +60,8 @@ def configure_logging(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(40 if quiet else 20),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        # Looked up at each use: whoever embeds or captures us may have replaced it.
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
     )
 
 

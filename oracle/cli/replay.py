@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from oracle.cli.options import ConfigOption, JsonOption
-from oracle.cli.output import configure_logging, console, emit, table
+from oracle.cli.output import console, emit, table
 from oracle.config.load import load
 from oracle.config.units import duration_ns
 from oracle.model.errors import ConfigError
@@ -38,7 +38,6 @@ def replay(
     """Replay tick files in the order they were received, as fast as they are computed."""
     from oracle.cli.replay_run import run_replay
 
-    configure_logging(quiet=True)
     loaded = load(config)
     try:
         step_ns = duration_ns(step)
