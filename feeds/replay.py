@@ -18,6 +18,7 @@ from feeds.base import Publish
 from feeds.metrics import FeedMetrics
 from feeds.ticks.columns import TickColumns, concatenate
 from feeds.ticks.reader import TickReader
+from oracle.model.errors import Fatal
 from oracle.model.ticks import TickBatch, pack
 
 HOUR_NS: Final = 3600 * 10**9
@@ -70,6 +71,7 @@ class ReplayFeed:
 
         Raises:
             ConfigError: a file is not a tick file.
+            Fatal: a file could not be read within the bound.
             Retryable: publishing failed; a replay leaves nothing out, so it ends.
         """
         chunks = iter(self.reader)
@@ -87,8 +89,13 @@ class ReplayFeed:
 
     async def _next(self, chunks: Iterator[TickColumns]) -> TickColumns | None:
         """Read the next chunk off the event loop: it takes tens of milliseconds."""
-        async with asyncio.timeout(_READ_TIMEOUT_S):
-            return await asyncio.to_thread(next, chunks, None)
+        try:
+            async with asyncio.timeout(_READ_TIMEOUT_S):
+                return await asyncio.to_thread(next, chunks, None)
+        except TimeoutError as error:
+            raise Fatal(
+                f"a tick file gave nothing for {_READ_TIMEOUT_S:.0f} s: check its disk"
+            ) from error
 
     async def _wait_for(self, chunk: TickColumns, first: int) -> int:
         """Wait until row `first` is due; return the end of the rows to publish with it."""

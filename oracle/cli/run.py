@@ -59,6 +59,11 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
                 f"'plumb {role}' alone cannot reach other processes over a bus in memory: set "
                 "bus.kind to kafka, or use 'plumb run'"
             )
+        if any(feed.kind == "replay" for feed in loaded.feeds):
+            raise ConfigError(
+                f"'plumb {role}' alone cannot go by a replay's clock, which is in the process that "
+                "replays: use 'plumb run'"
+            )
         _serve(loaded, [role], state_folder(config, state), metrics_port, as_json=as_json)
 
     return command

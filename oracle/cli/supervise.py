@@ -23,7 +23,10 @@ _log = structlog.get_logger(__name__)
 class Supervisor:
     """Runs named services until cancelled or one of them fails for good."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(
+        self, registry: CollectorRegistry = REGISTRY, *, first_pause_s: float = FIRST_PAUSE_S
+    ) -> None:
+        self._first_pause_s = first_pause_s
         self._restarts = Counter(
             "plumbline_service_restarts_total",
             "Services started again after a failure",
@@ -45,7 +48,7 @@ class Supervisor:
             raise _first(group) from None
 
     async def _keep(self, name: str, service: Service) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s = self._first_pause_s
         while True:
             started = time.monotonic()
             try:
@@ -60,7 +63,7 @@ class Supervisor:
                 _log.exception("service_failed", service=name, pause_s=pause_s)
             self._restarts.labels(name, kind).inc()
             if time.monotonic() - started > SETTLED_S:
-                pause_s = FIRST_PAUSE_S
+                pause_s = self._first_pause_s
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 

@@ -156,7 +156,11 @@ async def issue(bus: Bus, control: Control, audit: AuditWriter) -> None:
 
 
 def accepting(
-    bus: Bus, audit: AuditWriter, known: KnownSubjects, clock_ns: Callable[[], int]
+    bus: Bus,
+    audit: AuditWriter,
+    known: KnownSubjects,
+    clock_ns: Callable[[], int],
+    wall_ns: Callable[[], int] = time.time_ns,
 ) -> Callable[[Control], Awaitable[None]]:
     """Return what a control socket calls: check the control here too, then issue it.
 
@@ -165,8 +169,10 @@ def accepting(
     """
 
     async def accept(control: Control) -> None:
-        check(control, known, time.time_ns())
+        check(control, known, wall_ns())
         now_ns = clock_ns()
+        if not now_ns:  # a pause from time 0 would have ended before the first tick
+            raise Retryable("the replay has not begun: its clock starts with its first tick")
         length_ns = control.until_ns - control.issued_ns
         ours = msgspec.structs.replace(control, issued_ns=now_ns, until_ns=now_ns + length_ns)
         await issue(bus, ours, audit)

@@ -7,14 +7,12 @@ import statistics
 import time
 
 from oracle.engine.engine import Engine
-from oracle.engine.spec import BreakerSpec, EngineSpec, MarketSpec, SourceSpec
+from oracle.engine.spec import EngineSpec
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, TickBatch, pack
+from tests.engine_builders import T0, S, market, source
 
-S = 10**9
-T0 = 1_790_000_000 * S
 CASES = ((3, 6), (100, 16), (1000, 16))
-_BREAKER = BreakerSpec(300 * S, 200, 500, 100, 5 * S, 10 * S)
 
 
 def measure(steps: int = 10) -> list[dict[str, float]]:
@@ -60,27 +58,16 @@ def plain_median(batch: TickBatch) -> dict[str, float]:
 def spec(markets: int, sources: int) -> EngineSpec:
     """Return markets that each have `sources` USD quotes of their own."""
     made = tuple(
-        MarketSpec(
-            name=f"M{number}-USD",
-            number=number,
-            sources=tuple(
-                SourceSpec(f"v{n}:M{number}/USD", f"v{n}", 1.0, 60 * S) for n in range(sources)
-            ),
-            perps=(),
-            uses_basis=True,
+        market(
+            f"M{number}-USD",
+            [source(f"v{n}:M{number}/USD") for n in range(sources)],
+            number,
             min_sources=3,
             min_origins=3,
-            max_future_ns=2 * S,
-            max_spread_bps=200.0,
-            max_basis_bps=500.0,
-            max_confidence_bps=200.0,
-            twap_ns=300 * S,
-            basis_ema_ns=150 * S,
-            breaker=_BREAKER,
         )
         for number in range(markets)
     )
-    return EngineSpec(made, (tuple(market.name for market in made),))
+    return EngineSpec(made, (tuple(each.name for each in made),))
 
 
 def _ticks(markets: int, sources: int, step: int, now: int, draw: random.Random) -> list[Tick]:

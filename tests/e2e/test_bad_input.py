@@ -120,6 +120,13 @@ def test_one_role_alone_without_kafka(tmp_path, keystore):
     assert "use 'plumb run'" in complaint(plumb("oracle", "--config", file))
 
 
+def test_one_role_alone_over_a_replay(tmp_path, keystore):
+    """The recorded clock is in the process that replays."""
+    bus = {"kind": "kafka", "bootstrap": "127.0.0.1:9"}
+    file = _write(tmp_path, _config(keystore, bus=bus))
+    assert "replay's clock" in complaint(plumb("oracle", "--config", file))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -7,15 +7,13 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from oracle.cli import supervise
 from oracle.cli.supervise import Supervisor
 from oracle.model.errors import ConfigError, Retryable
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> CollectorRegistry:
-    """Return a registry; pauses between restarts are short."""
-    monkeypatch.setattr(supervise, "FIRST_PAUSE_S", 0.001)
+def registry() -> CollectorRegistry:
+    """Return a registry of the test's own."""
     return CollectorRegistry()
 
 
@@ -37,7 +35,9 @@ async def test_a_failed_service_starts_again_and_is_counted(registry, error):
     async def steady() -> None:
         runs["steady"] += 1
 
-    await asyncio.wait_for(Supervisor(registry).run({"shaky": shaky, "steady": steady}), 5)
+    await asyncio.wait_for(
+        Supervisor(registry, first_pause_s=0.001).run({"shaky": shaky, "steady": steady}), 5
+    )
     assert runs == {"shaky": 3, "steady": 1}
     assert _restarts(registry, type(error).__name__) == 2
 
@@ -56,5 +56,7 @@ async def test_a_fatal_error_ends_all_services(registry):
         raise ConfigError("mend me")
 
     with pytest.raises(ConfigError, match="mend me"):
-        await asyncio.wait_for(Supervisor(registry).run({"a": steady, "b": fatal}), 5)
+        await asyncio.wait_for(
+            Supervisor(registry, first_pause_s=0.001).run({"a": steady, "b": fatal}), 5
+        )
     assert ended.is_set()

@@ -11,9 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
 from oracle.model.errors import ConfigError, Rejected, Retryable
 from oracle.model.messages import Control
+from oracle.model.topics import Topic
 from oracle.node.audit import AuditWriter
 from oracle.node.control_socket import MAX_LINE_BYTES, control_socket, send_control
 from oracle.node.controls import KnownSubjects, accepting
@@ -98,6 +100,21 @@ async def test_a_refusal_reaches_the_operator(tmp_path: Path) -> None:
     async with control_socket(tmp_path / "control.sock", accept):
         with pytest.raises(Rejected, match="no market 'BTC-USD' in the configuration"):
             await send_control(tmp_path / "control.sock", PAUSE)
+
+
+async def test_over_a_replay_an_order_goes_by_the_recorded_clock() -> None:
+    """A pause lasts its length of recorded time; before the first tick there is no time to give."""
+    bus, recorded_ns = MemoryBus(), [0]
+    known = KnownSubjects(frozenset(), frozenset({"BTC-USD"}))
+    audit = AuditWriter(bus, "node", quiet_s=0.01)
+    accept = accepting(bus, audit, known, lambda: recorded_ns[0], lambda: NOW_NS)
+    with pytest.raises(Retryable, match="the replay has not begun"):
+        await accept(PAUSE)
+    recorded_ns[0] = 1_000
+    await accept(PAUSE)
+    async with bus.subscribe(Topic.CONTROLS, start=Start.EARLIEST) as reader:
+        (record,) = await reader.take()
+    assert (record.message.issued_ns, record.message.until_ns) == (1_000, 1_000 + 10**9)
 
 
 async def test_nobody_listening_is_said_with_what_to_do(tmp_path: Path) -> None:
