@@ -17,7 +17,7 @@ from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -57,6 +57,10 @@ class Mark(_Message, frozen=True):
     newest_event_ns: int
     newest_received_ns: int
     sources: tuple[SourceView, ...]
+    funding_e12: int | None = None
+    """The running interval's funding rate if it ended now, times 10**12; None without funding."""
+    settled_funding_e12: int | None = None
+    """The rate of the last whole interval."""
 
 
 class StepManifest(_Message, frozen=True):
