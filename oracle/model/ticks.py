@@ -120,9 +120,13 @@ class TickBatch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
                 columns["sequence"][row],
                 columns["event_ns"][row],
                 columns["received_ns"][row],
-                *(px(name, "exponent", row) for name in _PRICES),
-                *(px(name, "size_exponent", row) for name in _SIZES),
-                None if not funding or funding[row] == MISSING else funding[row],
+                bid=px("bid", "exponent", row),
+                ask=px("ask", "exponent", row),
+                last=px("last", "exponent", row),
+                bid_size=px("bid_size", "size_exponent", row),
+                ask_size=px("ask_size", "size_exponent", row),
+                last_size=px("last_size", "size_exponent", row),
+                funding_e12=None if not funding or funding[row] == MISSING else funding[row],
             )
 
 

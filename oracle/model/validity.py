@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class Validity(IntEnum):
@@ -30,3 +32,28 @@ PRICED = frozenset(
     {Validity.TOO_VOLATILE, Validity.TOO_UNCERTAIN, Validity.GUARDED, Validity.VALID}
 )
 """Validities that come with a price. The others never carry one."""
+
+
+class Action(StrEnum):
+    """What a consumer may do on a mark."""
+
+    OPEN = "open"
+    REDUCE = "reduce"
+    LIQUIDATE = "liquidate"
+    FUND = "fund"
+    SETTLE = "settle"
+    WITHDRAW = "withdraw"
+
+
+_NOTHING: Final[frozenset[Action]] = frozenset()
+
+ALLOWED: Final[Mapping[Validity, frozenset[Action]]] = {
+    Validity.VALID: frozenset(Action),
+    Validity.GUARDED: frozenset({Action.REDUCE, Action.LIQUIDATE, Action.FUND, Action.SETTLE}),
+    Validity.TOO_UNCERTAIN: frozenset({Action.REDUCE, Action.LIQUIDATE, Action.SETTLE}),
+    Validity.TOO_VOLATILE: frozenset({Action.REDUCE}),
+    Validity.STALE: _NOTHING,
+    Validity.MISSING: _NOTHING,
+    Validity.HALTED: _NOTHING,
+}
+"""What each validity allows by default; on a chain the governed table decides."""
