@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
 
-from oracle.cli.demo.figures import readable
 from oracle.cli.demo.recorder import ChainMark
+from oracle.cli.figures import readable
+from oracle.cli.plot.curves import Curve, Point, source_style
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark
-
-COLOURS: Final = 8
-"""Colours for sources in the style sheet; more sources begin again at the first."""
-
-Point = tuple[float, float | None]
-"""Seconds and value; None breaks the line."""
-
-
-class Curve(NamedTuple):
-    """One line of a plot, with the style sheet's class for it."""
-
-    name: str
-    style: str
-    points: list[Point]
 
 
 def source_curves(marks: Sequence[Mark], start_ns: int, perps: frozenset[str]) -> list[Curve]:
@@ -35,7 +21,7 @@ def source_curves(marks: Sequence[Mark], start_ns: int, perps: frozenset[str]) -
     return [
         Curve(
             readable(name) + (" (perp)" if name in perps else ""),
-            f"source s{number % COLOURS}" + (" perp" if name in perps else ""),
+            source_style(number, perp=name in perps),
             line,
         )
         for number, (name, line) in enumerate(points.items())

@@ -6,7 +6,7 @@ from collections import deque
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from oracle.cli.demo.figures import bps_text, distance_bps, readable
+from oracle.cli.figures import bps_text, distance_bps, readable
 from oracle.engine.reasons import Reason
 from oracle.model.messages import Control, Mark, Receipt, SourceView
 from oracle.model.validity import BreakerState, Validity

@@ -8,7 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from oracle.cli.demo import summary as model
-from oracle.cli.demo.figures import (
+from oracle.cli.demo.panels.lines import SIGN
+from oracle.cli.demo.panels.story import TONE
+from oracle.cli.demo.plots import MarketPlot
+from oracle.cli.demo.recorder import Recorder
+from oracle.cli.demo.summary import Summary
+from oracle.cli.demo.tables import Html, Row, table
+from oracle.cli.figures import (
     NOTHING,
     age_text,
     bps_text,
@@ -18,12 +24,8 @@ from oracle.cli.demo.figures import (
     price_text,
     readable,
 )
-from oracle.cli.demo.panels.lines import SIGN
-from oracle.cli.demo.panels.story import TONE
-from oracle.cli.demo.plots import MarketPlot, swatch
-from oracle.cli.demo.recorder import Recorder
-from oracle.cli.demo.summary import Summary
-from oracle.cli.demo.tables import Html, Row, table
+from oracle.cli.plot.draw import swatch
+from oracle.cli.plot.style import plot_css
 from oracle.model.errors import Rejected
 from oracle.model.validity import Validity
 from oracle.report.report import decode
@@ -44,7 +46,8 @@ def write_html(
 
 def render_html(recorder: Recorder, summary: Summary, *, title: str, about: str = "") -> str:
     """Return the page: no script, no font, no image from anywhere else."""
-    style = files("oracle.cli.demo").joinpath("report.css").read_text(encoding="utf-8")
+    page = files("oracle.cli.demo").joinpath("report.css").read_text(encoding="utf-8")
+    style = plot_css() + page
     body = [
         _header(recorder, summary, title, about),
         _tiles(summary),

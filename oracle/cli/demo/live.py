@@ -15,12 +15,12 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from oracle.cli.demo.figures import clock_text
 from oracle.cli.demo.panels import chains, markets, story
 from oracle.cli.demo.panels.chains import ChainView
 from oracle.cli.demo.panels.lines import Lines, fit, line, section
 from oracle.cli.demo.panels.story import Act, LogLine
 from oracle.cli.demo.recorder import Recorder
+from oracle.cli.figures import clock_text
 from oracle.model.messages import Mark
 
 REFRESH_S: Final = 0.25

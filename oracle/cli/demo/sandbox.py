@@ -199,10 +199,7 @@ def _defaults(scale: float) -> dict[str, Any]:
         "max_age": "10s",
         "twap": f"{window_s}s",
         "breaker": {
-            "window": f"{window_s}s",
-            "guarded": "2%",
-            "halted": "6%",
-            "release": "1%",
+            "deviations": [{"window": f"{window_s}s", "guarded": "2%", "halted": "6%"}],
             "dwell": f"{dwell_s}s",
             "recovery": f"{recovery_s}s",
         },
@@ -223,7 +220,8 @@ def _markets(pool: UniswapSandbox) -> dict[str, Any]:
         "ETH-USD": {"number": 1, "sources": [*spot("ETH"), pooled], "perps": perp("ETH")},
         "USDT-USD": {
             "number": 2,
-            "method": "index_only",
+            "mark": "index_only",
+            "breaker": {"peg": {"guarded": "1%", "cut": "10%"}},
             "sources": [{"source": f"{venue}:USDT/USD"} for venue in _USD_VENUES],
         },
     }

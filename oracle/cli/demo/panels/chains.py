@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from oracle.cli.demo.figures import NOTHING, age_text, bps_text, distance_bps, price_text
 from oracle.cli.demo.panels.lines import SIGN, Lines, Part, fit, line, shared_decimals
 from oracle.cli.demo.recorder import ChainInfo, ChainMark
+from oracle.cli.figures import NOTHING, age_text, bps_text, distance_bps, price_text
 from oracle.model.messages import Mark
 from oracle.model.validity import Validity
 

@@ -8,7 +8,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from oracle.cli.demo.figures import decimals_for
+from oracle.cli.figures import decimals_for
 from oracle.model.fixed import float_nearest
 from oracle.model.messages import Mark
 from oracle.model.validity import BreakerState, Validity

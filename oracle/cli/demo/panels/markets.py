@@ -6,7 +6,8 @@ from typing import Final
 
 from rich.text import Text
 
-from oracle.cli.demo.figures import (
+from oracle.cli.demo.panels.lines import SIGN, STATE_STYLE, Lines, fit, line, shared_decimals
+from oracle.cli.figures import (
     NOTHING,
     bps_text,
     distance_bps,
@@ -14,7 +15,6 @@ from oracle.cli.demo.figures import (
     readable,
     short_names,
 )
-from oracle.cli.demo.panels.lines import SIGN, STATE_STYLE, Lines, fit, line, shared_decimals
 from oracle.model.messages import Mark, SourceView
 
 GAUGE: Final = 17

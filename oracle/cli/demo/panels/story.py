@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from oracle.cli.demo.figures import clock_text
 from oracle.cli.demo.happenings import Tone
 from oracle.cli.demo.panels.lines import Lines, fit, line
+from oracle.cli.figures import clock_text
 
 TONE: Final = {
     Tone.GOOD: ("✓", "green"),

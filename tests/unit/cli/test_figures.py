@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oracle.cli.demo.figures import age_text, bps_text, price_text, readable, short_names
+from oracle.cli.figures import age_text, bps_text, price_text, readable, short_names
 
 
 @pytest.mark.parametrize(
