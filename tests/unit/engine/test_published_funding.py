@@ -15,7 +15,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from oracle.engine.funding import impact_premium, rate
+from oracle.engine.funding import funding_rate, impact_premium
 from tests.recorded import recorded
 
 pytestmark = pytest.mark.data
@@ -40,7 +40,7 @@ def test_rate_from_premium_reproduces_every_row(name: str):
     ties = 0
     for row in rows:
         published = Decimal(row["funding_rate"])
-        made = rate(float(row["premium"]), INTEREST, CLAMP, HOUR_OF_EIGHT, CAP)
+        made = funding_rate(float(row["premium"]), INTEREST, CLAMP, HOUR_OF_EIGHT, CAP)
         exact = Decimal(f"{made:.14f}")
         if abs(exact - published) == UNIT / 2:
             ties += 1
