@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from oracle.config.base import Section, sections_in
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError
 
@@ -98,23 +100,41 @@ def _explain(detail: ErrorDetails) -> str:
 
 
 def _allowed(location: tuple[int | str, ...]) -> str:
-    """Name the keys that the section at `location` takes, the nearest first."""
-    known = sorted(_keys_at(Config, [step for step in location[:-1] if isinstance(step, str)]))
-    near = difflib.get_close_matches(str(location[-1]), known, 1)
+    """Name the keys that the section at `location` takes, and the one that may be meant."""
+    section = _section_at(Config, [step for step in location[:-1] if isinstance(step, str)])
+    known, given = sorted(section.model_fields), str(location[-1])
+    inside = dict(_keys_inside(section))
+    near = difflib.get_close_matches(given, known, 1)
+    if given in inside:
+        near = [inside[given]]
+    elif not near:
+        near = [inside[key] for key in difflib.get_close_matches(given, inside, 1)]
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}allowed: {', '.join(known)}"
 
 
-def _keys_at(model: type[BaseModel], steps: list[str]) -> set[str]:
-    keys = set(model.model_fields)
+def _section_at(section: type[Section], steps: list[str]) -> type[Section]:
+    """Return the section at the end of `steps`; names of markets and kinds are steps too."""
     for depth, step in enumerate(steps):
-        field = model.model_fields.get(step)
-        for inner in _models_in(field.annotation) if field else ():
-            return _keys_at(inner, steps[depth + 1 :])
-    return keys
+        field = section.model_fields.get(step)
+        held = sections_in(field.annotation) if field else []
+        if held:
+            left = steps[depth + 1 :]
+            chosen = [inner for inner in held if left and left[0] in _kinds(inner)]
+            return _section_at((chosen or held)[0], left)
+    return section
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+def _kinds(section: type[Section]) -> tuple[Any, ...]:
+    """Return what tells a section from the others of its union."""
+    kind = section.model_fields.get("kind")
+    return get_args(kind.annotation) if kind else ()
+
+
+def _keys_inside(section: type[Section], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every key of the sections inside with its path, the first of a name last."""
+    for key, field in reversed(section.model_fields.items()):
+        for inner in sections_in(field.annotation):
+            yield from _keys_inside(inner, f"{path}{key}.")
+        if path:
+            yield key, f"{path}{key}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from oracle.config.base import Section
+from oracle.config.base import Section, sections_in, spelled_out
 from oracle.config.deployment import (
     ApiConfig,
     CommitteeConfig,
@@ -17,7 +17,7 @@ from oracle.config.deployment import (
     KafkaBusConfig,
     MemoryBusConfig,
 )
-from oracle.config.markets import MarketConfig, quote_of
+from oracle.config.markets import MarketConfig, SourceConfig, base_of, quote_of
 
 MarketName = Annotated[str, Field(pattern=r"^[A-Z0-9.]{1,24}-[A-Z0-9]{2,12}(\.[a-z]+)?$")]
 
@@ -47,8 +47,9 @@ class Config(Section):
         defaults = data.get("defaults") or {}
         if not isinstance(defaults, dict):
             return data
+        defaults = _spelled_out(defaults)
         markets = {
-            name: _over(defaults, market) if isinstance(market, dict) else market
+            name: _over(defaults, _spelled_out(market)) if isinstance(market, dict) else market
             for name, market in data["markets"].items()
         }
         return {**data, "markets": markets}
@@ -57,6 +58,7 @@ class Config(Section):
     def _check(self) -> Self:
         _refuse_twice("market number", [str(market.number) for market in self.markets.values()])
         _refuse_twice("chain name", [chain.name for chain in self.chains])
+        _check_bases(self.markets)
         conversion_order(self.markets)
         if len({feed.kind == "replay" for feed in self.feeds}) > 1 or (
             len(self.feeds) > 1 and self.feeds[0].kind == "replay"
@@ -67,6 +69,15 @@ class Config(Section):
         return self
 
 
+def _spelled_out(market: dict[str, Any]) -> dict[str, Any]:
+    """Return a market with its shorthands as sections, so that they merge with the defaults'."""
+    spelled = dict(market)
+    for key in market.keys() & MarketConfig.model_fields.keys():
+        for section in sections_in(MarketConfig.model_fields[key].annotation):
+            spelled[key] = spelled_out(section, market[key])
+    return spelled
+
+
 def _over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return `given` over `defaults`, section by section, so that no default is lost unseen."""
     merged = {**defaults, **given}
@@ -74,6 +85,22 @@ def _over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         if isinstance(default, dict) and isinstance(given.get(key), dict):
             merged[key] = _over(default, given[key])
     return merged
+
+
+def _check_bases(markets: dict[str, MarketConfig]) -> None:
+    """Refuse a source that prices another thing than its market."""
+    for name, market in markets.items():
+        for entry in (*market.sources, *market.perps):
+            _check_base(name, entry)
+
+
+def _check_base(market: str, entry: SourceConfig) -> None:
+    wanted = base_of(market)
+    if entry.base and entry.base.upper() != wanted:
+        raise ValueError(
+            f"source {entry.source!r} of market {market} prices {entry.base}, not {wanted}; if "
+            f"that is the same asset in the same unit under another name, say base: {wanted} there"
+        )
 
 
 def conversion_edge(quote: str, market: str) -> str | None:

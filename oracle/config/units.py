@@ -20,6 +20,7 @@ _DURATION_NS = {
     "d": 86400 * 10**9,
 }
 LONGEST_NS = 366 * _DURATION_NS["d"]
+SHORTEST_WINDOW_NS = _DURATION_NS["s"]
 _RATIO_BPS = {"bps": Decimal(1), "%": Decimal(100)}
 _MOST_BPS = 1_000_000
 
@@ -63,6 +64,19 @@ def _split(
     return Decimal(match[1]), match[2]
 
 
+def window_ns(value: object) -> int:
+    """Read a duration that is averaged over, as integer ns.
+
+    Raises:
+        ValueError: as `duration_ns`, or shorter than a second.
+    """
+    ns = duration_ns(value)
+    if ns < SHORTEST_WINDOW_NS:
+        raise ValueError(f"{value!r} is shorter than 1s: nothing is averaged over so little")
+    return ns
+
+
 DurationNs = Annotated[int, BeforeValidator(duration_ns), Field(ge=0)]
 PositiveNs = Annotated[int, BeforeValidator(duration_ns), Field(gt=0)]
+WindowNs = Annotated[int, BeforeValidator(window_ns)]
 RatioBps = Annotated[float, BeforeValidator(ratio_bps), Field(ge=0)]

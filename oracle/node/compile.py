@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from oracle.config.markets import BreakerConfig, FundingConfig, MarketConfig, SourceConfig
+from oracle.config.breaker import BreakerConfig
+from oracle.config.markets import MarketConfig, SourceConfig
 from oracle.config.root import conversion_edge, conversion_order
+from oracle.config.rules import FundingConfig
 from oracle.engine.spec import (
     OFF,
     AdmissionSpec,
@@ -125,7 +127,12 @@ def _weights(market: MarketConfig) -> WeightSpec:
 def _breaker(breaker: BreakerConfig) -> BreakerSpec:
     return BreakerSpec(
         deviations=tuple(
-            DeviationSpec(each.window, each.guarded, each.halted, _or_off(each.volatile))
+            DeviationSpec(
+                each.window,
+                _or_off(each.guarded),
+                _or_off(each.halted),
+                _or_off(each.volatile),
+            )
             for each in breaker.deviations
         ),
         release=breaker.release / 1e4,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def _config(**changes: Any) -> dict[str, Any]:
             },
             "USDT-USD": {
                 "number": 1,
-                "method": "index_only",
+                "mark": "index_only",
                 "sources": [{"source": "kraken:USDT/USD"}, {"source": "coinbase:USDT/USD"}],
             },
         }
@@ -34,6 +35,10 @@ def _config(**changes: Any) -> dict[str, Any]:
 def _market(**changes: Any) -> dict[str, Any]:
     sources = [{"source": "a:X/USD"}, {"source": "b:X/USD"}]
     return {"markets": {"X-USD": {"number": 0, "sources": sources} | changes}}
+
+
+def _deviation(**bounds: str) -> dict[str, Any]:
+    return _market(breaker={"deviations": [bounds]})
 
 
 def _committee(**changes: Any) -> dict[str, Any]:
@@ -76,7 +81,18 @@ def test_ratios_are_bps():
         (_market(max_age="10"), "markets.X-USD.max_age: duration '10' needs a number and a unit"),
         (_market(max_age="10parsec"), "needs a number and a unit of ns, us, ms, s, m, h, d"),
         (_market(max_age="1000000d"), "'1000000d' is longer than 366d"),
-        (_market(max_basis="9999999%"), "'9999999%' is more than 10000%"),
+        (_market(mark={"max_basis": "9999999%"}), "'9999999%' is more than 10000%"),
+        (_market(mark="median5"), "markets.X-USD.mark.method: Input should be 'index_only'"),
+        (_market(twap=300), "markets.X-USD.twap.window: duration 300 needs a number and a unit"),
+        (_market(twap="900ms"), "'900ms' is shorter than 1s"),
+        (_market(mark={"own": "c:X/USD"}), "'c:X/USD' is none of the perps: none"),
+        (
+            _market(perps=[{"source": "binanceusdm:X/USD"}], mark={"min_perps": 2}),
+            "mark.min_perps 2 exceeds the 1 origins of perps (binance)",
+        ),
+        (_market(funding={"sample": "2h"}), "every 7200s is less often than the interval of 3600s"),
+        (_market(admission={"leg_scale": 9}), "leg_scale 9 is above max_scale 8"),
+        (_market(weights={"origin_cap": "40%"}), "40% cannot hold with 2 origins (a, b): give"),
         (_config(engine={"step": "2s"}), "engine.step: a step of 2s is longer than 1s: a pause"),
         (_config(engine={"coalesce": "200ms"}), "coalesce 200ms is longer than step 100ms"),
         (_market(number=-1), "markets.X-USD.number"),
@@ -86,11 +102,24 @@ def test_ratios_are_bps():
         ),
         (_market(min_sources=3), "min_sources 3 exceeds the 2 sources"),
         (_market(min_origins=3), "min_origins 3 exceeds the 2 origins"),
-        (_market(breaker={"guarded": "5%", "halted": "2%"}), "release < guarded < halted"),
+        (_deviation(guarded="5%", halted="2%"), "needs guarded < halted; got 500.0, 200.0 bps"),
+        (_deviation(guarded="2%", volatile="1%"), "guarded <= volatile <= halted"),
+        (_deviation(volatile="2%"), "a deviation needs a bound"),
+        (_market(breaker={"deviations": [{"guarded": "1%"}] * 5}), "at most 4 items"),
+        (_market(breaker={"release": "9%"}), "breaker.release"),
+        (_market(breaker={"alarm_sources": 1}), "alarm_sources 1 is below min_sources 2"),
+        (_market(breaker={"alarm_origins": 3}), "breaker.alarm_origins 3 exceeds the 2 origins"),
+        (_market(breaker={"peg": {"guarded": "2%", "cut": "1%"}}), "a peg needs guarded <= cut"),
+        (_market(breaker={"mark": {"guarded": "0%"}}), "breaker.mark.guarded"),
         (_market(sources=[{"source": "nonsense"}]), "not of the form venue:SYMBOL"),
         (_market(sources=[{"source": "u:0x1"}]), "does not name its quote currency"),
         (_market(sources=[{"source": "a:X/USD"}] * 2), "listed twice"),
         (_market(sources=[{"source": "a:X/EUR"}, {"source": "b:X/USD"}]), "needs market EUR-USD"),
+        (_market(perps=[{"source": "a:Y/USD:USD"}]), "prices Y, not X; if that is the same asset"),
+        (
+            _market(sources=[{"source": "a:1000X/USD"}, {"source": "b:X/USD"}]),
+            "source 'a:1000X/USD' of market X-USD prices 1000X, not X",
+        ),
         ({"markets": {}}, "markets"),
         ({"markets": {"btc": {"number": 0}}}, "markets"),
         ({}, "markets: this key is required"),
@@ -120,7 +149,10 @@ def test_conversion_in_a_circle_is_refused():
     """Two edges that need each other can never be computed."""
     data = {
         "markets": {
-            "EUR-USD": {"number": 0, "sources": [{"source": "a:X/USD"}, {"source": "b:X/EUR"}]},
+            "EUR-USD": {
+                "number": 0,
+                "sources": [{"source": "a:EUR/USD"}, {"source": "b:EUR/EUR"}],
+            },
         }
     }
     with pytest.raises(ConfigError, match="circle"):
@@ -146,10 +178,67 @@ def test_defaults_reach_every_market_that_says_nothing():
 
 def test_defaults_reach_into_the_sections_of_a_market():
     """A market that sets one bound of its breaker keeps the others of the defaults."""
-    data = _config(defaults={"breaker": {"guarded": "1%", "release": "0.5%"}})
-    data["markets"]["BTC-USD"]["breaker"] = {"guarded": "0.8%"}
+    data = _config(defaults={"breaker": {"dwell": "9s", "mark": {"guarded": "1%"}}})
+    data["markets"]["BTC-USD"]["breaker"] = {"mark": {"halted": "8%"}}
     breaker = parse(data).markets["BTC-USD"].breaker
-    assert (breaker.guarded, breaker.release, breaker.halted) == (80.0, 50.0, 500.0)
+    assert (breaker.dwell, breaker.mark.guarded, breaker.mark.halted) == (9 * 10**9, 100.0, 800.0)
+
+
+@pytest.mark.parametrize(
+    ("default", "own"),
+    [("fair_basis", {"max_basis": "3%"}), ({"max_basis": "3%"}, "fair_basis")],
+)
+def test_a_shorthand_loses_no_default(default, own):
+    """A bare name merges with a section as the section that it stands for."""
+    data = _config(defaults={"mark": default, "twap": "1m"})
+    data["markets"]["BTC-USD"] |= {"mark": own, "twap": {"clamp": "1%"}}
+    market = parse(data).markets["BTC-USD"]
+    assert (market.mark.method, market.mark.max_basis) == ("fair_basis", 300.0)
+    assert (market.twap.window, market.twap.clamp) == (60 * 10**9, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "meant"),
+    [
+        ({"method": "index_only"}, "mark.method"),
+        ({"basis_ema": "1m"}, "mark.basis"),
+        ({"max_basis": "1%"}, "mark.max_basis"),
+        ({"max_spread": "1%"}, "admission.max_spread"),
+        ({"breaker": {"window": "5m"}}, "deviations.window"),
+        ({"breaker": {"guarded": "2%"}}, "deviations.guarded"),
+    ],
+)
+def test_a_key_of_a_section_inside_is_shown_where_it_belongs(changes, meant):
+    """Who writes a key one level too high is told its place."""
+    with pytest.raises(ConfigError, match=rf"unknown key; did you mean '{re.escape(meant)}'\?"):
+        parse(_market(**changes))
+
+
+def test_the_keys_of_a_feed_are_those_of_its_kind():
+    """A typo in a replay feed is not met with the keys of an exchange."""
+    with pytest.raises(ConfigError, match=r"did you mean 'speed'\? allowed: files, kind, speed"):
+        parse(_config(feeds=[{"kind": "replay", "files": ["a.csv"], "sped": 1}]))
+
+
+def test_another_name_of_the_same_asset_is_said_by_base():
+    """WETH is ETH only where the operator says so; letters' case is no other name."""
+    sources = [{"source": "a:WETH/USD", "base": "ETH"}, {"source": "b:eth/USD"}]
+    pool = {"source": "uniswap3:0xAb", "quote": "USD"}
+    data = {"markets": {"ETH-USD.twap": {"number": 0, "sources": [*sources, pool]}}}
+    bases = [entry.base for entry in parse(data).markets["ETH-USD.twap"].sources]
+    assert bases == ["ETH", "eth", ""]
+
+
+def test_venues_of_one_operator_are_one_origin():
+    """A quorum of origins cannot be met by one company twice, unless the operator says so."""
+    names = ["binance:X/USD", "binanceusdm:X/USD", "myokx:X/USD", "uniswap3:0xAb"]
+    sources = [{"source": name, "quote": "USD"} for name in names]
+    given = parse(_market(sources=sources)).markets["X-USD"].sources
+    assert [entry.origin for entry in given] == ["binance", "binance", "okx", "uniswap3:0xAb"]
+    with pytest.raises(ConfigError, match=r"exceeds the 1 origins \(binance\)"):
+        parse(_market(sources=sources[:2]))
+    sources[1]["origin"] = "binanceusdm"
+    assert parse(_market(sources=sources[:2])).markets
 
 
 def test_hash_follows_what_decides_prices():

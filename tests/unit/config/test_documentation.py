@@ -11,12 +11,13 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from feeds.ticks.reader import TickReader
 from oracle.archive.marks import SCHEMA
-from oracle.config import deployment, markets
+from oracle.config import breaker, deployment, markets, rules
+from oracle.config.advice import advice
 from oracle.config.load import load
 from oracle.config.root import Config
 from oracle.model.validity import BreakerState, Validity
@@ -29,8 +30,16 @@ HEADINGS: dict[type[BaseModel], str] = {
     Config: "The file",
     markets.MarketConfig: "A market",
     markets.SourceConfig: "A source",
-    markets.OutlierConfig: "`outlier`",
-    markets.BreakerConfig: "`breaker`",
+    rules.MarkConfig: "`mark`",
+    rules.TwapConfig: "`twap`",
+    rules.FundingConfig: "`funding`",
+    rules.AdmissionConfig: "`admission`",
+    rules.WeightsConfig: "`weights`",
+    rules.OutlierConfig: "`outlier`",
+    breaker.BreakerConfig: "`breaker`",
+    breaker.DeviationConfig: "A deviation",
+    breaker.BoundsConfig: "Bounds",
+    breaker.PegConfig: "`peg`",
     deployment.CcxtFeedConfig: "A feed of kind `ccxt`",
     deployment.Uniswap3FeedConfig: "A feed of kind `uniswap3`",
     deployment.Uniswap3PoolConfig: "A pool",
@@ -85,8 +94,9 @@ def _shown(cell: str, field: FieldInfo) -> Any:
     if not cell.startswith("`"):
         return cell
     readers = [entry.func for entry in field.metadata if isinstance(entry, BeforeValidator)]
-    read: Any = readers[0] if readers else yaml.safe_load
-    return read(cell.strip("`"))
+    read: Any = readers[0] if readers else TypeAdapter(field.annotation).validate_python
+    given = cell.strip("`")
+    return read(given if readers else yaml.safe_load(given))
 
 
 def _block(language: str, having: str) -> str:
@@ -117,6 +127,12 @@ def test_the_page_has_the_replay_example_verbatim():
 def test_an_example_loads(name):
     """Both examples pass every check of a configuration."""
     assert load(EXAMPLES / name).markets
+
+
+@pytest.mark.parametrize("name", ["replay.yaml", "live.yaml"])
+def test_an_example_needs_no_advice(name):
+    """What operators copy from is what the check finds nothing to ask about."""
+    assert advice(load(EXAMPLES / name)) == []
 
 
 def test_the_live_example_has_every_section():
