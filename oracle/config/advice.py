@@ -44,13 +44,16 @@ def _origins(market: MarketConfig) -> Iterator[str]:
 
 def _quotes(market: MarketConfig) -> Iterator[str]:
     """A quote that the symbol contradicts is how a conversion leg gets lost."""
+    at_par: dict[tuple[str, str], list[str]] = {}
     for entry in (*market.sources, *market.perps):
         named = entry.pair[1]
         if named and named != entry.quote:
-            yield (
-                f"{entry.source} quotes {named} and is taken as {entry.quote} at par: right only "
-                f"while one {named} is worth one {entry.quote}; else leave 'quote' out, to convert"
-            )
+            at_par.setdefault((named, entry.quote), []).append(entry.source)
+    for (named, quote), sources in at_par.items():
+        yield (
+            f"{', '.join(sources)}: {named} is taken as {quote} at par; right only while one "
+            f"{named} is worth one {quote}, else leave 'quote' out, to convert"
+        )
 
 
 def _mark(market: MarketConfig) -> Iterator[str]:

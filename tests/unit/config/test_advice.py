@@ -28,7 +28,7 @@ def _advice(market: dict[str, Any], **changes: Any) -> list[str]:
         ),
         (
             {"sources": [*TWO, {"source": "c:X/ETH", "quote": "USD"}]},
-            "c:X/ETH quotes ETH and is taken as USD at par: right only while one ETH is worth one",
+            "c:X/ETH: ETH is taken as USD at par; right only while one ETH is worth one USD",
         ),
         (
             {"mark": "twap_only", "perps": [FUTURES]},
