@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from oracle.engine.engine import Engine
-from oracle.engine.spec import BreakerSpec, EngineSpec, MarketSpec, SourceSpec
+from oracle.engine.spec import (
+    BreakerSpec,
+    DeviationSpec,
+    EngineSpec,
+    MarketSpec,
+    SourceSpec,
+    TwapSpec,
+)
 from oracle.model.fixed import px_exact
 from oracle.model.messages import Mark
 from oracle.model.ticks import Tick, TickBatch, pack
@@ -15,20 +22,19 @@ S = 10**9
 T0 = 1_790_000_000 * S
 
 BREAKER = BreakerSpec(
-    window_ns=60 * S,
-    guarded_bps=200,
-    halted_bps=500,
-    release_bps=100,
+    deviations=(DeviationSpec(60 * S, guarded_bps=200, halted_bps=500),),
     dwell_ns=5 * S,
     recovery_ns=10 * S,
+    agree_bps=500,
 )
 
 
 def source(
-    name: str, *, edge: str | None = None, weight: float = 1.0, origin: str = ""
+    name: str, *, edge: str | None = None, weight: float = 1.0, origin: str = "", **changes: object
 ) -> SourceSpec:
     """Return a source whose origin is its venue and whose maximum age is 10 s."""
-    return SourceSpec(name, origin or name.split(":", maxsplit=1)[0], weight, 10 * S, edge)
+    made = SourceSpec(name, origin or name.split(":", maxsplit=1)[0], weight, 10 * S, edge)
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def market(
@@ -39,17 +45,9 @@ def market(
         name=name,
         number=number,
         sources=tuple(sources),
-        perps=(),
-        uses_basis=True,
-        min_sources=2,
-        min_origins=2,
-        max_future_ns=2 * S,
-        max_spread_bps=200.0,
-        max_basis_bps=500.0,
-        max_confidence_bps=2000.0,
-        twap_ns=60 * S,
-        basis_ema_ns=150 * S,
         breaker=BREAKER,
+        max_confidence_bps=2000.0,
+        twap=TwapSpec(60 * S),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

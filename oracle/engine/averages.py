@@ -1,122 +1,129 @@
-"""Averages in step time: TWAP over fixed buckets, and the exponential average of the basis."""
+"""Averages in step time: TWAP over fixed buckets, and the exponential moving average."""
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from typing import Any, Final
 
-from oracle.engine.columns import Floats, Ints
+from oracle.engine.arithmetic import exponential, logarithm
+from oracle.engine.compiled import compiled
+from oracle.engine.records import BUCKETS
 
-FIRST_WEIGHT = 1e-3
-"""Weight of an average's first sample, in time constants: later ones soon outweigh it."""
+FIRST_WEIGHT: Final = 1e-3
+"""Weight of an EMA's first sample, in time constants: later ones soon outweigh it."""
 
-BUCKETS = 60
-"""A window's edge is exact to one sixtieth of it."""
+EXPIRY: Final = 4.0
+"""An EMA without a sample for so many time constants is missing."""
 
 
-class Twap:
-    """Time-weighted average of each market's index over its own window; O(1) a step.
+@compiled
+def advance_twap(rules: Any, state: Any, now_ns: int) -> float:
+    """Let the value held so far count until now; return the average, NaN where nothing counts.
 
-    An index holds from its step until the next. Time without an index is not covered and does
-    not count, nor does a whole window without a step: nobody looked.
+    A value that was held through a whole window without a step does not count: nobody looked.
     """
-
-    def __init__(self, window_ns: Ints) -> None:
-        count = len(window_ns)
-        self._bucket_ns = np.maximum(window_ns // BUCKETS, 1)
-        self._weighted, self._covered = (np.zeros((count, BUCKETS)) for _ in range(2))
-        self._bucket = np.full(count, -1)
-        self._held = np.full(count, np.nan)
-        self._held_ns = 0
-
-    def add(self, value: Floats, now_ns: int) -> Floats:
-        """Let the values held so far count until now, take new ones, and return the averages.
-
-        Where nothing is covered that is the new value.
-        """
-        average = self.advance(now_ns)
-        self.hold(value)
-        return np.where(np.isnan(average), value, average)
-
-    def hold(self, value: Floats) -> None:
-        """Take the values that hold from the last `advance` on."""
-        self._held = value.copy()
-
-    def advance(self, now_ns: int) -> Floats:
-        """Let the values held so far count until now; return the averages, NaN where none."""
-        self._turn(now_ns)
-        elapsed = self._elapsed_ns(now_ns) / 1e9
-        slept = now_ns - self._held_ns > self._bucket_ns * BUCKETS
-        held = np.where(slept, np.nan, self._held)[:, None]
-        self._weighted += np.where(np.isnan(held), 0.0, held * elapsed)
-        self._covered += np.where(np.isnan(held), 0.0, elapsed)
-        self._held_ns = now_ns
-        # cumsum adds in a fixed order; a plain sum's order depends on the processor.
-        weighted, covered = (
-            np.cumsum(part, axis=1)[:, -1] for part in (self._weighted, self._covered)
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(covered > 0, weighted / covered, np.nan)
-
-    def _elapsed_ns(self, now_ns: int) -> Ints:
-        """Return how much of the time since the step before lies in each bucket."""
-        behind = (self._bucket[:, None] - np.arange(BUCKETS)) % BUCKETS
-        start_ns = (self._bucket[:, None] - behind) * self._bucket_ns[:, None]
-        end_ns = np.minimum(start_ns + self._bucket_ns[:, None], now_ns)
-        elapsed: Ints = np.maximum(end_ns - np.maximum(start_ns, self._held_ns), 0)
-        return elapsed
-
-    def _turn(self, now_ns: int) -> None:
-        """Empty the buckets that left the window since the step before."""
-        bucket = now_ns // self._bucket_ns
-        passed = np.minimum(bucket - self._bucket, BUCKETS)
-        if not passed.any():
-            return
-        ahead = (np.arange(BUCKETS)[None, :] - self._bucket[:, None] - 1) % BUCKETS
-        gone = ahead < passed[:, None]
-        self._weighted[gone] = 0.0
-        self._covered[gone] = 0.0
-        self._bucket = bucket
+    bucket = now_ns // rules.bucket_ns
+    if state.bucket < 0:
+        state.bucket, state.held_ns = bucket, now_ns
+    slept = now_ns - state.held_ns > rules.window_ns
+    if slept or (math.isnan(state.held) and now_ns - state.seen_ns > rules.gap_ns):
+        _clear(state, bucket)
+    elif bucket == state.bucket:
+        if not math.isnan(state.held):
+            elapsed_s = (now_ns - state.held_ns) / 1e9
+            weighted, covered = state.weighted, state.covered
+            at = bucket % BUCKETS
+            weighted[at] += state.held * elapsed_s
+            covered[at] += elapsed_s
+    else:
+        _turn(rules, state, bucket, now_ns)
+    state.held_ns = now_ns
+    if not math.isnan(state.held):
+        state.seen_ns = now_ns
+    return twap(rules, state)
 
 
-class Ema:
-    """Exponential average per market as a decayed sum over a decayed weight.
+@compiled
+def twap(rules: Any, state: Any) -> float:
+    """Return the average as of the last advance, NaN where nothing is covered."""
+    at = state.bucket % BUCKETS
+    covered = state.closed_covered + state.covered[at]
+    if covered <= 0.0:
+        return math.nan
+    mean = (state.closed_weighted + state.weighted[at]) / covered
+    return exponential(mean) if rules.geometric else mean
 
-    Source: Hyperliquid, robust price indices: `num = num * exp(-t/tau) + x * t`, and likewise the
-    denominator with `t`. A gap of more than four time constants starts it anew.
+
+@compiled
+def hold(rules: Any, state: Any, value: float, average: float) -> None:
+    """Take the value that holds from the last advance on, NaN for none."""
+    if not math.isnan(value) and not math.isnan(average):
+        value = min(max(value, average * (1.0 - rules.clamp)), average * (1.0 + rules.clamp))
+    state.held = logarithm(value) if rules.geometric and value > 0.0 else value
+
+
+@compiled
+def _turn(rules: Any, state: Any, bucket: int, now_ns: int) -> None:
+    """Share the time since the step before among the buckets it covers, and close them."""
+    weighted, covered = state.weighted, state.covered
+    for each in range(max(state.bucket, bucket - BUCKETS + 1), bucket + 1):
+        at = each % BUCKETS
+        if each > state.bucket:
+            weighted[at] = covered[at] = 0.0
+        start_ns = max(each * rules.bucket_ns, state.held_ns)
+        end_ns = min((each + 1) * rules.bucket_ns, now_ns)
+        if not math.isnan(state.held):
+            elapsed_s = (end_ns - start_ns) / 1e9
+            weighted[at] += state.held * elapsed_s
+            covered[at] += elapsed_s
+    state.bucket = bucket
+    state.closed_weighted = _sum_but(weighted, bucket % BUCKETS)
+    state.closed_covered = _sum_but(covered, bucket % BUCKETS)
+
+
+@compiled
+def _sum_but(buckets: Any, left_out: int) -> float:
+    """Return the sum of all buckets but one, in four runs that do not wait for each other."""
+    kept, buckets[left_out] = buckets[left_out], 0.0
+    a = b = c = d = 0.0
+    for at in range(0, BUCKETS, 4):
+        a += buckets[at]
+        b += buckets[at + 1]
+        c += buckets[at + 2]
+        d += buckets[at + 3]
+    buckets[left_out] = kept
+    return (a + b) + (c + d)
+
+
+@compiled
+def _clear(state: Any, bucket: int) -> None:
+    state.weighted[:] = 0.0
+    state.covered[:] = 0.0
+    state.closed_weighted = state.closed_covered = 0.0
+    state.bucket = bucket
+
+
+@compiled
+def add_sample(state: Any, value: float, weight: float, decay: float) -> None:
+    """Add one sample to a decayed sum over a decayed weight."""
+    state.weighted = state.weighted * decay + value * weight
+    state.weight = state.weight * decay + weight
+
+
+@compiled
+def ema(state: Any, value: float, now_ns: int, tau_ns: float) -> float:
+    """Take a value where there is one (not NaN); return the average, NaN where none holds.
+
+    `num = num * exp(-t/tau) + x * t`, and the denominator likewise with `t`, the time since the
+    sample before. Source: Hyperliquid, robust price indices.
     """
-
-    def __init__(self, tau_ns: Ints) -> None:
-        self._tau_ns = tau_ns.astype(np.float64)
-        self._numerator, self._denominator = (np.zeros(len(tau_ns)) for _ in range(2))
-        self._seen_ns = np.zeros(len(tau_ns), np.int64)
-
-    def add(self, value: Floats, now_ns: int) -> Floats:
-        """Take a value where there is one (not NaN); return the averages, NaN where none holds."""
-        fresh = ~np.isnan(value)
-        gap = (now_ns - self._seen_ns).astype(np.float64)
-        expired = gap > 4.0 * self._tau_ns
-        self._numerator[expired], self._denominator[expired] = 0.0, 0.0
-        first = self._denominator == 0.0
-        step = np.where(first, FIRST_WEIGHT, gap / self._tau_ns)
-        decay = exp_negative(np.where(first, 0.0, step))
-        self._numerator = np.where(fresh, self._numerator * decay + value * step, self._numerator)
-        self._denominator = np.where(fresh, self._denominator * decay + step, self._denominator)
-        self._seen_ns = np.where(fresh, now_ns, self._seen_ns)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self._denominator > 0, self._numerator / self._denominator, np.nan)
-
-
-def exp_negative(x: Floats) -> Floats:
-    """Return `exp(-x)` for x >= 0 with + - * / only, so that every processor gives the same bits.
-
-    Taylor's polynomial of degree 7 at x / 1024, squared ten times; relative error below 1e-11 for
-    x <= 64, and 0 beyond.
-    """
-    y = np.minimum(x, 64.0) / 1024.0
-    term, total = np.ones_like(y), np.ones_like(y)
-    for power in range(1, 8):
-        term = term * -y / power
-        total = total + term
-    for _ in range(10):
-        total = total * total
-    return np.where(x > 64.0, 0.0, total)
+    gap = float(now_ns - state.seen_ns)
+    if state.weight > 0.0 and gap > EXPIRY * tau_ns:
+        state.weighted = state.weight = 0.0
+    if not math.isnan(value):
+        if state.weight == 0.0:
+            add_sample(state, value, FIRST_WEIGHT, 0.0)
+        else:
+            add_sample(state, value, gap / tau_ns, exponential(-gap / tau_ns))
+        state.seen_ns = now_ns
+    return state.weighted / state.weight if state.weight > 0.0 else math.nan

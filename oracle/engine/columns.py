@@ -1,89 +1,106 @@
-"""Tick batches as numpy columns, in the canonical order."""
+"""Tick batches as columns, those of each source in order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from oracle.engine.admission import in_order
+from oracle.engine.records import NEVER, Ints
 from oracle.model.ticks import MISSING, TickBatch
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-
-_POWERS = np.array([float(f"1e{power}") for power in range(129)])
-"""Nearest floats, parsed: `pow` may differ by a bit from one processor to another."""
-
-LOWEST, BEYOND = 1e-18, 1e21
-"""What a report can carry (docs/report-format.md): prices from LOWEST up to less than BEYOND."""
-
-WIDEST = 100.0
-"""Relative figures (confidence, premium) end here, far beyond any that is acted upon."""
+_COLUMNS: Final = (
+    ("source_at", np.dtype("<u2")),
+    ("sequence", np.dtype("<i8")),
+    ("event_ns", np.dtype("<i8")),
+    ("received_ns", np.dtype("<i8")),
+    ("exponent", np.dtype("i1")),
+    ("bid", np.dtype("<i8")),
+    ("ask", np.dtype("<i8")),
+    ("last", np.dtype("<i8")),
+    ("size_exponent", np.dtype("i1")),
+    ("bid_size", np.dtype("<i8")),
+    ("ask_size", np.dtype("<i8")),
+    ("last_size", np.dtype("<i8")),
+    ("funding_e12", np.dtype("<i8")),
+)
+_KNOWN_BATCHES: Final = 4_096
 
 
 class TickColumns(NamedTuple):
-    """Ticks of known sources, one row each; missing prices are NaN.
+    """Ticks, one row each. Columns of sizes or funding are empty when no tick has any."""
 
-    Rows are in the canonical order (source, event_ns, sequence), so that neither arrival order
-    nor the cut into batches can change a mark.
-    """
-
-    source: Ints
+    number: Ints
+    """Number of each listed source, -1 for one that no market uses."""
+    source_at: npt.NDArray[np.uint16]
     sequence: Ints
     event_ns: Ints
     received_ns: Ints
-    bid: Floats
-    ask: Floats
-    last: Floats
-    unknown: int
-    """Ticks left out because no market uses their source."""
+    exponent: npt.NDArray[np.int8]
+    bid: Ints
+    ask: Ints
+    last: Ints
+    size_exponent: npt.NDArray[np.int8]
+    bid_size: Ints
+    ask_size: Ints
+    last_size: Ints
+    funding_e12: Ints
 
 
-def gather(batches: Iterable[TickBatch], source_at: Mapping[str, int]) -> TickColumns:
-    """Join batches into columns; `source_at` numbers the known sources."""
-    parts = [_columns(batch, source_at) for batch in batches if len(batch)]
-    if not parts:
-        none, nan = np.empty(0, np.int64), np.empty(0)
-        return TickColumns(none, none, none, none, nan, nan, nan, 0)
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    known = columns[0] >= 0
-    columns = [column[known] for column in columns]
-    order = np.lexsort((columns[1], columns[2], columns[0]))
-    source, sequence, event, received, bid, ask, last = (column[order] for column in columns)
-    unknown = int(np.count_nonzero(~known))
-    return TickColumns(source, sequence, event, received, bid, ask, last, unknown)
+class Gatherer:
+    """Reads batches. It remembers their lists of sources: feeds send the same ones again."""
+
+    def __init__(self, source_at: Mapping[str, int]) -> None:
+        self._source_at = source_at
+        self._newest = np.empty((len(source_at), 2), np.int64)
+        self._lists: dict[int, tuple[tuple[str, ...], Ints]] = {}
+
+    def gather(self, batches: Sequence[TickBatch]) -> list[TickColumns]:
+        """Return the ticks as they are when each source's are in order, else all sorted as one."""
+        parts = [self._read(batch) for batch in batches if len(batch)]
+        self._newest[:] = NEVER
+        if all(in_order(part, self._newest) for part in parts):
+            return parts
+        return [_sorted(parts)]
+
+    def numbers(self, sources: tuple[str, ...]) -> Ints:
+        """Return each source's number. A list is known by its identity, kept alive here."""
+        known = self._lists.get(id(sources))
+        if known is None:
+            if len(self._lists) >= _KNOWN_BATCHES:
+                self._lists.clear()
+            found = np.array([self._source_at.get(name, -1) for name in sources], np.int64)
+            known = self._lists[id(sources)] = (sources, found)
+        return known[1]
+
+    def _read(self, batch: TickBatch) -> TickColumns:
+        columns: list[Any] = [np.frombuffer(getattr(batch, name), kind) for name, kind in _COLUMNS]
+        return TickColumns(self.numbers(batch.sources), *columns)
 
 
-def out_of_range(price: Floats) -> Bools:
-    """Return which prices no report can carry; a missing one is not among them."""
-    return (price < LOWEST) | (price >= BEYOND)
-
-
-def _columns(batch: TickBatch, source_at: Mapping[str, int]) -> tuple[npt.NDArray[np.generic], ...]:
-    numbers = np.array([source_at.get(name, -1) for name in batch.sources], np.int64)
-    exponent = np.frombuffer(batch.exponent, np.int8).astype(np.int64)
-    return (
-        numbers[np.frombuffer(batch.source_at, "<u2")],
-        np.frombuffer(batch.sequence, "<i8"),
-        np.frombuffer(batch.event_ns, "<i8"),
-        np.frombuffer(batch.received_ns, "<i8"),
-        *(
-            _float_nearest(np.frombuffer(mantissas, "<i8"), exponent)
-            for mantissas in (batch.bid, batch.ask, batch.last)
-        ),
+def _sorted(parts: Sequence[TickColumns]) -> TickColumns:
+    """Join columns and put them in the order (source, event time, sequence)."""
+    number = np.concatenate([part.number[part.source_at] for part in parts])
+    names, rows = TickColumns._fields[2:], [len(part.sequence) for part in parts]
+    joined = {
+        name: np.concatenate([_whole(part, name, n) for part, n in zip(parts, rows, strict=True)])
+        for name in names
+    }
+    order = np.lexsort((joined["sequence"], joined["event_ns"], number))
+    known, at = np.unique(number[order], return_inverse=True)
+    return TickColumns(
+        known, at.astype(np.uint16), **{name: column[order] for name, column in joined.items()}
     )
 
 
-def _float_nearest(mantissa: Ints, exponent: Ints) -> Floats:
-    """Convert columns of `mantissa * 10**exponent`; NaN where missing.
-
-    Correctly rounded while the mantissa is below 2**53 and the exponent within +-22 (both exact
-    floats); beyond that within one unit in the last place.
-    """
-    power = _POWERS[np.abs(exponent)]
-    value = mantissa.astype(np.float64)
-    value = np.where(exponent >= 0, value * power, value / power)
-    return np.where(mantissa == MISSING, np.nan, value)
+def _whole(part: TickColumns, name: str, rows: int) -> npt.NDArray[Any]:
+    """Return a column, with every row missing where it is empty."""
+    column: npt.NDArray[Any] = getattr(part, name)
+    return (
+        column
+        if len(column)
+        else np.full(rows, MISSING if column.itemsize > 1 else 0, column.dtype)
+    )

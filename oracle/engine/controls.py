@@ -21,6 +21,10 @@ class ControlBook:
         """Take orders as they stand in the log."""
         self._last.update({control.key: control for control in controls})
 
+    def orders(self) -> list[Control]:
+        """Return the last order for each subject: applied to a new book, they make this one."""
+        return list(self._last.values())
+
     def in_force(self, now_ns: int) -> list[Control]:
         """Return the pauses in force at `now_ns`, the one that ends first in front."""
         held = [control for control in self._last.values() if control.in_force(now_ns)]

@@ -2,60 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from oracle.engine import columns, index, layout
-from oracle.engine.averages import Twap
-from oracle.engine.book import Book
-from oracle.engine.breaker import Breakers
-from oracle.engine.columns import Bools, Floats, Ints
+from oracle.engine.admission import admit
+from oracle.engine.columns import Gatherer, TickColumns
 from oracle.engine.controls import ControlBook
-from oracle.engine.judge import judge
-from oracle.engine.marks import BasisMark
-from oracle.engine.median import share_among_origins, weighted_quantile
-from oracle.engine.prices import Edges, Prices, price
-from oracle.engine.result import MarkBatch
-from oracle.engine.spec import EngineSpec, MarketSpec
+from oracle.engine.layout import Layout
+from oracle.engine.reasons import Reason
+from oracle.engine.records import NEVER, Ints
+from oracle.engine.result import MarkBatch, transitions
+from oracle.engine.snapshot import restore, take
+from oracle.engine.spec import EngineSpec
+from oracle.engine.step import step_markets
 from oracle.model.errors import Rejected
 from oracle.model.messages import Control
 from oracle.model.ticks import TickBatch
-from oracle.model.validity import BreakerState
 
 
 class Engine:
     """State machines of all markets. A pure function of (ticks, controls, now) over its state.
 
     Same specification and same calls give bit-identical marks; neither the order nor the
-    repetition of ticks within a step changes any.
+    repetition of ticks within a step changes any. `snapshot` is one that `snapshot()` gave, of
+    this or an earlier configuration: markets and sources keep their memory by name.
+
+    Raises:
+        ConfigError: the specification converts in a circle or names what is not there.
+        SchemaError: the snapshot does not decode.
     """
 
-    def __init__(self, spec: EngineSpec) -> None:
-        self._markets = spec.markets
-        at = {market.name: row for row, market in enumerate(spec.markets)}
-        entries = [e for m in spec.markets for e in (*m.sources, *m.perps)]
-        self._source_at = {name: n for n, name in enumerate(sorted({e.source for e in entries}))}
-        self._levels = [np.array([at[name] for name in level]) for level in spec.levels]
-        self._spot = layout.table([m.sources for m in spec.markets], self._source_at, at)
-        self._perps = layout.table([m.perps for m in spec.markets], self._source_at, at)
-        self._rules = _rules(spec.markets)
-        self._book = Book(*_strictest(spec.markets, self._source_at))
+    def __init__(self, spec: EngineSpec, snapshot: bytes | None = None) -> None:
+        self._layout = Layout(spec)
+        self._tables = self._layout.tables()
+        self._gatherer = Gatherer(self._layout.source_at)
+        self._users = _users(self._layout)
         self._controls = ControlBook()
-        self._twap = Twap(layout.ns_column([m.twap_ns for m in spec.markets]))
-        self._breaker_twap = Twap(layout.ns_column([m.breaker.window_ns for m in spec.markets]))
-        self._breakers = Breakers([m.breaker for m in spec.markets])
-        self._basis = BasisMark(
-            np.array([m.uses_basis for m in spec.markets], np.bool_),
-            layout.ns_column([m.basis_ema_ns for m in spec.markets]),
-            layout.column(spec.markets, "max_basis_bps") / 1e4,
-        )
         self._sequence, self._time_ns = 0, 0
+        if snapshot is not None:
+            self._sequence, self._time_ns, orders = restore(self._layout, self._tables, snapshot)
+            self._controls.apply(orders)
 
     def step(
-        self, ticks: Iterable[TickBatch], controls: Sequence[Control], now_ns: int
+        self,
+        ticks: Iterable[TickBatch],
+        controls: Sequence[Control],
+        now_ns: int,
+        *,
+        touched: bool = False,
     ) -> MarkBatch:
-        """Take ticks and controls, and return all marks as of `now_ns`.
+        """Take ticks and controls, and return the marks as of `now_ns`.
+
+        With `touched` only the markets that these ticks concern are stepped, with all that convert
+        through them; the others keep their marks and their time. Orders concern all markets.
 
         Raises:
             Rejected: `now_ns` is not after the step before.
@@ -63,114 +63,86 @@ class Engine:
         if now_ns <= self._time_ns:
             raise Rejected(f"step at {now_ns} ns is not after the one at {self._time_ns} ns")
         self._sequence, self._time_ns = self._sequence + 1, now_ns
-        self._controls.apply(controls)
-        paused = self._paused_sources(now_ns)
-        rows = columns.gather(ticks, self._source_at)
-        rejected = self._book.admit(rows, paused, now_ns)
-
-        average = self._breaker_twap.advance(now_ns)
-        spot, found = self._indexes(paused, average, now_ns)
-        self._breaker_twap.hold(found.value)
-        deviation_bps = _deviation_bps(found.value, average)
-        self._breakers.update(deviation_bps, now_ns)
-        perp = self._perp_prices(paused, found, now_ns)
-        with np.errstate(invalid="ignore"):
-            perp_mid = _median(self._perps, perp)
-            mark, premium = self._basis.compute(found.value, perp_mid, now_ns)
+        tables = self._tables
+        self._take_orders(controls, now_ns)
+        columns = self._gatherer.gather(list(ticks))
+        tables.rejected[:] = 0
+        tables.refused[:] = 0
+        for part in columns:
+            admit(tables, part, now_ns)
+        rows = self._layout.order
+        if touched and not controls:
+            rows = self._touched(columns)
+        step_markets(tables, rows, now_ns)
+        marks = tables.mark.copy()
         pauses = self._controls.paused("market", now_ns)
-        state = self._breakers.state
-        validity, why = judge(self._markets, found, state, deviation_bps, pauses)
-        newest = self._newest_times(found)
         return MarkBatch(
-            self._markets,
-            self._sequence,
-            now_ns,
-            found.value,
-            mark,
-            self._twap.add(found.value, now_ns),
-            found.conf,
-            premium,
-            state,
-            validity,
-            *newest,
-            np.concatenate([spot.price, perp.price], axis=1),
-            np.concatenate([found.reason, perp.reason], axis=1),
-            why,
-            {reason.label: count for reason, count in sorted(rejected.items())},
+            markets=self._layout.markets,
+            sequence=self._sequence,
+            time_ns=now_ns,
+            rows=rows,
+            marks=marks,
+            first=self._layout.first,
+            price=tables.price.copy(),
+            reason=tables.reason.copy(),
+            pauses={self._layout.market_at[name]: pause for name, pause in pauses.items()},
+            rejected=_by_name(tables.rejected),
+            refused=_by_name(tables.refused),
+            events=transitions(self._layout.markets, rows, marks, now_ns),
         )
 
-    def _paused_sources(self, now_ns: int) -> Bools:
-        paused = np.zeros(len(self._source_at), np.bool_)
-        for name in self._controls.paused("source", now_ns).keys() & self._source_at.keys():
-            paused[self._source_at[name]] = True
-        return paused
+    def snapshot(self) -> bytes:
+        """Return the whole state: an engine made of it goes on bit for bit."""
+        orders = self._controls.orders()
+        return take(self._layout, self._tables, self._sequence, self._time_ns, orders)
 
-    def _indexes(self, paused: Bools, average: Floats, now_ns: int) -> tuple[Prices, index.Index]:
-        """Compute indexes level by level: a level converts through the indexes of earlier ones.
+    def _take_orders(self, controls: Sequence[Control], now_ns: int) -> None:
+        """Apply orders; `resume` of a market lifts its latch and forgets its scale."""
+        self._controls.apply(controls)
+        for order in controls:
+            row = self._layout.market_at.get(order.subject)
+            if order.kind == "market" and not order.paused and row is not None:
+                market = self._tables.market[row]
+                if order.issued_ns >= market.since_ns:
+                    market.released, market.last_index_ns = True, NEVER
+        for kind, flags, at in (
+            ("source", self._tables.paused_source, self._layout.source_at),
+            ("market", self._tables.paused_market, self._layout.market_at),
+        ):
+            flags[:] = False
+            paused = self._controls.paused(kind, now_ns)
+            flags[[at[name] for name in paused if name in at]] = True
 
-        An index that halts its market in this very step converts nothing any more.
-        """
-        count = len(self._markets)
-        edges = Edges(np.full(count, np.nan), np.zeros(count), self._halted(now_ns))
-        spot = price(self._spot, self._book, paused, edges, now_ns)
-        found = index.compute(self._spot, spot, self._rules)
-        for level in self._levels[:-1]:
-            edges.rate[level] = found.value[level]
-            edges.conf[level] = np.nan_to_num(found.conf[level])
-            halts = self._breakers.halts(_deviation_bps(found.value, average))
-            edges.halted[level] |= halts[level]
-            spot = price(self._spot, self._book, paused, edges, now_ns)
-            found = index.compute(self._spot, spot, self._rules)
-        return spot, found
-
-    def _perp_prices(self, paused: Bools, found: index.Index, now_ns: int) -> Prices:
-        edges = Edges(found.value, np.nan_to_num(found.conf), self._halted(now_ns))
-        return price(self._perps, self._book, paused, edges, now_ns)
-
-    def _halted(self, now_ns: int) -> Bools:
-        """Return which markets are halted by their breaker as it stands, or by a person."""
-        halted: Bools = self._breakers.state == BreakerState.HALTED
-        for name in self._controls.paused("market", now_ns):
-            halted |= np.array([market.name == name for market in self._markets])
-        return halted
-
-    def _newest_times(self, found: index.Index) -> tuple[Ints, Ints]:
-        used = found.reason == 0
-        at = self._spot.source
-        event = np.maximum(self._book.quote_ns, self._book.last_ns)[at]
-        newest = (np.where(used, times, 0) for times in (event, self._book.received_ns[at]))
-        event_ns, received_ns = (np.max(times, axis=1, initial=0) for times in newest)
-        return event_ns, received_ns
+    def _touched(self, columns: Sequence[TickColumns]) -> Ints:
+        """Return the markets that ticks concern, in the order of conversion."""
+        rows: set[int] = set()
+        for part in columns:
+            for at in set(part.source_at.tolist()):
+                rows |= self._users.get(int(part.number[at]), frozenset())
+        order = self._layout.order
+        return order[np.isin(order, list(rows))]
 
 
-def _deviation_bps(value: Floats, average: Floats) -> Floats:
-    """Return how far each index is off its average; 0 where there is no average yet."""
-    with np.errstate(invalid="ignore"):
-        return np.abs(value / np.where(np.isnan(average), value, average) - 1.0) * 1e4
+def _users(layout: Layout) -> Mapping[int, frozenset[int]]:
+    """Return per source the markets whose marks it can change, be it by conversion."""
+    direct: dict[int, set[int]] = {}
+    dependents: dict[int, set[int]] = {}
+    for row, market in enumerate(layout.markets):
+        for entry in market.sources + market.perps:
+            direct.setdefault(layout.source_at[entry.source], set()).add(row)
+            if entry.edge:
+                dependents.setdefault(layout.market_at[entry.edge], set()).add(row)
+    closed = {}
+    for source, rows in direct.items():
+        reached, ahead = set(rows), list(rows)
+        while ahead:
+            fresh = dependents.get(ahead.pop(), set()) - reached
+            reached |= fresh
+            ahead += fresh
+        closed[source] = frozenset(reached)
+    return closed
 
 
-def _median(table: layout.Table, prices: Prices) -> Floats:
-    weight = share_among_origins(table.weight, table.same_origin, prices.admitted)
-    return weighted_quantile(prices.price, weight, prices.admitted)
-
-
-def _rules(markets: Sequence[MarketSpec]) -> index.Rules:
-    return index.Rules(
-        layout.column(markets, "min_sources"),
-        layout.column(markets, "min_origins"),
-        np.array([market.outlier.mads for market in markets]),
-        np.array([market.outlier.floor_bps for market in markets]) / 1e4,
-        np.array([market.outlier.ceiling_bps for market in markets]) / 1e4,
-    )
-
-
-def _strictest(markets: Sequence[MarketSpec], source_at: dict[str, int]) -> tuple[Ints, Floats]:
-    """Return per source the tightest admission bounds of the markets that use it."""
-    future = np.full(len(source_at), np.iinfo(np.int64).max)
-    spread = np.full(len(source_at), np.inf)
-    for market in markets:
-        for entry in (*market.sources, *market.perps):
-            at = source_at[entry.source]
-            future[at] = min(future[at], market.max_future_ns)
-            spread[at] = min(spread[at], market.max_spread_bps)
-    return future, spread
+def _by_name(counts: Ints) -> dict[str, int]:
+    found = np.flatnonzero(counts).tolist()
+    return {Reason(code).label: int(counts[code]) for code in found}

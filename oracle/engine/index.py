@@ -7,74 +7,96 @@ the confidence, and the median stays between the honest (docs/engine.md).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, Final
 
-import numpy as np
-
-from oracle.engine.columns import WIDEST, Bools, Floats, Ints
-from oracle.engine.layout import Table
-from oracle.engine.median import origins_in, share_among_origins, weighted_quantile
-from oracle.engine.prices import Prices
+from oracle.engine.compiled import compiled
+from oracle.engine.quantile import median_at, median_distance, quartiles, ranks, sort_pairs
 from oracle.engine.reasons import Reason
+from oracle.engine.records import WIDEST
+from oracle.engine.weights import weigh
+
+OUTLIER: Final = int(Reason.OUTLIER)
 
 
-class Rules(NamedTuple):
-    """Per market: quorum and outlier bounds."""
-
-    min_sources: Floats
-    min_origins: Floats
-    mads: Floats
-    floor: Floats
-    """Relative."""
-    ceiling: Floats
-
-
-class Index(NamedTuple):
-    """Per market, with the reason of each place."""
-
-    value: Floats
-    """NaN below quorum."""
-    conf: Floats
-    """Relative half-width."""
-    reason: Ints
-    sources: Ints
-    """Sources that count for quorum."""
-    origins: Ints
+@compiled
+def compute_index(tables: Any, rules: Any, mark: Any) -> None:
+    """Compute a market's index, confidence, dispersion and counts into `mark`."""
+    mark.index = mark.conf = mark.dispersion = math.nan
+    mark.sources = mark.origins = 0
+    weigh(tables, rules)
+    count = _rank(tables, rules)
+    if count == 0:
+        return
+    values, weights = tables.scratch[0], tables.counts[2]
+    at = median_at(weights, count)
+    middle = values[at]
+    dispersion = median_distance(values, weights, count, at) / middle
+    limit = min(max(rules.mads * dispersion, rules.outlier_floor), rules.outlier_ceiling)
+    _count(tables, rules, mark, middle, limit)
+    if mark.sources >= rules.min_sources and mark.origins >= rules.min_origins:
+        mark.index, mark.dispersion = middle, dispersion
+        mark.conf = _confidence(tables, middle, count)
 
 
-def compute(table: Table, prices: Prices, rules: Rules) -> Index:
-    """Compute the index of each market in `table`."""
-    admitted = prices.admitted
-    weight = share_among_origins(table.weight, table.same_origin, admitted)
-    median = weighted_quantile(prices.price, weight, admitted)
-    outlier = _outliers(prices.price, weight, admitted, median, rules)
-    reason = np.where(outlier, int(Reason.OUTLIER), prices.reason)
-    counted = admitted & ~outlier
-    sources, origins = np.sum(counted, axis=1), origins_in(table.same_origin, counted)
-    quorum = (sources >= rules.min_sources) & (origins >= rules.min_origins)
-    value = np.where(quorum, median, np.nan)
-    return Index(value, _confidence(prices, weight, admitted, value), reason, sources, origins)
+@compiled
+def _rank(tables: Any, rules: Any) -> int:
+    """Put the priced sources in order of price into scratch; return how many they are.
+
+    Scratch rows: 0 prices, 1 absolute half-widths; counts row 2: weights.
+    """
+    prices, widths, weights = tables.scratch[2], tables.scratch[3], tables.counts[1]
+    count = 0
+    for n in range(rules.sources):
+        price = tables.price[rules.first + n]
+        if not math.isnan(price):
+            prices[count], widths[count] = price, price * tables.width[rules.first + n]
+            weights[count] = tables.counts[0][n]
+            count += 1
+    at = tables.counts[3]
+    ranks(prices, at, count)
+    for n in range(count):
+        tables.scratch[0][at[n]], tables.scratch[1][at[n]] = prices[n], widths[n]
+        tables.counts[2][at[n]] = weights[n]
+    return count
 
 
-def _outliers(price: Floats, weight: Ints, admitted: Bools, median: Floats, rules: Rules) -> Bools:
-    with np.errstate(invalid="ignore"):
-        distance = np.abs(price - median[:, None]) / median[:, None]
-        mad = weighted_quantile(distance, weight, admitted)
-        limit = np.clip(rules.mads * mad, rules.floor, rules.ceiling)
-        far: Bools = admitted & (distance > limit[:, None])
-    return far
+@compiled
+def _count(tables: Any, rules: Any, mark: Any, middle: float, limit: float) -> None:
+    """Label outliers; count the sources and origins that are none."""
+    first, count = rules.first, rules.sources
+    shared = rules.origins != count
+    if shared:
+        tables.counts[1][: rules.origins] = 0
+    sources = origins = 0
+    for at in range(first, first + count):
+        price = tables.price[at]
+        if math.isnan(price):
+            continue
+        if abs(price - middle) > limit * middle:
+            tables.reason[at] = OUTLIER
+            continue
+        sources += 1
+        if shared:
+            origin = tables.place_rules[at].origin
+            origins += tables.counts[1][origin] == 0
+            tables.counts[1][origin] = 1
+    mark.sources, mark.origins = sources, origins if shared else sources
 
 
-def _confidence(prices: Prices, weight: Ints, admitted: Bools, value: Floats) -> Floats:
+@compiled
+def _confidence(tables: Any, middle: float, count: int) -> float:
     """Return the relative half-width from the quartiles of votes at p-c, p and p+c.
 
     Source: Pyth's aggregation (pyth-client, `upd_aggregate.h`): the larger of the distances from
-    the middle to the quartiles of the votes. The lower quartile is the upper one's mirror image, so
-    that a quarter of the weight moves neither.
+    the middle to the quartiles of the votes.
     """
-    width = prices.price * prices.half_width
-    votes = np.concatenate([prices.price - width, prices.price, prices.price + width], axis=1)
-    weights, mask = np.tile(weight, 3), np.tile(admitted, 3)
-    low = -weighted_quantile(-votes, weights, mask, 3, 4)
-    high = weighted_quantile(votes, weights, mask, 3, 4)
-    return np.minimum(np.maximum(value - low, high - value) / value, WIDEST)
+    values, widths, weights = tables.scratch[0], tables.scratch[1], tables.counts[2]
+    low, high, votes = tables.scratch[2], tables.scratch[3], tables.votes
+    for n in range(count):
+        low[n], high[n] = values[n] - widths[n], values[n] + widths[n]
+        votes[0, n] = votes[1, n] = votes[2, n] = weights[n]
+    sort_pairs(low, votes[0], count)
+    sort_pairs(high, votes[2], count)
+    lower, upper = quartiles(low, values, high, votes, count)
+    return min(max(middle - lower, upper - middle) / middle, WIDEST)

@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from oracle.engine.columns import Floats, Ints
+from oracle.engine.breaker import Trigger
 from oracle.engine.reasons import Reason
+from oracle.engine.records import Floats, Ints, Records
 from oracle.engine.spec import MarketSpec
 from oracle.model.fixed import Px, px_half_even
-from oracle.model.messages import Mark, SourceView
-from oracle.model.validity import BreakerState, Validity
+from oracle.model.messages import Control, Mark, SourceView
+from oracle.model.ticks import FUNDING_ONE
+from oracle.model.validity import PRICED, BreakerState, Validity
+
+
+@dataclass(frozen=True)
+class BreakerEvent:
+    """A market's breaker moved (`state`), or a conversion market left or regained its peg (`peg`).
+
+    `figure` and `limit` are of `trigger`: ratios, ns for `missing` and `stale`, else counts.
+    """
+
+    market: str
+    time_ns: int
+    kind: str
+    before: str
+    after: str
+    trigger: str
+    figure: float
+    limit: float
+
+    @property
+    def sentence(self) -> str:
+        """The event for people."""
+        return f"{self.market} {self.before} -> {self.after}: {self.cause}"
+
+    @property
+    def cause(self) -> str:
+        """The figure beside its bound."""
+        return describe(self.trigger, self.figure, self.limit)
 
 
 @dataclass(frozen=True)
@@ -23,68 +53,203 @@ class MarkBatch:
     markets: tuple[MarketSpec, ...]
     sequence: int
     time_ns: int
-    index: Floats
-    mark: Floats
-    twap: Floats
-    conf: Floats
-    premium: Floats
-    state: Ints
-    validity: Ints
-    newest_event_ns: Ints
-    newest_received_ns: Ints
+    rows: Ints
+    """The markets that were stepped; the others' figures are of an earlier step."""
+    marks: Records
+    """`oracle.engine.records.MARK`."""
+    first: Ints
+    """Where each market's places begin in `price` and `reason`; one more than markets."""
     price: Floats
-    """Shape (markets, places): index sources first, then perps."""
-    reason: Ints
-    """Same shape: `oracle.engine.reasons.Reason`."""
-    why: dict[int, str]
-    """What made the validity, by row, for markets that are not VALID."""
-    rejected: dict[str, int] = field(default_factory=dict)
+    """Per place, a market's sources and then its perps: the converted price, NaN where refused."""
+    reason: npt.NDArray[np.int8]
+    """Per place: `oracle.engine.reasons.Reason`."""
+    pauses: Mapping[int, Control]
+    """People's pauses in force, by row."""
+    rejected: dict[str, int]
     """Refused ticks of this step, by reason."""
+    refused: dict[str, int]
+    """Places that began to be refused in this step, by reason."""
+    events: tuple[BreakerEvent, ...]
+
+    @property
+    def index(self) -> Floats:
+        """NaN below quorum."""
+        return self._floats("index")
+
+    @property
+    def mark(self) -> Floats:
+        """The raw mark, also where the validity forbids to publish it."""
+        return self._floats("mark")
+
+    @property
+    def twap(self) -> Floats:
+        """The published average of the index."""
+        return self._floats("twap")
+
+    @property
+    def conf(self) -> Floats:
+        """Half-width of the confidence interval, relative."""
+        return self._floats("conf")
+
+    @property
+    def premium(self) -> Floats:
+        """Premium against the index, relative."""
+        return self._floats("premium")
+
+    @property
+    def funding(self) -> Floats:
+        """The running interval's rate."""
+        return self._floats("funding")
+
+    @property
+    def settled_funding(self) -> Floats:
+        """The last whole interval's rate."""
+        return self._floats("settled_funding")
+
+    @property
+    def state(self) -> Ints:
+        """`BreakerState`."""
+        return self._ints("state")
+
+    @property
+    def validity(self) -> Ints:
+        """`Validity`."""
+        return self._ints("validity")
+
+    @property
+    def newest_event_ns(self) -> Ints:
+        """Newest event time among the sources that count."""
+        return self._ints("newest_event_ns")
+
+    @property
+    def newest_received_ns(self) -> Ints:
+        """Newest receive time among them."""
+        return self._ints("newest_received_ns")
+
+    def _floats(self, name: str) -> Floats:
+        column: Floats = self.marks[name]
+        return column
+
+    def _ints(self, name: str) -> Ints:
+        column: Ints = self.marks[name]
+        return column
+
+    def places(self, row: int) -> slice:
+        """Return where a market's places stand in `price` and `reason`."""
+        return slice(int(self.first[row]), int(self.first[row + 1]))
 
     def messages(self) -> Iterator[Mark]:
-        """Return every market's mark as it is published, quantised."""
-        for row in range(len(self.markets)):
+        """Return the stepped markets' marks as they are published, quantised."""
+        for row in sorted(self.rows.tolist()):
             yield self.message(row)
 
     def message(self, row: int) -> Mark:
         """Return one market's mark as it is published, quantised."""
-        market, validity = self.markets[row], Validity(int(self.validity[row]))
-        index, mark = _px(self.index[row]), _px(self.mark[row])
+        market, mark = self.markets[row], self.marks[row]
+        validity = Validity(int(mark.validity))
         return Mark(
             market=market.name,
             number=market.number,
             sequence=self.sequence,
-            time_ns=self.time_ns,
+            time_ns=int(mark.time_ns),
             validity=validity,
-            reason=self.why.get(row, ""),
-            state=BreakerState(int(self.state[row])),
-            index=index,
-            mark=None if validity in (Validity.HALTED, Validity.MISSING) else mark,
-            twap=_px(self.twap[row]),
-            conf_e8=_e8_up(self.conf[row]),
-            premium_e8=_e8_half_even(self.premium[row]),
-            newest_event_ns=int(self.newest_event_ns[row]),
-            newest_received_ns=int(self.newest_received_ns[row]),
+            reason=self.why(row),
+            state=BreakerState(int(mark.state)),
+            index=_px(mark.index),
+            mark=_px(mark.mark) if validity in PRICED else None,
+            twap=_px(mark.twap),
+            conf_e8=_up(mark.conf, 10**8),
+            premium_e8=_half_even(mark.premium, 10**8),
+            newest_event_ns=int(mark.newest_event_ns),
+            newest_received_ns=int(mark.newest_received_ns),
             sources=tuple(self._sources(row)),
+            funding_e12=_half_even(mark.funding, FUNDING_ONE),
+            settled_funding_e12=_half_even(mark.settled_funding, FUNDING_ONE),
         )
+
+    def why(self, row: int) -> str:
+        """Return what made a market's validity, with its figures; empty when VALID."""
+        market, mark = self.markets[row], self.marks[row]
+        validity, pause = Validity(int(mark.validity)), self.pauses.get(row)
+        if validity is Validity.VALID:
+            return ""
+        if validity is Validity.HALTED and pause is not None:
+            return f"paused by {pause.who}: {pause.reason}"
+        if validity is Validity.MISSING:
+            return (
+                f"below quorum: {mark.sources} of {market.min_sources} sources, "
+                f"{mark.origins} of {market.min_origins} origins"
+            )
+        if validity is Validity.TOO_UNCERTAIN:
+            return f"confidence {mark.conf * 1e4:.1f} bps"
+        state = BreakerState(int(mark.state)).name
+        trigger = Trigger(int(mark.trigger)).label
+        return f"breaker {state}: {describe(trigger, mark.figure, mark.limit)}"
 
     def _sources(self, row: int) -> Iterator[SourceView]:
         market = self.markets[row]
-        places = len(self.price[row]) - max(len(m.perps) for m in self.markets)
-        entries = [(at, spec.source) for at, spec in enumerate(market.sources)]
-        entries += [(places + at, spec.source) for at, spec in enumerate(market.perps)]
-        for at, source in entries:
-            reason = Reason(int(self.reason[row, at]))
-            yield SourceView(source, _px(self.price[row, at]), reason is Reason.USED, reason.label)
+        for at, spec in enumerate(market.sources + market.perps, int(self.first[row])):
+            reason = Reason(int(self.reason[at]))
+            yield SourceView(spec.source, _px(self.price[at]), reason is Reason.USED, reason.label)
+
+
+def transitions(
+    markets: tuple[MarketSpec, ...], rows: Ints, marks: Records, now_ns: int
+) -> tuple[BreakerEvent, ...]:
+    """Return what moved in a step."""
+    stepped = marks[rows]
+    moved = (stepped["before"] != stepped["state"]) | (stepped["depeg"] != 0)
+    events = []
+    for row in rows[moved].tolist():
+        market, mark = markets[row], marks[row]
+        peg = market.breaker.peg
+        if mark.depeg and peg is not None:
+            before, after = ("on peg", "off peg") if mark.depeg > 0 else ("off peg", "on peg")
+            limit = peg.cut_bps / 1e4 / (1 if mark.depeg > 0 else 2)
+            events.append(
+                BreakerEvent(
+                    market.name, now_ns, "peg", before, after, "peg", float(mark.peg_off), limit
+                )
+            )
+        if mark.before != mark.state:
+            events.append(
+                BreakerEvent(
+                    market.name,
+                    now_ns,
+                    "state",
+                    BreakerState(int(mark.before)).name,
+                    BreakerState(int(mark.state)).name,
+                    Trigger(int(mark.trigger)).label if mark.trigger >= 0 else "",
+                    float(mark.figure),
+                    float(mark.limit),
+                )
+            )
+    return tuple(events)
+
+
+def describe(trigger: str, figure: float, limit: float) -> str:
+    """Return a trigger's figure beside its bound, in its unit."""
+    if trigger in ("missing", "stale"):
+        return f"{trigger} for {figure / 1e9:.1f} s (bound {limit / 1e9:.1f} s)"
+    if trigger in ("sources", "origins"):
+        return f"{max(figure, 0.0):.0f} {trigger} fewer than wanted"
+    if trigger == "conversion":
+        return f"{figure:.0%} of the weight converts through troubled markets (bound {limit:.0%})"
+    what = {
+        "deviation": "index off its average by",
+        "mark": "mark off the index by",
+        "peg": "off its peg by",
+    }.get(trigger, trigger)
+    return f"{what} {figure * 1e4:.0f} bps (bound {limit * 1e4:.0f})"
 
 
 def _px(value: np.float64) -> Px | None:
     return px_half_even(float(value)) if math.isfinite(value) and value > 0 else None
 
 
-def _e8_up(value: np.float64) -> int | None:
-    return math.ceil(value * 1e8) if math.isfinite(value) else None
+def _up(value: np.float64, unit: int) -> int | None:
+    return math.ceil(value * unit) if math.isfinite(value) else None
 
 
-def _e8_half_even(value: np.float64) -> int | None:
-    return round(value * 1e8) if math.isfinite(value) else None
+def _half_even(value: np.float64, unit: int) -> int | None:
+    return round(value * unit) if math.isfinite(value) else None
