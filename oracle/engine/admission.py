@@ -72,20 +72,20 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
         if funded and columns.funding_e12[row] != _MISSING:
             funding = columns.funding_e12[row] / _FUNDING_ONE
         event_ns = columns.event_ns[row]
-        rules, state = tables.source_rules[at], tables.source[at]
+        rules, state, rest = tables.source_rules[at], tables.source[at], tables.source_rest[at]
         reason = PAUSED
         if not tables.paused_source[at]:
             reason = _fault(rules, bid, ask, last, funding, event_ns, now_ns)
         if reason == USED:
-            reason = _take(state, bid, ask, last, funding, event_ns, columns.sequence[row])
+            reason = _take(state, rest, bid, ask, last, funding, event_ns, columns.sequence[row])
             if reason == USED:
                 state.received_ns = max(state.received_ns, columns.received_ns[row])
                 if sized:
-                    _weigh(rules, state, columns, row, event_ns)
+                    _weigh(rules, rest, columns, row, event_ns)
         elif reason != PAUSED:
             # A pause is not kept: once it has ended it is no reason any more. And a tick of the
             # future must not outlast the good ones that come before its time.
-            state.refusal, state.refused_ns = reason, min(event_ns, now_ns)
+            rest.refusal, rest.refused_ns = reason, min(event_ns, now_ns)
         if reason != USED:
             tables.rejected[reason] += 1
 
@@ -131,6 +131,7 @@ def _fault(  # noqa: PLR0911 - one return a reason, in the order of the page
 @compiled
 def _take(
     state: Any,
+    rest: Any,
     bid: float,
     ask: float,
     last: float,
@@ -157,10 +158,10 @@ def _take(
         elif order == 0 and reason != USED:
             reason = DUPLICATE
     if not math.isnan(funding):
-        order = _compare(event_ns, sequence, state.funding_ns, state.funding_sequence)
+        order = _compare(event_ns, sequence, rest.funding_ns, rest.funding_sequence)
         if order > 0:
-            state.funding = funding
-            state.funding_ns, state.funding_sequence = event_ns, sequence
+            rest.funding = funding
+            rest.funding_ns, rest.funding_sequence = event_ns, sequence
             reason = USED
         elif order == 0 and reason != USED:
             reason = DUPLICATE
@@ -177,20 +178,20 @@ def _compare(event_ns: int, sequence: int, held_ns: int, held_sequence: int) -> 
 
 
 @compiled
-def _weigh(rules: Any, state: Any, columns: Any, row: int, event_ns: int) -> None:
+def _weigh(rules: Any, rest: Any, columns: Any, row: int, event_ns: int) -> None:
     """Let a tick's sizes into the source's recent volume and depth."""
     exponent, tau_ns = columns.size_exponent[row], float(rules.weight_window_ns)
     size = _size(columns.last_size, row, exponent)
     if size > 0.0:
-        elapsed = float(max(event_ns - state.volume_ns, 0))
-        state.volume = state.volume * exponential(-elapsed / tau_ns) + size
-        state.volume_ns = max(event_ns, state.volume_ns)
+        elapsed = float(max(event_ns - rest.volume_ns, 0))
+        rest.volume = rest.volume * exponential(-elapsed / tau_ns) + size
+        rest.volume_ns = max(event_ns, rest.volume_ns)
     bids, asks = _size(columns.bid_size, row, exponent), _size(columns.ask_size, row, exponent)
     if bids > 0.0 and asks > 0.0:
-        elapsed = float(max(event_ns - state.depth_ns, 0))
-        kept = exponential(-elapsed / tau_ns) if state.depth > 0.0 else 0.0
-        state.depth = state.depth * kept + min(bids, asks) * (1.0 - kept)
-        state.depth_ns = max(event_ns, state.depth_ns)
+        elapsed = float(max(event_ns - rest.depth_ns, 0))
+        kept = exponential(-elapsed / tau_ns) if rest.depth > 0.0 else 0.0
+        rest.depth = rest.depth * kept + min(bids, asks) * (1.0 - kept)
+        rest.depth_ns = max(event_ns, rest.depth_ns)
 
 
 @compiled

@@ -31,10 +31,9 @@ def advance_twap(rules: Any, state: Any, now_ns: int) -> float:
     elif bucket == state.bucket:
         if not math.isnan(state.held):
             elapsed_s = (now_ns - state.held_ns) / 1e9
-            weighted, covered = state.weighted, state.covered
-            at = bucket % BUCKETS
-            weighted[at] += state.held * elapsed_s
-            covered[at] += elapsed_s
+            buckets, at = state.buckets, bucket % BUCKETS
+            buckets[at, 0] += state.held * elapsed_s
+            buckets[at, 1] += elapsed_s
     else:
         _turn(rules, state, bucket, now_ns)
     state.held_ns = now_ns
@@ -47,10 +46,10 @@ def advance_twap(rules: Any, state: Any, now_ns: int) -> float:
 def twap(rules: Any, state: Any) -> float:
     """Return the average as of the last advance, NaN where nothing is covered."""
     at = state.bucket % BUCKETS
-    covered = state.closed_covered + state.covered[at]
+    covered = state.closed_covered + state.buckets[at, 1]
     if covered <= 0.0:
         return math.nan
-    mean = (state.closed_weighted + state.weighted[at]) / covered
+    mean = (state.closed_weighted + state.buckets[at, 0]) / covered
     return exponential(mean) if rules.geometric else mean
 
 
@@ -65,40 +64,39 @@ def hold(rules: Any, state: Any, value: float, average: float) -> None:
 @compiled
 def _turn(rules: Any, state: Any, bucket: int, now_ns: int) -> None:
     """Share the time since the step before among the buckets it covers, and close them."""
-    weighted, covered = state.weighted, state.covered
+    buckets = state.buckets
     for each in range(max(state.bucket, bucket - BUCKETS + 1), bucket + 1):
         at = each % BUCKETS
         if each > state.bucket:
-            weighted[at] = covered[at] = 0.0
+            buckets[at, 0] = buckets[at, 1] = 0.0
         start_ns = max(each * rules.bucket_ns, state.held_ns)
         end_ns = min((each + 1) * rules.bucket_ns, now_ns)
         if not math.isnan(state.held):
             elapsed_s = (end_ns - start_ns) / 1e9
-            weighted[at] += state.held * elapsed_s
-            covered[at] += elapsed_s
+            buckets[at, 0] += state.held * elapsed_s
+            buckets[at, 1] += elapsed_s
     state.bucket = bucket
-    state.closed_weighted = _sum_but(weighted, bucket % BUCKETS)
-    state.closed_covered = _sum_but(covered, bucket % BUCKETS)
+    state.closed_weighted = _sum_but(buckets, 0, bucket % BUCKETS)
+    state.closed_covered = _sum_but(buckets, 1, bucket % BUCKETS)
 
 
 @compiled
-def _sum_but(buckets: Any, left_out: int) -> float:
+def _sum_but(buckets: Any, part: int, left_out: int) -> float:
     """Return the sum of all buckets but one, in four runs that do not wait for each other."""
-    kept, buckets[left_out] = buckets[left_out], 0.0
+    kept, buckets[left_out, part] = buckets[left_out, part], 0.0
     a = b = c = d = 0.0
     for at in range(0, BUCKETS, 4):
-        a += buckets[at]
-        b += buckets[at + 1]
-        c += buckets[at + 2]
-        d += buckets[at + 3]
-    buckets[left_out] = kept
+        a += buckets[at, part]
+        b += buckets[at + 1, part]
+        c += buckets[at + 2, part]
+        d += buckets[at + 3, part]
+    buckets[left_out, part] = kept
     return (a + b) + (c + d)
 
 
 @compiled
 def _clear(state: Any, bucket: int) -> None:
-    state.weighted[:] = 0.0
-    state.covered[:] = 0.0
+    state.buckets[:] = 0.0
     state.closed_weighted = state.closed_covered = 0.0
     state.bucket = bucket
 

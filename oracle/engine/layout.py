@@ -65,9 +65,11 @@ class Layout:
         window_rules = self._window_rules()
         return Tables(
             source_rules=self._source_rules(),
-            source=_fresh(records.SOURCE_STATE, sources, volume=0.0, depth=0.0),
+            source=_fresh(records.SOURCE_STATE, sources),
+            source_rest=_fresh(records.SOURCE_REST, sources, volume=0.0, depth=0.0),
             place_rules=self._place_rules(),
             place=_fresh(records.PLACE_STATE, places, reason=int(Reason.NO_DATA)),
+            place_rest=_fresh(records.PLACE_REST, places),
             window_rules=window_rules,
             window=_fresh_windows(len(window_rules)),
             market_rules=self._market_rules(),
@@ -111,14 +113,14 @@ class Layout:
             origins, groups = _numbers(market, "origin"), _numbers(market, "group")
             for at, entry in enumerate(_places(market), self.first[row]):
                 rules[at] = (
-                    self.source_at[entry.source],
-                    max(round(entry.weight * WEIGHT_UNITS), 1),
                     entry.max_age_ns,
                     AGE_WIDTH / max(entry.max_age_ns, 1),
+                    entry.max_step_bps / 1e4,
+                    self.source_at[entry.source],
+                    max(round(entry.weight * WEIGHT_UNITS), 1),
                     self.market_at[entry.edge] if entry.edge else -1,
                     origins[entry.origin],
                     groups[entry.group],
-                    entry.max_step_bps / 1e4,
                 )
         return rules
 

@@ -82,8 +82,9 @@ def _figure(tables: Any, rules: Any, at: int, kind: int, now_ns: int) -> float:
     place = tables.place_rules[at]
     source = tables.source[place.source]
     if kind == _FUNDING:
-        fresh = now_ns - source.funding_ns <= rules.rate_interval_ns
-        return source.funding if fresh else math.nan
+        rest = tables.source_rest[place.source]
+        fresh = now_ns - rest.funding_ns <= rules.rate_interval_ns
+        return rest.funding if fresh else math.nan
     if kind == _LAST:
         fresh = now_ns - source.last_ns <= place.max_age_ns
         return source.last * conversion_rate(tables, at) if fresh else math.nan

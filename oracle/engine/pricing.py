@@ -33,7 +33,7 @@ def price_place(tables: Any, at: int, now_ns: int) -> None:
     if tables.paused_source[rules.source]:
         reason = PAUSED
     elif not quoted and last_age > rules.max_age_ns:
-        reason = _why_silent(source)
+        reason = _why_silent(source, tables.source_rest[rules.source])
     else:
         if quoted:
             value = source.bid + (source.ask - source.bid) / 2.0
@@ -65,7 +65,7 @@ def conversion_rate(tables: Any, at: int) -> float:
 @compiled
 def refuse_frozen(tables: Any, rules: Any, market: Any, at: int, now_ns: int) -> None:
     """Refuse a price that has stood still for too long while the market's index moved on."""
-    place, source = tables.place[at], tables.source[tables.place_rules[at].source]
+    place, source = tables.place_rest[at], tables.source[tables.place_rules[at].source]
     seen = source.bid + source.ask if source.quote_ns >= source.last_ns else source.last
     if seen != place.seen:
         place.seen, place.changed_ns, place.changed_index = seen, now_ns, market.last_index
@@ -83,10 +83,10 @@ def refuse(tables: Any, at: int, reason: int) -> None:
 
 
 @compiled
-def _why_silent(source: Any) -> int:
+def _why_silent(source: Any, rest: Any) -> int:
     newest = max(source.quote_ns, source.last_ns)
-    if source.refused_ns > newest:
-        return source.refusal
+    if rest.refused_ns > newest:
+        return rest.refusal
     return NO_DATA if newest < 0 else STALE
 
 

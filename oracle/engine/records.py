@@ -1,7 +1,8 @@
 """The engine's memory: one record a source, place, window and market, in plain arrays.
 
 `..._RULES` never change after the layout; `..._STATE` is what a snapshot holds; `MARK` is what a
-step says of a market. Missing prices are NaN, times that never were are `NEVER`.
+step says of a market. What is seldom looked at is apart (`..._REST`): the rest of a thousand
+markets then stays in the processor's cache. Missing prices are NaN, times that never were are `NEVER`.
 """
 
 from __future__ import annotations
@@ -46,10 +47,12 @@ SOURCE_STATE: Final = _record(
     last="f8",
     last_ns="i8",
     last_sequence="i8",
+    received_ns="i8",
+)
+SOURCE_REST: Final = _record(
     funding="f8",
     funding_ns="i8",
     funding_sequence="i8",
-    received_ns="i8",
     refusal="i8",
     refused_ns="i8",
     volume="f8",
@@ -58,23 +61,17 @@ SOURCE_STATE: Final = _record(
     depth_ns="i8",
 )
 PLACE_RULES: Final = _record(
-    source="i8",
-    weight="i8",
     max_age_ns="i8",
     width_per_ns="f8",  # that a price gains with its age
-    edge="i8",  # market that converts the source's quote currency, or -1
-    origin="i8",  # number within the market
-    group="i8",
     max_step="f8",
+    source="i4",
+    weight="i4",
+    edge="i4",  # market that converts the source's quote currency, or -1
+    origin="i4",  # number within the market
+    group="i4",
 )
-PLACE_STATE: Final = _record(
-    accepted="f8",
-    accepted_ns="i8",
-    seen="f8",
-    changed_ns="i8",
-    changed_index="f8",
-    reason="i8",
-)
+PLACE_STATE: Final = _record(accepted="f8", accepted_ns="i8", reason="i8")
+PLACE_REST: Final = _record(seen="f8", changed_ns="i8", changed_index="f8")
 EMA: Final = _record(weighted="f8", weight="f8", seen_ns="i8")
 WINDOW_RULES: Final = _record(
     window_ns="i8", bucket_ns="i8", geometric="i8", clamp="f8", gap_ns="i8"
@@ -86,8 +83,7 @@ WINDOW_STATE: Final = _record(
     bucket="i8",
     closed_weighted="f8",
     closed_covered="f8",
-    weighted=("f8", (BUCKETS,)),
-    covered=("f8", (BUCKETS,)),
+    buckets=("f8", (BUCKETS, 2)),  # value times seconds, and the seconds
 )
 MARKET_RULES: Final = _record(
     first="i8",  # place; sources first, then perps
@@ -197,8 +193,10 @@ class Tables(NamedTuple):
 
     source_rules: Records
     source: Records
+    source_rest: Records
     place_rules: Records
     place: Records
+    place_rest: Records
     window_rules: Records
     window: Records
     market_rules: Records

@@ -74,7 +74,7 @@ def _scale(tables: Any, rules: Any, weights: Any) -> None:
 def _figure(tables: Any, rules: Any, at: int) -> float:
     if math.isnan(tables.price[at]):
         return 0.0
-    source = tables.source[tables.place_rules[at].source]
+    source = tables.source_rest[tables.place_rules[at].source]
     return source.volume if rules.weight_by == _VOLUME else source.depth
 
 
