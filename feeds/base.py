@@ -10,67 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
 
 import msgspec
 import structlog
 
 from feeds.metrics import FeedMetrics
+from feeds.quote import Quote
 from oracle.model.errors import Rejected, Retryable
-from oracle.model.fixed import Px, px_exact
-from oracle.model.ticks import MISSING, Tick
+from oracle.model.ticks import Tick
 
 Publish = Callable[[Sequence[Tick]], Awaitable[None]]
 Clock = Callable[[], int]
 
-_MAX_NS: Final = 2**63 - 1
 _log = structlog.get_logger(__name__)
-
-
-class Refused(Rejected):
-    """A frame or field that gives no tick, with the reason it is counted under."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class _Idle(Retryable):
     """A connection made no progress for too long."""
-
-
-class Quote(msgspec.Struct, frozen=True):
-    """What an adapter parsed: a tick before it is numbered.
-
-    `event_ns` is None where the venue states no time; the tick then carries `received_ns`.
-    """
-
-    source: str
-    received_ns: int
-    event_ns: int | None = None
-    bid: Px | None = None
-    ask: Px | None = None
-    last: Px | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no tick can carry.
-
-        Raises:
-            Refused: no price at all, a time out of range, or prices that share no exponent.
-        """
-        prices = [px for px in (self.bid, self.ask, self.last) if px is not None]
-        if not prices:
-            raise Refused("no_price", f"{self.source}: neither bid nor ask nor last in the frame")
-        if self.event_ns is not None and not 0 < self.event_ns <= _MAX_NS:
-            raise Refused("malformed_time", f"{self.source}: event time {self.event_ns} ns")
-        exponent = min(px.exponent for px in prices)
-        if any(abs(px.mantissa) * 10 ** (px.exponent - exponent) >= -MISSING for px in prices):
-            raise Refused(
-                "scale", f"{self.source}: no shared exponent for {', '.join(map(str, prices))}"
-            )
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -90,18 +50,6 @@ class Pace(msgspec.Struct, frozen=True):
         """Seconds to wait after `failures` in a row: exponential, half of it jitter in [0, 1)."""
         ceiling = min(self.backoff_max_s, self.backoff_min_s * 2.0 ** min(failures - 1, 30))
         return ceiling * (1 + uniform) / 2
-
-
-def px_from_text(source: str, field: str, text: str) -> Px:
-    """Parse a venue's decimal text exactly.
-
-    Raises:
-        Refused: the text is no decimal number, or holds more digits than a price carries.
-    """
-    try:
-        return px_exact(text)
-    except Rejected as error:
-        raise Refused(f"malformed_{field}", f"{source}: {field}: {error}") from error
 
 
 class Feed(ABC):
@@ -131,6 +79,7 @@ class Feed(ABC):
         self._sequence: dict[str, int] = {}
         self._inbox: deque[Quote] = deque()
         self._arrived = asyncio.Event()
+        self._progress_s = 0.0
 
     @abstractmethod
     async def read(self) -> None:
@@ -163,8 +112,14 @@ class Feed(ABC):
             )
             await self._sleep(delay_s)
 
-    def deliver(self, quote: Quote) -> None:
-        """Take one parsed quote from the adapter; never blocks."""
+    def deliver(self, quote: Quote, *, progress: bool = True) -> None:
+        """Take one parsed quote from the adapter; never blocks.
+
+        `progress` is False for what says nothing of the connection's main business: a funding rate
+        or a trade does not excuse a book that has fallen silent.
+        """
+        if progress:
+            self._progress_s = time.monotonic()
         if len(self._inbox) >= self._pace.inbox:
             self.refuse(self._inbox.popleft().source, "overrun")
         self._inbox.append(quote)
@@ -178,6 +133,7 @@ class Feed(ABC):
         """Serve one connection to its end. Returns why it ended and whether a tick came."""
         self._inbox.clear()
         self._arrived.clear()
+        self._progress_s = time.monotonic()
         reader = asyncio.create_task(self.read(), name=f"feed {self.name}")
         progressed = False
         try:
@@ -200,9 +156,10 @@ class Feed(ABC):
         connection may cancel whoever waits on it.
         """
         arrival = asyncio.create_task(self._arrived.wait())
+        idle_s = self._progress_s + self._pace.idle_s - time.monotonic()
         try:
             done, _ = await asyncio.wait(
-                {reader, arrival}, timeout=self._pace.idle_s, return_when=asyncio.FIRST_COMPLETED
+                {reader, arrival}, timeout=max(0.0, idle_s), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             arrival.cancel()
@@ -235,5 +192,15 @@ class Feed(ABC):
         self._sequence[quote.source] = sequence
         event_ns = quote.received_ns if quote.event_ns is None else quote.event_ns
         return Tick(
-            quote.source, sequence, event_ns, quote.received_ns, quote.bid, quote.ask, quote.last
+            quote.source,
+            sequence,
+            event_ns,
+            quote.received_ns,
+            quote.bid,
+            quote.ask,
+            quote.last,
+            quote.bid_size,
+            quote.ask_size,
+            quote.last_size,
+            quote.funding_e12,
         )

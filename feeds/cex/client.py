@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -10,33 +10,69 @@ import aiohttp
 import ccxt
 import ccxt.async_support
 import ccxt.pro
+from ccxt.async_support.base.ws.cache import ArrayCache
+from ccxt.async_support.base.ws.order_book import OrderBook
 
-from feeds.base import Refused
-from feeds.cex.venues import Venue
+from feeds.cex.venue import Venue
+from feeds.quote import Refused
 from oracle.model.errors import PlumblineError, Retryable
 
 # ccxt ships no types: its exchange objects are Any throughout.
 Exchange = Any
-OnTicker = Callable[[str, Mapping[str, Any]], None]
+OnMessage = Callable[[str, str, Mapping[str, Any]], None]
+"""Takes the ccxt attribute that was filled, the symbol, and what was parsed."""
 OnGarbage = Callable[[Exception], None]
 
 _MODULES: Final = {"ws": ccxt.pro, "rest": ccxt.async_support}
 
 
-class TickerCache(dict[str, Any]):
+class _Cache(dict[str, Any]):
     """ccxt's cache of newest tickers, which also tells of every one put into it.
 
     ccxt's `watch_*` futures give at most one ticker a wake-up: of two symbols in one burst the
-    second is lost. Every parser stores what it parsed in this cache, so nothing is lost here.
+    second is lost. Every parser stores what it parsed in such a cache, so nothing is lost here.
     """
 
-    def __init__(self, on_ticker: OnTicker) -> None:
+    def __init__(self, fills: str, on_message: OnMessage) -> None:
         super().__init__()
-        self._on_ticker = on_ticker
+        self._fills = fills
+        self._on_message = on_message
 
-    def __setitem__(self, symbol: str, ticker: Mapping[str, Any]) -> None:
-        super().__setitem__(symbol, ticker)
-        self._on_ticker(symbol, ticker)
+    def __setitem__(self, symbol: str, message: Mapping[str, Any]) -> None:
+        super().__setitem__(symbol, message)
+        self._on_message(self._fills, symbol, message)
+
+
+class _Trades(ArrayCache):  # type: ignore[misc]  # ccxt ships no types
+    """ccxt's cache of one symbol's trades, which keeps one and tells of every one."""
+
+    def __init__(self, symbol: str, on_message: OnMessage) -> None:
+        super().__init__(1)
+        self._symbol = symbol
+        self._on_message = on_message
+
+    def append(self, trade: Mapping[str, Any]) -> None:
+        """Take one trade."""
+        super().append(trade)
+        self._on_message("trades", self._symbol, trade)
+
+
+def tap(
+    exchange: Exchange,
+    filled: Iterable[tuple[str, str]],
+    on_message: OnMessage,
+    on_garbage: OnGarbage,
+) -> None:
+    """Hear of everything that a ccxt.pro exchange parses, and survive what it cannot parse.
+
+    `filled` pairs the attributes that its parsers fill with the symbols of interest.
+    """
+    pairs = set(filled)
+    for fills in {fills for fills, _ in pairs} - {"trades", "orderbooks"}:
+        setattr(exchange, fills, _Cache(fills, on_message))
+    for symbol in {symbol for fills, symbol in pairs if fills == "trades"}:
+        exchange.trades[symbol] = _Trades(symbol, on_message)
+    _fence_frames(exchange, on_message, on_garbage)
 
 
 def build_exchange(
@@ -73,7 +109,7 @@ def _override(api: dict[str, Any], urls: Mapping[str, Any]) -> None:
             api[key] = url
 
 
-def fence_frames(exchange: Exchange, on_garbage: OnGarbage) -> None:
+def _fence_frames(exchange: Exchange, on_message: OnMessage, on_garbage: OnGarbage) -> None:
     """Keep a frame that ccxt cannot parse from ending its receive loop.
 
     ccxt parses inside an event-loop callback: an exception there ends the loop without a word,
@@ -95,7 +131,15 @@ def fence_frames(exchange: Exchange, on_garbage: OnGarbage) -> None:
                 except Exception as error:  # noqa: BLE001  any kind comes out of a foreign parser
                     on_garbage(error)
 
+            def resolve(parsed: Any, _: object) -> Any:
+                # Order books are changed in place, so this is where one shows as new. Nobody is
+                # woken: what was parsed is taken, and watchers only wait for the end.
+                if isinstance(parsed, OrderBook):
+                    on_message("orderbooks", parsed["symbol"], parsed)
+                return parsed
+
             client.handle_message = handle_message
+            client.resolve = resolve
         return client
 
     exchange.client = fenced

@@ -14,7 +14,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from feeds.base import Clock, Feed, Pace, Quote, Refused
+from feeds.base import Clock, Feed, Pace
 from feeds.evm.pool_abi import POOL, TOKEN
 from feeds.evm.pool_price import (
     PoolTokens,
@@ -26,6 +26,7 @@ from feeds.evm.pool_price import (
 )
 from feeds.evm.rpc import Block, Reverted, Rpc
 from feeds.metrics import FeedMetrics
+from feeds.quote import Quote, Refused
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
 MAX_TWAP_DEVIATION_BPS: Final = 500.0

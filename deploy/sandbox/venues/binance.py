@@ -1,4 +1,4 @@
-"""Binance spot and USD-M futures.
+"""Binance spot, USD-M and COIN-M futures.
 
 https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and
 https://developers.binance.com/docs/derivatives/usds-margined-futures
@@ -31,15 +31,6 @@ class _Binance(Dialect):
             f"{self.prefix}/ticker/24hr": self._of_symbols(self._ticker_24hr),
         }
 
-    def market_id(self, symbol: str) -> str:
-        """Give the venue's own name of an instrument."""
-        listing = self.listing(symbol)
-        return listing.base + listing.quote
-
-    def symbol_of(self, market_id: str) -> str | None:
-        """Give the symbol behind the venue's own name."""
-        return next((s for s in self.symbols if self.market_id(s) == market_id.upper()), None)
-
     async def opened(self, session: Session) -> None:
         """Subscribe what the address names: `/ws/<stream>` or `/stream?streams=a/b`."""
         named = session.query.get("streams", "").split("/")
@@ -57,14 +48,14 @@ class _Binance(Dialect):
         for stream in message["params"]:
             if method == "SUBSCRIBE":
                 self._subscribe(session, stream)
-            elif symbol := self.symbol_of(stream.split("@")[0]):
+            elif symbol := self.symbol_of(stream.split("@")[0].upper()):
                 session.sent.pop((stream.split("@", 1)[1], symbol), None)
         await session.send({"result": None, "id": message["id"]})
 
     def _subscribe(self, session: Session, stream: str) -> None:
         """Take a stream; one of an unknown symbol stays silent, as at the venue."""
         market_id, _, channel = stream.partition("@")
-        if (symbol := self.symbol_of(market_id)) is not None:
+        if (symbol := self.symbol_of(market_id.upper())) is not None:
             session.subscribe(channel, symbol)
 
     def frame(self, session: Session, channel: str, symbol: str, quote: Quote) -> object:
@@ -78,13 +69,15 @@ class _Binance(Dialect):
         """Make the payload of one stream."""
         if channel == "ticker":
             return self._stream_ticker(symbol, quote)
+        if channel == "aggTrade":
+            return self._stream_trade(symbol, quote)
         return {
             "u": quote.step,
             "s": self.market_id(symbol),
             "b": quote.bid,
-            "B": "1.43278800",
+            "B": quote.bid_size,
             "a": quote.ask,
-            "A": "2.52500800",
+            "A": quote.ask_size,
         }
 
     def _stream_ticker(self, symbol: str, quote: Quote) -> Json:
@@ -93,13 +86,27 @@ class _Binance(Dialect):
             "E": quote.event_ms,
             "s": self.market_id(symbol),
             "c": quote.last,
-            "Q": "0.1",
+            "Q": quote.last_size,
             "b": quote.bid,
-            "B": "1.43278800",
+            "B": quote.bid_size,
             "a": quote.ask,
-            "A": "2.52500800",
+            "A": quote.ask_size,
             "O": quote.event_ms - 86_400_000,
             "C": quote.event_ms,
+        }
+
+    def _stream_trade(self, symbol: str, quote: Quote) -> Json:
+        return {
+            "e": "aggTrade",
+            "E": quote.event_ms,
+            "s": self.market_id(symbol),
+            "a": quote.step,
+            "p": quote.last,
+            "q": quote.last_size,
+            "f": quote.step,
+            "l": quote.step,
+            "T": quote.event_ms,
+            "m": False,
         }
 
     async def _ping(self, _: web.Request) -> web.Response:
@@ -153,9 +160,9 @@ class _Binance(Dialect):
         return {
             "symbol": self.market_id(symbol),
             "bidPrice": quote.bid,
-            "bidQty": "1.43278800",
+            "bidQty": quote.bid_size,
             "askPrice": quote.ask,
-            "askQty": "2.52500800",
+            "askQty": quote.ask_size,
         }
 
     def _ticker_24hr(self, symbol: str) -> Json:
@@ -184,28 +191,35 @@ class BinanceUsdM(_Binance):
 
     name = "binanceusdm"
     prefix = "/fapi/v1"
+    price_path: ClassVar[str] = "/fapi/v2/ticker/price"
 
     def ws_paths(self) -> tuple[str, ...]:
         """Paths that speak WebSocket, with and without the routing category."""
         return ("/ws", "/ws/{stream}", "/{category}/ws", "/{category}/ws/{stream}", "/stream")
 
+    def interval_ms(self, channel: str) -> int:
+        """Mark prices come every three seconds, or every one."""
+        return {"markPrice": 3_000, "markPrice@1s": 1_000}.get(channel, 0)
+
     def rest(self) -> dict[str, Handler]:
         """REST paths and their handlers."""
-        premium = self._of_symbols(self._premium_index)
-        return {**super().rest(), f"{self.prefix}/premiumIndex": premium}
+        return {
+            **super().rest(),
+            f"{self.prefix}/premiumIndex": self._of_symbols(self._premium_index),
+            self.price_path: self._of_symbols(self._price),
+        }
 
     def payload(self, channel: str, symbol: str, quote: Quote) -> Json:
         """Make the payload of one stream."""
         if channel == "markPrice":
-            premium = self._premium_index(symbol)
             return {
                 "e": "markPriceUpdate",
                 "E": quote.event_ms,
-                "s": premium["symbol"],
-                "p": premium["markPrice"],
-                "i": premium["indexPrice"],
-                "r": premium["lastFundingRate"],
-                "T": premium["nextFundingTime"],
+                "s": self.market_id(symbol),
+                "p": quote.last,
+                "i": f"{self.knobs.index_price(self.listing(symbol)):.8f}",
+                "r": quote.funding,
+                "T": _next_funding_ms(quote),
             }
         payload = super().payload(channel, symbol, quote)
         if channel == "bookTicker":
@@ -213,31 +227,60 @@ class BinanceUsdM(_Binance):
         return payload
 
     def _instrument(self, symbol: str) -> Json:
+        listing = self.listing(symbol)
         return {
             **super()._instrument(symbol),
-            "pair": self.market_id(symbol),
+            "pair": listing.base + listing.quote,
             "contractType": "PERPETUAL",
             "deliveryDate": 4_133_404_800_000,
             "onboardDate": 1_569_398_400_000,
-            "marginAsset": "USDT",
-            "pricePrecision": self.listing(symbol).decimals,
+            "marginAsset": listing.base if listing.inverse else listing.quote,
+            "pricePrecision": listing.decimals,
             "quantityPrecision": 3,
         }
 
     def _book_ticker(self, symbol: str) -> Json:
         return {**super()._book_ticker(symbol), "time": self.quote(symbol).event_ms}
 
+    def _price(self, symbol: str) -> Json:
+        quote = self.quote(symbol)
+        return {"symbol": self.market_id(symbol), "price": quote.last, "time": quote.event_ms}
+
     def _premium_index(self, symbol: str) -> Json:
-        quote, listing = self.quote(symbol), self.listing(symbol)
-        index = self.knobs.index_price(listing)
-        mark = f"{(float(quote.bid) + float(quote.ask)) / 2:.8f}"
+        quote = self.quote(symbol)
+        index = f"{self.knobs.index_price(self.listing(symbol)):.8f}"
         return {
             "symbol": self.market_id(symbol),
-            "markPrice": mark,
-            "indexPrice": f"{index:.8f}",
-            "estimatedSettlePrice": f"{index:.8f}",
-            "lastFundingRate": f"{(float(mark) / index - 1) / 3:.8f}",
+            "markPrice": quote.last,
+            "indexPrice": index,
+            "estimatedSettlePrice": index,
+            "lastFundingRate": quote.funding,
             "interestRate": "0.00010000",
-            "nextFundingTime": (quote.event_ms // 28_800_000 + 1) * 28_800_000,
+            "nextFundingTime": _next_funding_ms(quote),
             "time": quote.event_ms,
         }
+
+
+class BinanceCoinM(BinanceUsdM):
+    """`binancecoinm`: inverse perpetuals, sized in contracts of US dollars."""
+
+    name = "binancecoinm"
+    prefix = "/dapi/v1"
+    price_path = "/dapi/v1/ticker/price"
+
+    def ws_paths(self) -> tuple[str, ...]:
+        """Paths that speak WebSocket."""
+        return ("/ws", "/ws/{stream}", "/stream")
+
+    def market_id(self, symbol: str) -> str:
+        """Give the venue's own name of an instrument."""
+        return f"{super().market_id(symbol)}_PERP"
+
+    def _instrument(self, symbol: str) -> Json:
+        instrument = super()._instrument(symbol)
+        instrument["contractStatus"] = instrument.pop("status")
+        return {**instrument, "contractSize": self.listing(symbol).contract}
+
+
+def _next_funding_ms(quote: Quote) -> int:
+    return (quote.event_ms // 28_800_000 + 1) * 28_800_000

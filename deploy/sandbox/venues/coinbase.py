@@ -13,7 +13,7 @@ from deploy.sandbox.venues.dialect import Dialect, Handler, Json, Session, iso86
 from deploy.sandbox.venues.market import Quote
 
 _PRODUCTS = "/api/v3/brokerage/market/products"
-_CHANNELS = ("ticker", "ticker_batch")
+_CHANNELS = ("ticker", "ticker_batch", "market_trades")
 
 
 class Coinbase(Dialect):
@@ -51,7 +51,10 @@ class Coinbase(Dialect):
         await session.send(self._envelope(session, "subscriptions", [{"subscriptions": held}]))
 
     def frame(self, session: Session, channel: str, symbol: str, quote: Quote) -> object:
-        """Make a `ticker` frame; its time is that of the quote."""
+        """Make a `ticker` or `market_trades` frame; its time is that of the quote."""
+        if channel == "market_trades":
+            events = [{"type": "update", "trades": [_trade(symbol.replace("/", "-"), quote)]}]
+            return self._envelope(session, channel, events, quote.event_ms)
         ticker = {
             "type": "ticker",
             "product_id": symbol.replace("/", "-"),
@@ -63,9 +66,9 @@ class Coinbase(Dialect):
             "high_52_w": "",
             "price_percent_chg_24_h": "0",
             "best_bid": quote.bid,
-            "best_bid_quantity": "0.02000000",
+            "best_bid_quantity": quote.bid_size,
             "best_ask": quote.ask,
-            "best_ask_quantity": "0.01500000",
+            "best_ask_quantity": quote.ask_size,
         }
         events = [{"type": "update", "tickers": [ticker]}]
         return self._envelope(session, channel, events, quote.event_ms)
@@ -133,14 +136,16 @@ class Coinbase(Dialect):
                 {"error": "NOT_FOUND", "message": "valid product_id is required"}, status=404
             )
         quote = self.quote(symbol)
-        trade = {
-            "trade_id": str(quote.step),
-            "product_id": request.match_info["product_id"],
-            "price": quote.last,
-            "size": "0.00659179",
-            "time": iso8601(quote.event_ms),
-            "side": "BUY",
-            "bid": "",
-            "ask": "",
-        }
+        trade = {**_trade(request.match_info["product_id"], quote), "bid": "", "ask": ""}
         return web.json_response({"trades": [trade], "best_bid": quote.bid, "best_ask": quote.ask})
+
+
+def _trade(product_id: str, quote: Quote) -> Json:
+    return {
+        "trade_id": str(quote.step),
+        "product_id": product_id,
+        "price": quote.last,
+        "size": quote.last_size,
+        "time": iso8601(quote.event_ms),
+        "side": "BUY",
+    }

@@ -24,7 +24,15 @@ class CryptoCom(Dialect):
         return {
             "/exchange/v1/public/get-instruments": self._instruments,
             "/exchange/v1/public/get-tickers": self._tickers,
+            "/exchange/v1/public/get-valuations": self._valuations,
         }
+
+    def market_id(self, symbol: str) -> str:
+        """Give the venue's own name of an instrument."""
+        listing = self.listing(symbol)
+        if listing.perpetual:
+            return f"{listing.base}{listing.quote}-PERP"
+        return f"{listing.base}_{listing.quote}"
 
     def ws_paths(self) -> tuple[str, ...]:
         """Paths that speak WebSocket."""
@@ -44,8 +52,8 @@ class CryptoCom(Dialect):
             return
         for name in message["params"]["channels"]:
             channel, _, instrument = name.partition(".")
-            symbol = instrument.replace("_", "/")
-            if channel != "ticker" or symbol not in self.symbols:
+            symbol = self.symbol_of(instrument)
+            if channel not in ("ticker", "trade") or symbol is None:
                 text = {"channel": name, "message": f"Unknown symbol {instrument}"}
                 await session.send(
                     {"id": message.get("id"), "method": method, "code": 40003, **text}
@@ -64,13 +72,14 @@ class CryptoCom(Dialect):
         symbol: str,
         quote: Quote,
     ) -> object:
-        """Make a `ticker` frame."""
-        instrument = symbol.replace("/", "_")
+        """Make a `ticker` or `trade` frame."""
+        instrument = self.market_id(symbol)
+        row = _ticker if channel == "ticker" else _trade
         result = {
             "instrument_name": instrument,
             "subscription": f"{channel}.{instrument}",
             "channel": channel,
-            "data": [_ticker(instrument, quote)],
+            "data": [row(instrument, quote)],
         }
         return {"id": -1, "method": "subscribe", "code": 0, "result": result}
 
@@ -81,8 +90,8 @@ class CryptoCom(Dialect):
     def _instrument(self, symbol: str) -> Json:
         listing = self.listing(symbol)
         return {
-            "symbol": symbol.replace("/", "_"),
-            "inst_type": "CCY_PAIR",
+            "symbol": self.market_id(symbol),
+            "inst_type": "PERPETUAL_SWAP" if listing.perpetual else "CCY_PAIR",
             "display_name": symbol,
             "base_ccy": listing.base,
             "quote_ccy": listing.quote,
@@ -93,16 +102,26 @@ class CryptoCom(Dialect):
             "max_leverage": "50",
             "tradable": True,
             "expiry_timestamp_ms": 0,
+            **({"contract_size": "1"} if listing.perpetual else {}),
         }
 
     async def _tickers(self, request: web.Request) -> web.Response:
         asked = request.query.get("instrument_name")
         rows = [
-            _ticker(symbol.replace("/", "_"), self.quote(symbol))
+            _ticker(self.market_id(symbol), self.quote(symbol))
             for symbol in self.symbols
-            if asked is None or symbol.replace("/", "_") == asked
+            if asked is None or self.market_id(symbol) == asked
         ]
         return _answer("public/get-tickers", rows)
+
+    async def _valuations(self, request: web.Request) -> web.Response:
+        symbol = self.symbol_of(request.query.get("instrument_name", ""))
+        kind = request.query.get("valuation_type")
+        if symbol is None or kind != "estimated_funding_rate":
+            return web.json_response({"id": -1, "code": 40003, "message": "INVALID"}, status=400)
+        quote = self.quote(symbol)
+        row = {"v": quote.funding, "t": quote.event_ms // 3_600_000 * 3_600_000}
+        return _answer("public/get-valuations", [row])
 
 
 def _ticker(instrument: str, quote: Quote) -> Json:
@@ -115,10 +134,21 @@ def _ticker(instrument: str, quote: Quote) -> Json:
         "vv": "52436726.42",
         "c": "0.0000",
         "b": quote.bid,
-        "bs": "0.4",
+        "bs": quote.bid_size,
         "k": quote.ask,
-        "ks": "1.0",
+        "ks": quote.ask_size,
         "t": quote.event_ms,
+    }
+
+
+def _trade(instrument: str, quote: Quote) -> Json:
+    return {
+        "d": str(quote.step),
+        "s": "BUY",
+        "p": quote.last,
+        "q": quote.last_size,
+        "t": quote.event_ms,
+        "i": instrument,
     }
 
 

@@ -12,17 +12,28 @@ import itertools
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from deploy.sandbox.venues.knobs import Garbage, Knobs
-from deploy.sandbox.venues.market import LISTINGS, Listing, Quote
+from deploy.sandbox.venues.listings import LISTINGS, Listing
+from deploy.sandbox.venues.market import Quote
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Json = dict[str, Any]
 
+_MALFORMED: Final[dict[str, Any]] = {
+    "bid": "NaN",
+    "ask": "",
+    "last": "six",
+    "bid_size": "many",
+    "ask_size": "",
+    "last_size": "few",
+    "funding": "soon",
+}
 _JUNK: Final = ('{"truncated":', "not json at all", "[]", "[null]", '{"data":7}', "{}")
 
 
@@ -40,6 +51,8 @@ class Session:
         self.transport = request.transport
         self.sent: dict[tuple[str, str], Quote | None] = {}
         """(channel, symbol) to the last quote pushed; None before the first."""
+        self.shown: dict[str, dict[str, Json]] = {}
+        """What deltas are against, by channel and symbol."""
         self.count = itertools.count()
 
     def subscribe(self, channel: str, symbol: str) -> bool:
@@ -73,6 +86,10 @@ class Dialect(ABC):
     def rest(self) -> dict[str, Handler]:
         """REST paths and their handlers."""
 
+    def posts(self) -> dict[str, Handler]:
+        """REST paths that take their question as a body, and their handlers."""
+        return {}
+
     @abstractmethod
     def ws_paths(self) -> tuple[str, ...]:
         """Paths that speak WebSocket; they may hold `{variables}`."""
@@ -85,6 +102,10 @@ class Dialect(ABC):
     def frame(self, session: Session, channel: str, symbol: str, quote: Quote) -> object:
         """Make the frame that tells one quote on one channel."""
 
+    def interval_ms(self, channel: str) -> int:  # noqa: ARG002  a hook
+        """Least time between two frames of a channel; 0: every step."""
+        return 0
+
     async def opened(self, session: Session) -> None:  # noqa: B027  a hook
         """Greet, where the venue does."""
 
@@ -94,6 +115,15 @@ class Dialect(ABC):
     def listing(self, symbol: str) -> Listing:
         """Look up an instrument of this venue."""
         return LISTINGS[self.name][symbol]
+
+    def market_id(self, symbol: str) -> str:
+        """Give the venue's own name of an instrument."""
+        listing = self.listing(symbol)
+        return listing.base + listing.quote
+
+    def symbol_of(self, market_id: str) -> str | None:
+        """Give the symbol behind the venue's own name."""
+        return next((s for s in self.symbols if self.market_id(s) == market_id), None)
 
     def quote(self, symbol: str) -> Quote:
         """Give what the venue shows now over REST.
@@ -110,12 +140,15 @@ class Dialect(ABC):
         for session in tuple(self.sessions):
             for channel, symbol in tuple(session.sent):
                 quote = self.knobs.quote(self.name, symbol)
-                if quote == session.sent[channel, symbol]:
+                shown = session.sent[channel, symbol]
+                if quote == shown or (
+                    shown and quote.event_ms < shown.event_ms + self.interval_ms(channel)
+                ):
                     continue
                 session.sent[channel, symbol] = quote
                 if self.knobs.garbage_of(self.name, symbol) is Garbage.MALFORMED:
                     await session.send(next(self._junk))
-                    quote = Quote("NaN", "", "six", quote.event_ms, quote.step)
+                    quote = replace(quote, **_MALFORMED)
                 await session.send(self.frame(session, channel, symbol, quote))
 
     async def drop_all(self) -> None:
@@ -129,6 +162,8 @@ class Dialect(ABC):
         app = web.Application(middlewares=[self._guard])
         for path, handler in self.rest().items():
             app.router.add_get(path, handler)
+        for path, handler in self.posts().items():
+            app.router.add_post(path, handler)
         for path in self.ws_paths():
             app.router.add_get(path, self._converse)
         return app

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from deploy.sandbox.venues.market import ASSETS, LISTINGS, Listing, Market, Quote
+from deploy.sandbox.venues.listings import ASSETS, LISTINGS, Listing
+from deploy.sandbox.venues.market import Market, Quote
 from oracle.model.errors import ConfigError
 
 
@@ -139,7 +140,7 @@ class Knobs:
 
     def index_price(self, listing: Listing) -> float:
         """Give the true price now under a perpetual."""
-        return self._market.true_price(replace(listing, perpetual=False), self._now_ms())
+        return self._market.true_price(listing.spot, self._now_ms())
 
     def _turn(
         self,

@@ -17,7 +17,7 @@ _ALT_CODE = {"BTC": "XBT"}
 
 
 class Kraken(Dialect):
-    """`kraken`: v2 frames carry JSON numbers, and a ticker no time."""
+    """`kraken`: v2 frames carry JSON numbers; over REST nothing has a time."""
 
     name = "kraken"
 
@@ -53,7 +53,8 @@ class Kraken(Dialect):
             await session.send({**answer, "method": "pong"})
             return
         params = message.get("params", {}) if method in ("subscribe", "unsubscribe") else {}
-        if params.get("channel") != "ticker":
+        channel = params.get("channel")
+        if channel not in ("ticker", "trade"):
             await session.send({**answer, "success": False, "error": "Malformed request"})
             return
         for symbol in params["symbol"]:
@@ -62,24 +63,32 @@ class Kraken(Dialect):
                 await session.send({**answer, "success": False, "symbol": symbol, "error": error})
                 continue
             if method == "subscribe":
-                session.subscribe("ticker", symbol)
+                session.subscribe(channel, symbol)
             else:
-                session.sent.pop(("ticker", symbol), None)
-            result = {"channel": "ticker", "symbol": symbol, "snapshot": True}
+                session.sent.pop((channel, symbol), None)
+            result = {"channel": channel, "symbol": symbol, "snapshot": True}
             await session.send({**answer, "success": True, "result": result})
 
     def frame(self, session: Session, channel: str, symbol: str, quote: Quote) -> object:
-        """Make a `ticker` frame as text, so that prices stay the venue's digits."""
-        numbers = ",".join(
-            f'"{name}":{_json_number(text)}'
-            for name, text in (("bid", quote.bid), ("ask", quote.ask), ("last", quote.last))
-        )
-        first = next(session.count) == 0
+        """Make a `ticker` or `trade` frame as text, so that prices stay the venue's digits."""
+        if channel == "trade":
+            numbers = {"price": quote.last, "qty": quote.last_size}
+            rest = f'"side":"buy","ord_type":"market","trade_id":{quote.step}'
+        else:
+            numbers = {
+                "bid": quote.bid,
+                "bid_qty": quote.bid_size,
+                "ask": quote.ask,
+                "ask_qty": quote.ask_size,
+                "last": quote.last,
+                "vwap": quote.last,
+            }
+            rest = '"volume":2158.32346723,"change":0.0,"change_pct":0.0'
+        fields = ",".join(f'"{name}":{_json_number(text)}' for name, text in numbers.items())
+        kind = "snapshot" if next(session.count) == 0 else "update"
         return (
-            f'{{"channel":"{channel}","type":"{"snapshot" if first else "update"}",'
-            f'"data":[{{"symbol":"{symbol}",{numbers},"bid_qty":0.01362603,'
-            f'"ask_qty":17.17988863,"volume":2158.32346723,"vwap":{_json_number(quote.last)},'
-            f'"change":0.0,"change_pct":0.0}}]}}'
+            f'{{"channel":"{channel}","type":"{kind}","data":[{{"symbol":"{symbol}",{fields},'
+            f'{rest},"timestamp":"{iso8601(quote.event_ms)}"}}]}}'
         )
 
     def _pair_id(self, symbol: str) -> str:
@@ -133,9 +142,9 @@ class Kraken(Dialect):
     def _ticker_row(self, symbol: str) -> Json:
         quote = self.quote(symbol)
         return {
-            "a": [quote.ask, "1", "1.000"],
-            "b": [quote.bid, "2", "2.000"],
-            "c": [quote.last, "0.04408910"],
+            "a": [quote.ask, "1", quote.ask_size],
+            "b": [quote.bid, "2", quote.bid_size],
+            "c": [quote.last, quote.last_size],
             "v": ["4147.94474901", "8896.96086304"],
             "p": [quote.last, quote.last],
             "t": [3907, 10056],

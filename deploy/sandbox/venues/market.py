@@ -12,73 +12,34 @@ from array import array
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.sandbox.venues.listings import ASSETS, LISTINGS, Asset, Listing
+
 _YEAR_MS: Final = 365.25 * 86_400_000
 
 
 @dataclass(frozen=True)
-class Asset:
-    """A price process in US dollars: a geometric random walk, or mean-reverting when pegged."""
-
-    start_usd: float
-    volatility: float
-    """Per square root of a year; of a pegged asset, the standard deviation around its peg."""
-    pegged: bool = False
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One instrument of one venue."""
-
-    base: str
-    quote: str
-    decimals: int
-    half_spread_bps: float = 0.5
-    noise_bps: float = 0.6
-    perpetual: bool = False
-
-
-@dataclass(frozen=True)
 class Quote:
-    """What a venue shows: decimal text as it goes on the wire."""
+    """What a venue shows: decimal text as it goes on the wire.
+
+    Each step has a trade at `last`. `funding` is empty but for a perpetual.
+    """
 
     bid: str
     ask: str
     last: str
     event_ms: int
     step: int
+    bid_size: str = ""
+    ask_size: str = ""
+    last_size: str = ""
+    funding: str = ""
 
-
-ASSETS: Final = {
-    "BTC": Asset(65_000.0, 0.5),
-    "ETH": Asset(3_400.0, 0.6),
-    "USDT": Asset(1.0, 0.0002, pegged=True),
-}
-
-_USD: Final = {
-    "BTC/USD": Listing("BTC", "USD", 2),
-    "ETH/USD": Listing("ETH", "USD", 2),
-    "USDT/USD": Listing("USDT", "USD", 5, half_spread_bps=0.3, noise_bps=0.2),
-}
-_SPOT_USDT: Final = {
-    "BTC/USDT": Listing("BTC", "USDT", 2, half_spread_bps=0.2),
-    "ETH/USDT": Listing("ETH", "USDT", 2, half_spread_bps=0.3),
-}
-_PERP_USDT: Final = {
-    "BTC/USDT:USDT": Listing("BTC", "USDT", 1, half_spread_bps=0.2, perpetual=True),
-    "ETH/USDT:USDT": Listing("ETH", "USDT", 2, half_spread_bps=0.3, perpetual=True),
-}
-LISTINGS: Final[dict[str, dict[str, Listing]]] = {
-    "binance": _SPOT_USDT,
-    "okx": _SPOT_USDT,
-    "coinbase": _USD,
-    "kraken": _USD,
-    "cryptocom": _USD,
-    "binanceusdm": _PERP_USDT,
-}
 
 _PEG_PULL: Final = 0.002
 """Share of its distance that a pegged price, or the premium, returns each step."""
 _PREMIUM_BPS, _PREMIUM_DEVIATION_BPS = 3.0, 1.5
+_SIZE_USD: Final = 20_000.0
+"""What a size is worth at the median."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +106,30 @@ class Market:
         mid *= 1 + noise.gauss(0.0, listing.noise_bps) / 1e4
         half = max(mid * listing.half_spread_bps / 1e4, 10.0**-listing.decimals / 2)
         bid, ask = (f"{price:.{listing.decimals}f}" for price in (mid - half, mid + half))
-        return Quote(bid, ask, noise.choice((bid, ask)), self.start_ms + step * self.step_ms, step)
+        last = noise.choice((bid, ask))
+        return Quote(
+            bid,
+            ask,
+            last,
+            self.start_ms + step * self.step_ms,
+            step,
+            bid_size=self._size(listing, mid, noise),
+            ask_size=self._size(listing, mid, noise),
+            last_size=self._size(listing, mid, noise),
+            funding=self._funding(listing, mid, t_ms),
+        )
+
+    def _size(self, listing: Listing, price: float, noise: random.Random) -> str:
+        worth = _SIZE_USD * noise.lognormvariate(0.0, 1.0)
+        units = worth / (listing.contract if listing.inverse else listing.contract * price)
+        return f"{units:.0f}" if listing.inverse else f"{units:.4f}"
+
+    def _funding(self, listing: Listing, price: float, t_ms: int) -> str:
+        """Give the rate that would pay the premium shown in a day."""
+        if not listing.perpetual:
+            return ""
+        premium = price / self.true_price(listing.spot, t_ms) - 1
+        return f"{premium * listing.funding_h / 24:.8f}"
 
     def shift(self, asset: str, percent: float, *, at_ms: int, over_ms: int = 0) -> None:
         """Move an asset's true price everywhere, for good."""

@@ -1,4 +1,7 @@
-"""OKX v5, public spot data. https://www.okx.com/docs-v5/en/#order-book-trading-market-data"""
+"""OKX v5, public data of spot and swaps.
+
+https://www.okx.com/docs-v5/en/#order-book-trading-market-data
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from aiohttp import web
 from deploy.sandbox.venues.dialect import Dialect, Handler, Json, Session
 from deploy.sandbox.venues.market import Quote
 
-_CHANNELS = ("tickers", "bbo-tbt")
+_CHANNELS = ("tickers", "bbo-tbt", "trades", "funding-rate")
+_FUNDING_MS = 28_800_000
 
 
 class Okx(Dialect):
@@ -24,7 +28,17 @@ class Okx(Dialect):
             "/api/v5/public/instruments": self._instruments,
             "/api/v5/market/tickers": self._tickers,
             "/api/v5/market/ticker": self._tickers,
+            "/api/v5/public/funding-rate": self._funding_rates,
         }
+
+    def market_id(self, symbol: str) -> str:
+        """Give the venue's own name of an instrument."""
+        listing = self.listing(symbol)
+        return f"{listing.base}-{listing.quote}{'-SWAP' if listing.perpetual else ''}"
+
+    def interval_ms(self, channel: str) -> int:
+        """Funding rates come every half minute, or later."""
+        return 30_000 if channel == "funding-rate" else 0
 
     def ws_paths(self) -> tuple[str, ...]:
         """Paths that speak WebSocket."""
@@ -40,8 +54,8 @@ class Okx(Dialect):
             await session.send(_error("60012", f"Illegal request: {message!r:.200}"))
             return
         for arg in message["args"]:
-            channel, symbol = arg["channel"], arg["instId"].replace("-", "/")
-            if channel not in _CHANNELS or symbol not in self.symbols:
+            channel, symbol = arg["channel"], self.symbol_of(arg["instId"])
+            if symbol is None or not self._has(channel, symbol):
                 text = f"channel:{channel},instId:{arg['instId']} doesn't exist"
                 await session.send(_error("60018", text))
                 continue
@@ -51,6 +65,11 @@ class Okx(Dialect):
                 session.sent.pop((channel, symbol), None)
             await session.send({"event": op, "arg": arg, "connId": "a4d3ae55"})
 
+    def _has(self, channel: str, symbol: str) -> bool:
+        if channel == "funding-rate":
+            return self.listing(symbol).perpetual
+        return channel in _CHANNELS
+
     def frame(
         self,
         session: Session,  # noqa: ARG002  other venues number frames by session
@@ -58,36 +77,78 @@ class Okx(Dialect):
         symbol: str,
         quote: Quote,
     ) -> object:
-        """Make a `tickers` or `bbo-tbt` frame."""
-        if channel == "tickers":
-            data = _ticker(symbol, quote)
-        else:
-            data = {
-                "asks": [[quote.ask, "0.00998144", "0", "1"]],
-                "bids": [[quote.bid, "3.05652439", "0", "2"]],
-                "ts": str(quote.event_ms),
-                "seqId": quote.step,
-            }
-        arg = {"channel": channel, "instId": symbol.replace("/", "-")}
-        return {"arg": arg, "data": [data]}
+        """Make a frame of any channel."""
+        row = {
+            "tickers": self._ticker,
+            "bbo-tbt": self._best,
+            "trades": self._trade,
+            "funding-rate": self._funding_rate,
+        }[channel]
+        arg = {"channel": channel, "instId": self.market_id(symbol)}
+        return {"arg": arg, "data": [row(symbol, quote)]}
+
+    def _best(self, _: str, quote: Quote) -> Json:
+        return {
+            "asks": [[quote.ask, quote.ask_size, "0", "1"]],
+            "bids": [[quote.bid, quote.bid_size, "0", "2"]],
+            "ts": str(quote.event_ms),
+            "seqId": quote.step,
+        }
+
+    def _trade(self, symbol: str, quote: Quote) -> Json:
+        return {
+            "instId": self.market_id(symbol),
+            "tradeId": str(quote.step),
+            "px": quote.last,
+            "sz": quote.last_size,
+            "side": "buy",
+            "ts": str(quote.event_ms),
+            "count": "1",
+        }
+
+    def _funding_rate(self, symbol: str, quote: Quote) -> Json:
+        due_ms = (quote.event_ms // _FUNDING_MS + 1) * _FUNDING_MS
+        return {
+            "fundingRate": quote.funding,
+            "fundingTime": str(due_ms),
+            "instId": self.market_id(symbol),
+            "instType": "SWAP",
+            "method": "current_period",
+            "maxFundingRate": "0.00375",
+            "minFundingRate": "-0.00375",
+            "nextFundingRate": "",
+            "nextFundingTime": str(due_ms + _FUNDING_MS),
+            "settState": "settled",
+            "ts": str(quote.event_ms),
+        }
 
     async def _time(self, _: web.Request) -> web.Response:
         return _answer([{"ts": str(self.now_ms())}])
 
     async def _instruments(self, request: web.Request) -> web.Response:
-        spot = request.query.get("instType") == "SPOT"
-        return _answer([self._instrument(symbol) for symbol in self.symbols if spot])
+        asked = self._of_type(request.query.get("instType"))
+        return _answer([self._instrument(symbol) for symbol in asked])
+
+    def _of_type(self, kind: str | None) -> list[str]:
+        """List the symbols of an instrument type; all without one."""
+        return [s for s in self.symbols if kind in (None, self._type(s))]
+
+    def _type(self, symbol: str) -> str:
+        return "SWAP" if self.listing(symbol).perpetual else "SPOT"
 
     def _instrument(self, symbol: str) -> Json:
         listing = self.listing(symbol)
+        swap = listing.perpetual
         return {
-            "instType": "SPOT",
-            "instId": symbol.replace("/", "-"),
-            "baseCcy": listing.base,
-            "quoteCcy": listing.quote,
-            "settleCcy": "",
-            "ctVal": "",
-            "ctMult": "",
+            "instType": self._type(symbol),
+            "instId": self.market_id(symbol),
+            "baseCcy": "" if swap else listing.base,
+            "quoteCcy": "" if swap else listing.quote,
+            "settleCcy": listing.quote if swap else "",
+            "ctType": "linear" if swap else "",
+            "ctVal": f"{listing.contract:g}" if swap else "",
+            "ctValCcy": listing.base if swap else "",
+            "ctMult": "1" if swap else "",
             "tickSz": f"{10**-listing.decimals:.{listing.decimals}f}",
             "lotSz": "0.00000001",
             "minSz": "0.00001",
@@ -96,38 +157,43 @@ class Okx(Dialect):
             "listTime": "1548133413000",
             "expTime": "",
             "alias": "",
-            "uly": "",
+            "uly": f"{listing.base}-{listing.quote}" if swap else "",
             "stk": "",
             "optType": "",
         }
 
     async def _tickers(self, request: web.Request) -> web.Response:
         asked = request.query.get("instId")
-        symbols = [s for s in self.symbols if asked is None or s.replace("/", "-") == asked]
+        listed = self._of_type(request.query.get("instType"))
+        symbols = [s for s in listed if asked is None or self.market_id(s) == asked]
         if not symbols:
             return web.json_response(_error("51001", "Instrument ID does not exist"))
-        return _answer([_ticker(symbol, self.quote(symbol)) for symbol in symbols])
+        return _answer([self._ticker(symbol, self.quote(symbol)) for symbol in symbols])
 
+    async def _funding_rates(self, request: web.Request) -> web.Response:
+        asked = request.query.get("instId")
+        swaps = [s for s in self._of_type("SWAP") if asked in ("ANY", self.market_id(s))]
+        return _answer([self._funding_rate(symbol, self.quote(symbol)) for symbol in swaps])
 
-def _ticker(symbol: str, quote: Quote) -> Json:
-    return {
-        "instType": "SPOT",
-        "instId": symbol.replace("/", "-"),
-        "last": quote.last,
-        "lastSz": "0.00001754",
-        "askPx": quote.ask,
-        "askSz": "0.00998144",
-        "bidPx": quote.bid,
-        "bidSz": "3.05652439",
-        "open24h": quote.last,
-        "high24h": quote.ask,
-        "low24h": quote.bid,
-        "sodUtc0": quote.last,
-        "sodUtc8": quote.last,
-        "volCcy24h": "503403597.38138519",
-        "vol24h": "15937.10781721",
-        "ts": str(quote.event_ms),
-    }
+    def _ticker(self, symbol: str, quote: Quote) -> Json:
+        return {
+            "instType": self._type(symbol),
+            "instId": self.market_id(symbol),
+            "last": quote.last,
+            "lastSz": quote.last_size,
+            "askPx": quote.ask,
+            "askSz": quote.ask_size,
+            "bidPx": quote.bid,
+            "bidSz": quote.bid_size,
+            "open24h": quote.last,
+            "high24h": quote.ask,
+            "low24h": quote.bid,
+            "sodUtc0": quote.last,
+            "sodUtc8": quote.last,
+            "volCcy24h": "503403597.38138519",
+            "vol24h": "15937.10781721",
+            "ts": str(quote.event_ms),
+        }
 
 
 def _answer(data: list[Json]) -> web.Response:

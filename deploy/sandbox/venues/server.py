@@ -11,21 +11,27 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from deploy.sandbox.venues.binance import BinanceSpot, BinanceUsdM
+from deploy.sandbox.venues.binance import BinanceCoinM, BinanceSpot, BinanceUsdM
+from deploy.sandbox.venues.bybit import Bybit
 from deploy.sandbox.venues.coinbase import Coinbase
 from deploy.sandbox.venues.cryptocom import CryptoCom
 from deploy.sandbox.venues.dialect import Dialect
+from deploy.sandbox.venues.hyperliquid import Hyperliquid
 from deploy.sandbox.venues.knobs import Knobs
 from deploy.sandbox.venues.kraken import Kraken
-from deploy.sandbox.venues.market import LISTINGS, Market
+from deploy.sandbox.venues.listings import LISTINGS
+from deploy.sandbox.venues.market import Market
 from deploy.sandbox.venues.okx import Okx
 from oracle.model.errors import ConfigError
 
 DIALECTS: Final[tuple[type[Dialect], ...]] = (
     BinanceSpot,
     BinanceUsdM,
+    BinanceCoinM,
+    Bybit,
     Coinbase,
     CryptoCom,
+    Hyperliquid,
     Kraken,
     Okx,
 )

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -13,18 +14,29 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from deploy.sandbox.venues import SandboxVenues
-from deploy.sandbox.venues.market import LISTINGS
+from deploy.sandbox.venues.listings import LISTINGS, Listing
 from feeds.base import Pace
 from feeds.cex.ccxt_feed import CcxtFeed
 from feeds.metrics import FeedMetrics
+from feeds.quote import funding_e12_half_even
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.ticks import Tick, pack
 
 DEADLINE_S = 30.0
 VENUES = sorted(LISTINGS)
-HAS_CLOCK = {("ws", v) for v in VENUES if v not in ("binance", "kraken")} | {
-    ("rest", v) for v in VENUES if v != "kraken"
-}
+PERP_VENUES = [v for v in VENUES if any(listing.perpetual for listing in LISTINGS[v].values())]
+
+
+def states_time(mode: str, venue: str, listing: Listing) -> bool:
+    """Whether a venue's quotes say when they were."""
+    if mode == "ws":
+        return venue != "binance"
+    return venue != "kraken" and (venue != "bybit" or listing.perpetual)
+
+
+def in_base(wire: str, listing: Listing) -> Decimal:
+    """Convert a size as it goes on the wire."""
+    return Decimal(wire) * Decimal(str(listing.contract))
 
 
 class Watched:
@@ -62,6 +74,15 @@ class Watched:
     def value(self, metric: str, **labels: str) -> float:
         return self.registry.get_sample_value(metric, labels) or 0.0
 
+    def refused(self) -> dict[tuple[str, str], float]:
+        """Give what was refused by (source, reason)."""
+        return {
+            (sample.labels["source"], sample.labels["reason"]): sample.value
+            for metric in self.registry.collect()
+            for sample in metric.samples
+            if sample.name == "plumbline_feed_refused_total"
+        }
+
 
 async def until(done: Callable[[], bool]) -> None:
     """Poll until a condition holds or the deadline has passed."""
@@ -98,21 +119,100 @@ async def test_every_venue_delivers_every_symbol_in_both_modes(
             await until(lambda: all(len(watched.prices(source)) >= 3 for source in sources))
         for symbol, listing in LISTINGS[venue].items():
             ticks = [tick for tick in watched.ticks if tick.source == f"{venue}:{symbol}"]
-            for tick in ticks:
-                true = venues.market.true_price(listing, tick.event_ns // 1_000_000)
-                assert tick.bid is not None
-                assert tick.ask is not None
-                assert float_nearest(tick.bid) == pytest.approx(true, rel=2e-3)
-                assert float_nearest(tick.bid) < float_nearest(tick.ask)
-                on_grid = (tick.event_ns // 1_000_000 - venues.market.start_ms) % 100 == 0
-                if (mode, venue) in HAS_CLOCK:
-                    assert on_grid
-                else:
-                    assert tick.event_ns == tick.received_ns
             sequences = [tick.sequence for tick in ticks]
             assert sequences == list(range(sequences[0], sequences[0] + len(ticks)))
+            for tick in ticks:
+                if tick.bid is not None:
+                    check_quote(venues, tick, states_time(mode, venue, listing))
         assert watched.value("plumbline_feed_connects_total", feed=watched.feed.name) == 1
+        assert watched.refused() == {}
     assert not [r for r in caplog.records if r.name.startswith(("ccxt", "asyncio"))]
+
+
+def check_quote(venues: SandboxVenues, tick: Tick, timed: bool) -> None:
+    """Hold a quote to what the venue showed then."""
+    venue, symbol = tick.source.split(":", 1)
+    listing, event_ms = LISTINGS[venue][symbol], tick.event_ns // 1_000_000
+    assert tick.bid is not None
+    assert tick.ask is not None
+    true = venues.market.true_price(listing, event_ms)
+    assert float_nearest(tick.bid) == pytest.approx(true, rel=2e-3)
+    assert float_nearest(tick.bid) < float_nearest(tick.ask)
+    if not timed:
+        assert tick.event_ns == tick.received_ns
+        return
+    shown = venues.market.quote(venue, symbol, event_ms)
+    assert event_ms == shown.event_ms
+    assert Decimal(str(tick.bid)) == Decimal(shown.bid)
+    if listing.inverse:
+        assert (tick.bid_size, tick.ask_size) == (None, None)
+    elif tick.bid_size is not None:
+        assert Decimal(str(tick.bid_size)) == in_base(shown.bid_size, listing)
+
+
+@pytest.mark.parametrize("mode", ["ws", "rest"])
+@pytest.mark.parametrize("venue", PERP_VENUES)
+async def test_a_perpetual_delivers_funding_and_last_under_one_sequence(
+    venue: str, mode: str
+) -> None:
+    """The rate is the venue's own at its own time; over WebSocket a last price comes too."""
+    perps = {s: listing for s, listing in LISTINGS[venue].items() if listing.perpetual}
+    sources = [f"{venue}:{symbol}" for symbol in perps]
+    async with (
+        SandboxVenues(seed=5) as venues,
+        watching(venues, venue, mode, symbols=list(perps)) as watched,
+    ):
+
+        def has(source: str, field: str) -> bool:
+            return any(getattr(t, field) is not None for t in watched.ticks if t.source == source)
+
+        fields = ["bid", "funding_e12"]
+        if mode == "ws":
+            fields.append("last")
+        await until(lambda: all(has(source, field) for source in sources for field in fields))
+        for symbol, listing in perps.items():
+            ticks = [tick for tick in watched.ticks if tick.source == f"{venue}:{symbol}"]
+            sequences = [tick.sequence for tick in ticks]
+            assert sequences == list(range(sequences[0], sequences[0] + len(ticks)))
+            rates = [tick for tick in ticks if tick.funding_e12 is not None]
+            for tick in rates:
+                event_ms = tick.event_ns // 1_000_000
+                if venue in ("hyperliquid", "cryptocom"):  # state no time of their rates
+                    assert tick.event_ns == tick.received_ns
+                    assert 0 < abs(tick.funding_e12 or 0) < listing.funding_h * 10**8
+                    continue
+                shown = venues.market.quote(venue, symbol, event_ms)
+                assert (tick.event_ns, tick.funding_e12) == (
+                    shown.event_ms * 1_000_000,
+                    funding_e12_half_even("shown", shown.funding),
+                )
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_every_trade_arrives_once_with_its_size(venue: str) -> None:
+    """Asked for trades, a feed tells each: price, size in base currency, the venue's time."""
+    async with (
+        SandboxVenues(seed=5) as venues,
+        watching(venues, venue, "ws", trades=True) as watched,
+    ):
+
+        def traded(symbol: str) -> list[Tick]:
+            source = f"{venue}:{symbol}"
+            return [t for t in watched.ticks if t.source == source and t.last is not None]
+
+        await until(lambda: all(len(traded(symbol)) >= 5 for symbol in LISTINGS[venue]))
+        for symbol, listing in LISTINGS[venue].items():
+            trades = traded(symbol)
+            times = [tick.event_ns for tick in trades]
+            assert times == sorted(set(times))
+            for tick in trades:
+                shown = venues.market.quote(venue, symbol, tick.event_ns // 1_000_000)
+                assert Decimal(str(tick.last)) == Decimal(shown.last)
+                assert tick.bid is None
+                if listing.inverse:
+                    assert tick.last_size is None
+                else:
+                    assert Decimal(str(tick.last_size)) == in_base(shown.last_size, listing)
 
 
 async def test_a_wick_comes_through_and_goes() -> None:
@@ -209,15 +309,7 @@ async def test_malformed_answers_are_counted_and_the_other_symbols_go_on(
         await until(lambda: all(watched.prices(source) for source in (bad, good)))
         venues.knobs.garbage(venue, symbols[0], "malformed")
 
-        def refused() -> float:
-            return sum(
-                sample.value
-                for metric in watched.registry.collect()
-                for sample in metric.samples
-                if sample.name == "plumbline_feed_refused_total"
-            )
-
-        await until(lambda: refused() >= 6)
+        await until(lambda: sum(watched.refused().values()) >= 6)
         venues.knobs.clear(venue)
         counts = len(watched.prices(bad)), len(watched.prices(good))
         await until(lambda: len(watched.prices(bad)) > counts[0] + 2)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from feeds.base import Feed, Pace, Quote, Refused, px_from_text
+from feeds.base import Feed, Pace
 from feeds.metrics import FeedMetrics
+from feeds.quote import Quote, Refused, funding_e12_half_even, px_from_text
 from oracle.model.errors import ConfigError, Fatal, Retryable
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
@@ -223,24 +224,59 @@ def test_a_quote_without_a_price_is_refused_by_name() -> None:
     assert refused.value.reason == "no_price"
 
 
+_PX = st.one_of(st.none(), st.builds(Px, st.integers(-(2**63), 2**63 - 1), st.integers(-60, 60)))
+
+
 @given(
     st.one_of(st.none(), st.integers()),
-    st.lists(
-        st.one_of(st.none(), st.builds(Px, st.integers(-(2**63), 2**63 - 1), st.integers(-60, 60))),
-        min_size=3,
-        max_size=3,
-    ),
+    st.tuples(_PX, _PX, _PX),
+    st.tuples(_PX, _PX, _PX),
+    st.one_of(st.none(), st.integers(-(2**64), 2**64)),
 )
 def test_every_quote_that_can_be_made_fits_the_bus(
-    event_ns: int | None, prices: list[Px | None]
+    event_ns: int | None,
+    prices: tuple[Px | None, Px | None, Px | None],
+    sizes: tuple[Px | None, Px | None, Px | None],
+    funding: int | None,
 ) -> None:
     """What the feed takes, the columnar batch can carry: publishing never refuses a tick."""
     try:
-        made = Quote(SOURCE, 1, event_ns, *prices)
+        Quote(SOURCE, 1, event_ns, *prices, *sizes, funding)
     except Refused:
         return
-    tick = Tick(SOURCE, 1, made.event_ns or 1, 1, made.bid, made.ask, made.last)
+    tick = Tick(SOURCE, 1, event_ns or 1, 1, *prices, *sizes, funding)
     assert len(pack([tick])) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "rate_e12"),
+    [
+        ("0.0001", 100_000_000),
+        ("-0.000212", -212_000_000),
+        ("0.0001875391284828", 187_539_128),
+        ("0.0000000000005", 0),
+        ("0.0000000000015", 2),
+        ("1e-12", 1),
+        ("0", 0),
+    ],
+)
+def test_a_funding_rate_is_rounded_to_its_scale_ties_to_even(text: str, rate_e12: int) -> None:
+    """Venues state up to sixteen digits; a tick carries twelve."""
+    assert funding_e12_half_even(SOURCE, text) == rate_e12
+
+
+async def test_funding_rates_do_not_keep_a_silent_book_connected() -> None:
+    """A rate every moment and no quote: the connection is idle and opened again."""
+
+    async def rates_only(feed: ScriptedFeed) -> None:
+        while True:
+            feed.deliver(Quote(SOURCE, 1, funding_e12=1), progress=False)
+            await asyncio.sleep(0.001)
+
+    feed = ScriptedFeed(rates_only, delivers(quote()), pace=Pace(idle_s=0.05))
+    await run_until(feed, lambda: any(tick.bid for tick in feed.published))
+    assert feed.value("plumbline_feed_errors_total", feed="scripted", kind="idle") == 1
+    assert feed.published[0].funding_e12 == 1
 
 
 @given(st.text())
@@ -248,3 +284,5 @@ def test_no_price_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     """Any text is a price or a named refusal."""
     with contextlib.suppress(Refused):
         assert isinstance(px_from_text(SOURCE, "bid", text), Px)
+    with contextlib.suppress(Refused):
+        assert isinstance(funding_e12_half_even(SOURCE, text), int)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.sandbox.venues.knobs import Knobs
-from deploy.sandbox.venues.market import LISTINGS, Listing, Market
+from deploy.sandbox.venues.listings import LISTINGS
+from deploy.sandbox.venues.market import Market
 from oracle.model.errors import ConfigError
 
 START_MS = 1_700_000_000_000
@@ -148,7 +149,7 @@ def test_perpetuals_carry_a_premium_to_their_index() -> None:
     """Over a minute the perpetual is above spot by a few basis points on average."""
     market = Market(11, start_ms=START_MS)
     perpetual = LISTINGS["binanceusdm"]["BTC/USDT:USDT"]
-    spot = Listing("BTC", "USDT", 2)
+    spot = LISTINGS["binance"]["BTC/USDT"]
     premiums = [
         (market.true_price(perpetual, t) / market.true_price(spot, t) - 1) * 1e4
         for t in range(START_MS, START_MS + 60_000, 100)
