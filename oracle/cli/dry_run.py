@@ -162,6 +162,9 @@ async def listen(
         Retryable: no tick comes, or no mark to compare with.
     """
     topics = (Topic.TICKS, Topic.MARKS) if run.needs_marks else (Topic.TICKS,)
+    async with bus.subscribe(*topics):
+        pass  # a wrong prefix is said at once
+    run.trial.warm_up()
     clock, now_ns, for_s = asyncio.get_running_loop().time, 0, for_ns / 1e9
     async with bus.subscribe(*topics) as reader:
         ends = clock() + for_s

@@ -14,7 +14,8 @@ from oracle.engine.engine import Engine
 from oracle.engine.reasons import Reason
 from oracle.engine.result import MarkBatch
 from oracle.engine.spec import EngineSpec, MarketSpec, SourceSpec
-from oracle.model.ticks import MISSING, TickBatch
+from oracle.model.fixed import Px
+from oracle.model.ticks import MISSING, Tick, TickBatch, pack
 from oracle.node.dry_run import Current, Observed, Place
 
 
@@ -30,6 +31,11 @@ class Trial:
         self._steps = 0
         self._last: MarkBatch | None = None
         self._factors: dict[str, list[float]] = {market.name: [] for market in spec.markets}
+
+    def warm_up(self) -> None:
+        """Have the engine compiled before time counts; the trial itself does not begin."""
+        first = Tick(min(self.wanted), 1, 1, 1, last=Px(1, 0))
+        Engine(self._spec).step([pack([first])], [], 1)
 
     @property
     def ticks(self) -> int:
