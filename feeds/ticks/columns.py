@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.model.ticks import TickBatch
+from oracle.model.ticks import MISSING, TickBatch
 
 Int64s = NDArray[np.int64]
 
+_SIZES: Final = ("bid_size", "ask_size", "last_size")
+
 
 class TickColumns(NamedTuple):
-    """One array per field of a tick, of equal length; `bid`, `ask`, `last` may be `MISSING`.
+    """One array per field of a tick, of equal length; all but times and source may be `MISSING`.
 
     `source_at` is an index into a list of source names that goes beside these columns.
     """
@@ -27,6 +29,11 @@ class TickColumns(NamedTuple):
     bid: Int64s
     ask: Int64s
     last: Int64s
+    size_exponent: NDArray[np.int8]
+    bid_size: Int64s
+    ask_size: Int64s
+    last_size: Int64s
+    funding_e12: Int64s
 
     @property
     def rows(self) -> int:
@@ -38,12 +45,20 @@ class TickColumns(NamedTuple):
         return self._replace(**{name: column[rows] for name, column in self._asdict().items()})
 
     def batch(self, sources: Sequence[str]) -> TickBatch:
-        """Return the columns as a message that carries `sources`."""
+        """Return the columns as a message that carries `sources`; what no row has is left out."""
+        unused = self._unused()
         little = {
-            name: column.astype(column.dtype.newbyteorder("<")).tobytes()
+            name: b""
+            if name in unused
+            else column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
             for name, column in self._asdict().items()
         }
         return TickBatch(tuple(sources), **little)
+
+    def _unused(self) -> set[str]:
+        optional = (*_SIZES, "funding_e12")
+        unused = {name for name in optional if (getattr(self, name) == MISSING).all()}
+        return unused | {"size_exponent"} if unused.issuperset(_SIZES) else unused
 
 
 def concatenate(parts: Sequence[TickColumns]) -> TickColumns:

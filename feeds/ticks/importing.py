@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -9,9 +10,31 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feeds.ticks.rows import COLUMNS, Place, Refused, judge_rows
+from feeds.ticks.captures import Capture
+from feeds.ticks.fields import Place
+from feeds.ticks.formats import (
+    binance,
+    bitmex,
+    bybit,
+    candles,
+    chainlink,
+    coinbase,
+    funding,
+    gmx,
+    hyperliquid,
+    hyperliquid_ctxs,
+    okx,
+    pyth,
+    tardis,
+    tardis_options,
+    ticks,
+    uniswap,
+)
+from feeds.ticks.formats.format import CaptureFormat, TableFormat, checked
+from feeds.ticks.formats.options import Options
+from feeds.ticks.lines import LineFile
+from feeds.ticks.rows import Refused, judge_rows
 from feeds.ticks.tables import TableFile
-from feeds.ticks.tardis import TRADE_COLUMNS, trades_to_ticks
 from feeds.ticks.writer import SCHEMA, TickFileWriter
 from oracle.model.errors import ConfigError
 
@@ -20,16 +43,35 @@ Progress = Callable[[float], None]
 
 _SLICE_ROWS: Final = 1 << 16
 
-
-class Format(NamedTuple):
-    """The columns a format needs, and how a batch of them becomes a table of `SCHEMA`."""
-
-    columns: Sequence[str]
-    to_ticks: Callable[[Any, Place], Any]
+FORMATS: Final[Mapping[str, TableFormat | CaptureFormat]] = {
+    "binance-book": binance.BOOK,
+    "bitmex-buckets": bitmex.BUCKETS,
+    "bybit-tickers": bybit.TICKERS,
+    "candles": candles.CANDLES,
+    "chainlink-rounds": chainlink.ROUNDS,
+    "coinbase-book": coinbase.BOOK,
+    "funding-rates": funding.RATES,
+    "gmx-prices": gmx.PRICES,
+    "hyperliquid-archive": hyperliquid_ctxs.ARCHIVE,
+    "hyperliquid-book": hyperliquid.BOOK,
+    "hyperliquid-ctxs": hyperliquid_ctxs.CONTEXTS,
+    "hyperliquid-funding": funding.HYPERLIQUID,
+    "klines": candles.KLINES,
+    "klines-long": candles.LONG,
+    "okx-book": okx.BOOK,
+    "pyth": pyth.UPDATES,
+    "tardis-derivative-ticker": tardis.DERIVATIVE_TICKER,
+    "tardis-options-chain": tardis_options.OPTIONS_CHAIN,
+    "tardis-quotes": tardis.QUOTES,
+    "tardis-trades": tardis.TRADES,
+    "ticks": ticks.TICKS,
+    "uniswap-blocks": uniswap.BLOCKS,
+    "uniswap-swaps": uniswap.SWAPS,
+}
 
 
 class Imported(NamedTuple):
-    """What an import did. Rows read are `ticks` and `refused` together."""
+    """What an import did. Every row read is in `ticks` or `refused`; a message may give several."""
 
     ticks: int
     by_source: dict[str, int]
@@ -38,41 +80,38 @@ class Imported(NamedTuple):
     last_received_ns: int
 
 
-def _as_they_are(batch: Any, _: Place) -> Any:
-    return batch
-
-
-FORMATS: Final[Mapping[str, Format]] = {
-    "tardis-trades": Format(TRADE_COLUMNS, trades_to_ticks),
-    "ticks": Format(COLUMNS, _as_they_are),  # sorts and merges tick files
-}
-
-
 def import_ticks(
-    format_name: str, files: Sequence[Path], out: Path, progress: Progress = lambda _: None
+    format_name: str,
+    files: Sequence[Path],
+    out: Path,
+    options: Options | None = None,
+    progress: Progress = lambda _: None,
 ) -> Imported:
     """Write the ticks of `files` to one tick file, in the order (received_ns, event_ns, source).
 
-    All rows are held in memory to be sorted, about 100 bytes each. Rows that no tick can carry
+    All rows are held in memory to be sorted, about 150 bytes each. Rows that no tick can carry
     are left out and counted.
 
     Raises:
-        ConfigError: an unknown format, a file that is not of it, or no tick in any of them.
+        ConfigError: an unknown format, an option that it lacks or does not take, a file that is
+            not of it, or no tick in any of them.
     """
     if format_name not in FORMATS:
         raise ConfigError(f"unknown format {format_name!r}; known are {', '.join(FORMATS)}")
+    kind = FORMATS[format_name]
+    options = checked(format_name, kind, options or Options())
     refused = Refused()
     with TickFileWriter(out) as writer:
-        parts = list(_read(FORMATS[format_name], files, refused, progress))
-        ticks = _sorted(parts)
-        if not ticks.num_rows:
-            raise ConfigError(f"no tick in {', '.join(map(str, files)) or 'no file'}")
-        for first in range(0, ticks.num_rows, _SLICE_ROWS):
-            writer.write_table(ticks.slice(first, _SLICE_ROWS))
-    counts = ticks.column("source").value_counts().to_pylist()
-    received = ticks.column("received_ns")
+        sources: dict[str, int] = {}
+        made = _sorted(list(_read(kind, options, files, sources, refused, progress)))
+        if not made.num_rows:
+            raise _nothing(files, refused)
+        for first in range(0, made.num_rows, _SLICE_ROWS):
+            writer.write_table(made.slice(first, _SLICE_ROWS))
+    counts = made.column("source").value_counts().to_pylist()
+    received = made.column("received_ns")
     return Imported(
-        ticks.num_rows,
+        made.num_rows,
         {each["values"]: each["counts"] for each in sorted(counts, key=lambda c: c["values"])},
         refused,
         received[0].as_py(),
@@ -80,26 +119,68 @@ def import_ticks(
     )
 
 
+def _nothing(files: Sequence[Path], refused: Refused) -> ConfigError:
+    reasons = Counter[str]()
+    for (_, reason), count in refused.items():
+        reasons[reason] += count
+    why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+    return ConfigError(
+        f"no tick in {', '.join(map(str, files)) or 'no file'}"
+        + (f"; refused were {why}" if why else "")
+    )
+
+
 def _read(
-    kind: Format, files: Sequence[Path], refused: Refused, progress: Progress
+    kind: TableFormat | CaptureFormat,
+    options: Options,
+    files: Sequence[Path],
+    sources: dict[str, int],
+    refused: Refused,
+    progress: Progress,
 ) -> Iterator[Any]:
-    tables = [TableFile(path, kind.columns) for path in files]
-    total = max(sum(table.size_bytes for table in tables), 1)
-    sources: dict[str, int] = {}
-    for table in tables:
-        rows = 0
-        for batch in table:
-            place = Place(str(table.path), rows)
-            ticks = kind.to_ticks(batch, place)
-            judged = judge_rows(ticks, sources, place)
+    opened = [
+        TableFile(path, kind.layout) if isinstance(kind, TableFormat) else LineFile(path)
+        for path in files
+    ]
+    total = max(sum(file.size_bytes for file in opened), 1)
+    for file in opened:
+        for made, place in _tables(kind, options, file, refused):
+            judged = judge_rows(made, sources, place, strict=isinstance(kind, TableFormat))
             refused.update(judged.refused)
-            yield _as_schema(ticks).filter(pa.array(judged.kept))
-            rows += len(batch)
-            progress(sum(each.consumed_bytes for each in tables) / total)
+            yield _as_schema(made).filter(pa.array(judged.kept))
+            progress(sum(each.consumed_bytes for each in opened) / total)
+    progress(1.0)
 
 
-def _as_schema(ticks: Any) -> Any:
-    columns = [pc.cast(ticks.column(field.name), field.type) for field in SCHEMA]
+def _tables(
+    kind: TableFormat | CaptureFormat,
+    options: Options,
+    file: TableFile | LineFile,
+    refused: Refused,
+) -> Iterator[tuple[Any, Place]]:
+    """Yield one file's rows as ticks, with their place in it."""
+    if isinstance(kind, CaptureFormat):
+        capture = Capture(kind, options, lambda source, why: refused.update([(source, why)]))
+        for lines in file:
+            yield capture.table(lines), Place(str(file.path), 0)
+        return
+    convert, rows = kind.converter(options), 0
+    for batch in file:
+        place = Place(str(file.path), rows, kind.named)
+        try:
+            yield from ((made, place) for made in convert(batch, place))
+        except pa.ArrowException as error:
+            fault = " ".join(str(error).split())
+            raise ConfigError(f"{place.file} after row {rows}: {fault}") from error
+        rows += len(batch)
+
+
+def _as_schema(made: Any) -> Any:
+    nothing = pa.nulls(len(made), pa.string())
+    columns = [
+        pc.cast(made.column(field.name), field.type) if field.name in made.schema.names else nothing
+        for field in SCHEMA
+    ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 

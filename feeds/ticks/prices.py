@@ -1,4 +1,4 @@
-"""A column of decimal text to mantissas and exponents, exactly as `px_exact` reads each."""
+"""Columns of decimal text to mantissas and exponents, exactly as `px_exact` reads each."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from oracle.model.fixed import px_exact
 from oracle.model.ticks import MISSING
 
 FINE, NOT_FINITE, SCALE, MALFORMED = range(4)
-REASONS: Final = {NOT_FINITE: "not_finite", SCALE: "scale"}
-"""Reasons under which a row is refused. MALFORMED is a fault of the file, and ends the reading."""
+REASONS: Final = {NOT_FINITE: "not_finite", SCALE: "scale", MALFORMED: "malformed"}
+"""Reasons under which a row is refused. In a table MALFORMED ends the reading instead."""
 
 _PLAIN: Final = r"^-?[0-9]+(\.[0-9]+)?$"
 _PLAIN_LENGTH: Final = 18
@@ -56,6 +56,13 @@ def parse_prices(text: Any) -> PriceColumn:
         column.mantissa[row], column.exponent[row] = mantissa, exponent
         column.fault[row] = fault
     return column
+
+
+def missing_prices(rows: int) -> PriceColumn:
+    """Return a column that no row has."""
+    return PriceColumn(
+        np.full(rows, MISSING, np.int64), np.zeros(rows, np.int8), np.zeros(rows, np.uint8)
+    )
 
 
 def _parse_one(text: str) -> tuple[int, int, int]:

@@ -9,9 +9,13 @@ from typing import Final
 import numpy as np
 
 from feeds.ticks.columns import TickColumns, concatenate
-from feeds.ticks.rows import COLUMNS, Place, Refused, judge_rows
-from feeds.ticks.tables import TableFile
+from feeds.ticks.fields import Place
+from feeds.ticks.rows import COLUMNS, OPTIONAL, Refused, judge_rows
+from feeds.ticks.tables import Layout, TableFile
 from oracle.model.errors import ConfigError
+
+LAYOUT: Final = Layout(COLUMNS, OPTIONAL)
+"""Of a tick file."""
 
 _UNITS: Final = {"milliseconds": 10**6, "microseconds": 10**3}
 _EARLIEST_NS, _LATEST_NS = 1_230_000_000 * 10**9, 2_200_000_000 * 10**9  # 2008 to 2039
@@ -32,9 +36,7 @@ class TickReader:
     def __init__(self, files: Sequence[Path], *, batch_rows: int = 1 << 16) -> None:
         if not files:
             raise ConfigError("no tick files given; name at least one")
-        self._files: Final = [
-            _TickFile(TableFile(f, COLUMNS, batch_rows=batch_rows)) for f in files
-        ]
+        self._files: Final = [_TickFile(TableFile(f, LAYOUT, batch_rows=batch_rows)) for f in files]
         self._index: Final[dict[str, int]] = {}
         self.refused: Final = Refused()
         self.ticks = 0

@@ -12,20 +12,22 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from feeds.ticks.rows import PRICES
+from feeds.ticks.files import COMPRESSIONS
+from feeds.ticks.rows import OPTIONAL, PRICES, SIZES
 from feeds.ticks.tables import suffix_of
 from oracle.model.errors import ConfigError
+from oracle.model.fixed import Px
 from oracle.model.ticks import Tick
 
-# Prices are decimal text in Parquet too: exact for every venue's scale in one column.
+# Numbers are decimal text in Parquet too: exact for every venue's scale in one column.
 SCHEMA: Final = pa.schema(
     [("received_ns", pa.int64()), ("event_ns", pa.int64()), ("source", pa.string())]
-    + [(name, pa.string()) for name in PRICES]
+    + [(name, pa.string()) for name in (*PRICES, *OPTIONAL)]
 )
 
 
 class TickFileWriter:
-    """Writes Parquet, CSV or CSV.gz by the suffix of `path`; use as `with`.
+    """Writes Parquet or CSV, perhaps compressed, by the suffix of `path`; use as `with`.
 
     Rows are written in the order given, which a reader wants to be that of `received_ns`. Left
     by an exception, it removes what it had written.
@@ -69,7 +71,8 @@ class TickFileWriter:
                 "received_ns": tick.received_ns,
                 "event_ns": tick.event_ns,
                 "source": tick.source,
-                **{n: None if (px := getattr(tick, n)) is None else str(px) for n in PRICES},
+                **{name: _text(getattr(tick, name)) for name in (*PRICES, *SIZES)},
+                "funding": None if tick.funding_e12 is None else _text(Px(tick.funding_e12, -12)),
             }
             for tick in ticks
         ]
@@ -83,8 +86,12 @@ class TickFileWriter:
         if self._suffix == ".parquet":
             return pq.ParquetWriter(self._partial, SCHEMA, compression="zstd")
         sink = self._stack.enter_context(pa.OSFile(str(self._partial), "wb"))
-        if self._suffix == ".csv.gz":
-            sink = self._stack.enter_context(pa.CompressedOutputStream(sink, "gzip"))
+        if compression := COMPRESSIONS.get(self._path.suffix.lower()):
+            sink = self._stack.enter_context(pa.CompressedOutputStream(sink, compression))
         sink.write((",".join(SCHEMA.names) + "\n").encode())
         unquoted = pa_csv.WriteOptions(include_header=False, quoting_style="none")
         return pa_csv.CSVWriter(sink, SCHEMA, write_options=unquoted)
+
+
+def _text(number: Px | None) -> str | None:
+    return None if number is None else str(number)

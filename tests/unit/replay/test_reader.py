@@ -7,20 +7,24 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+import zstandard
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feeds.ticks.fields import Place
 from feeds.ticks.reader import TickReader
-from feeds.ticks.rows import Place, judge_rows
+from feeds.ticks.rows import judge_rows
 from feeds.ticks.writer import TickFileWriter
 from oracle.model.errors import ConfigError, Rejected
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
 
 HEADER = "received_ns,event_ns,source,bid,ask,last\n"
+WIDE = "received_ns,event_ns,source,bid,ask,last,bid_size,ask_size,last_size,funding\n"
 Ticks = list[Tick]
 
 
@@ -30,16 +34,16 @@ def read(*files: Path, batch_rows: int = 1 << 16) -> Ticks:
     return [tick for columns in reader for tick in columns.batch(reader.sources).ticks()]
 
 
-def csv_file(folder: Path, rows: str, name: str = "ticks.csv") -> Path:
+def csv_file(folder: Path, rows: str, name: str = "ticks.csv", header: str = HEADER) -> Path:
     """Write a CSV tick file."""
     path = folder / name
-    path.write_text(HEADER + rows)
+    path.write_text(header + rows)
     return path
 
 
-@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz"])
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".csv.gz", ".csv.zst", ".csv.lz4"])
 def test_ticks_read_back_as_written(tmp_path: Path, suffix: str) -> None:
-    """Prices, both times and missing fields survive each format exactly."""
+    """Prices, sizes, rates, both times and missing fields survive each format exactly."""
     ticks = [
         Tick("binance:BTC/USDT", 1, 900, 1000, Px(6512340, -2), Px(6512341, -2), None),
         Tick(
@@ -52,17 +56,29 @@ def test_ticks_read_back_as_written(tmp_path: Path, suffix: str) -> None:
             Px(1, -18),
         ),
         Tick("okx:PEPE/USDT", 3, 1001, 1002, Px(-5, 3), None, Px(0, 0)),
+        Tick("okx:A/USDT", 4, 1003, 1003, Px(1, 0), Px(2, 0), None, Px(5, -1), Px(50, 2)),
+        Tick("okx:A/USDT", 5, 1004, 1004, last=Px(1, 0), last_size=Px(2**62, -30)),
+        Tick("okx:A/USDT:USDT", 6, 1005, 1005, funding_e12=-(2**63) + 1),
+        Tick("okx:A/USDT:USDT", 7, 1006, 1006, last=Px(1, 0), funding_e12=100_000_000),
     ]
     path = tmp_path / f"ticks{suffix}"
     with TickFileWriter(path) as writer:
         writer.write(ticks)
     for written, back in zip(ticks, read(path), strict=True):
-        assert [str(px) for px in (back.bid, back.ask, back.last)] == [
-            str(px) for px in (written.bid, written.ask, written.last)
+        assert [_value(getattr(back, name)) for name in NUMBERS] == [
+            _value(getattr(written, name)) for name in NUMBERS
         ]
+        assert back.funding_e12 == written.funding_e12
         assert (back.source, back.sequence, back.event_ns, back.received_ns) == (
             (written.source, written.sequence, written.event_ns, written.received_ns)
         )
+
+
+NUMBERS = ("bid", "ask", "last", "bid_size", "ask_size", "last_size")
+
+
+def _value(px: Px | None) -> Decimal | None:
+    return None if px is None else Decimal(str(px))
 
 
 _PX = st.one_of(
@@ -70,24 +86,105 @@ _PX = st.one_of(
 )
 
 
-@given(bid=_PX, ask=_PX, last=_PX)
-def test_a_row_has_the_columns_that_pack_gives_its_tick(
-    bid: Px | None, ask: Px | None, last: Px | None
+_ROWS = st.lists(
+    st.tuples(*[_PX] * 6, st.none() | st.integers(-(2**63) + 1, 2**63 - 1)), max_size=4
+)
+
+
+@given(_ROWS)
+def test_rows_have_the_columns_that_pack_gives_their_ticks(
+    rows: list[tuple[Px | int | None, ...]],
 ) -> None:
-    """The shared exponent and its limits are those of the bus, to the last bit."""
-    assume(any(px is not None for px in (bid, ask, last)))
-    row = {
-        name: None if px is None else f"{px.mantissa}e{px.exponent}"
-        for name, px in (("bid", bid), ("ask", ask), ("last", last))
-    }
-    row |= {"received_ns": "5", "event_ns": "4", "source": "a:B/C"}
-    judged = judge_rows(pa.Table.from_pylist([row]), {}, Place("file", 0))
-    try:
-        expected = pack([Tick("a:B/C", 0, 4, 5, bid, ask, last)])
-    except Rejected:
-        assert judged.refused == {("a:B/C", "scale"): 1}
-    else:
-        assert judged.columns.batch(["a:B/C"]) == expected
+    """Shared exponents, their limits and what is left out are those of the bus, to the last bit."""
+    table = pa.table(
+        {
+            "received_ns": pa.array([5] * len(rows), pa.int64()),
+            "event_ns": pa.array([4] * len(rows), pa.int64()),
+            "source": pa.array(["a:B/C"] * len(rows), pa.string()),
+        }
+        | {
+            name: pa.array([_text(row[at]) for row in rows], pa.string())
+            for at, name in enumerate((*NUMBERS, "funding"))
+        }
+    )
+    judged = judge_rows(table, {}, Place("file", 0))
+    kept, refused = [], 0
+    for row in rows:
+        tick = Tick("a:B/C", 0, 4, 5, *row)
+        try:
+            pack([tick])
+        except Rejected:
+            refused += 1
+        else:
+            kept.append(tick)
+    batch = judged.columns.take(judged.kept).batch(["a:B/C"])
+    expected = pack(kept)
+    assert (batch, refused) == (
+        msgspec.structs.replace(expected, sources=("a:B/C",)),
+        judged.refused.total(),
+    )
+
+
+def _text(number: Px | int | None) -> str | None:
+    if number is None:
+        return None
+    return f"{number}e-12" if isinstance(number, int) else f"{number.mantissa}e{number.exponent}"
+
+
+def test_a_file_without_sizes_and_rates_gives_batches_without_them(tmp_path: Path) -> None:
+    """Files of six columns stay as they were; what no row has costs no byte on the bus."""
+    reader = TickReader([csv_file(tmp_path, "5,5,a:B/C,1,2,\n")])
+    (batch,) = [columns.batch(reader.sources) for columns in reader]
+    assert batch.size_exponent == batch.bid_size == batch.last_size == batch.funding_e12 == b""
+    rows = "5,5,a:B/C,,,1,,,0.5,\n"
+    reader = TickReader([csv_file(tmp_path, rows, header=WIDE)])
+    (batch,) = [columns.batch(reader.sources) for columns in reader]
+    assert batch.bid_size == batch.funding_e12 == b""
+    assert [tick.last_size for tick in batch.ticks()] == [Px(5, -1)]
+
+
+def test_some_optional_columns_in_any_order_are_enough(tmp_path: Path) -> None:
+    """A file brings the columns it has; a row with nothing but a rate is a tick."""
+    header = "funding,received_ns,event_ns,source,bid,ask,last,last_size\n"
+    ticks = read(csv_file(tmp_path, "0.0001,5,,a:B/C,,,,\n,6,,a:B/C,,,1,2\n", header=header))
+    assert [(t.funding_e12, t.last, t.last_size) for t in ticks] == [
+        (100_000_000, None, None),
+        (None, Px(1, 0), Px(2, 0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ("1,2,,nan,,,", "not_finite"),
+        ("1,2,,1e-30,1e30,,", "size_scale"),
+        ("1,2,,,,,inf", "not_finite"),
+        (",,,,,,9223373", "malformed_funding"),
+        (",,,5,5,5,", "no_price"),
+    ],
+)
+def test_sizes_and_rates_that_no_tick_can_carry_refuse_their_row(
+    tmp_path: Path, fields: str, reason: str
+) -> None:
+    """A quote without its depth would be another quote: nothing is left out in silence."""
+    reader = TickReader([csv_file(tmp_path, f"5,5,a:B/C,{fields}\n", header=WIDE)])
+    assert sum(columns.rows for columns in reader) == 0
+    assert reader.refused == {("a:B/C", reason): 1}
+
+
+@pytest.mark.parametrize("column", ["bid_size", "ask_size", "last_size", "funding"])
+def test_a_malformed_size_or_rate_is_named_with_its_place(tmp_path: Path, column: str) -> None:
+    """Optional columns are held to their type like the others."""
+    header = f"received_ns,event_ns,source,bid,ask,last,{column}\n"
+    with pytest.raises(ConfigError, match=f"row 1, column {column}: given 'x'"):
+        read(csv_file(tmp_path, "5,5,a:B/C,1,2,3,x\n", header=header))
+
+
+def test_an_optional_column_twice_is_refused(tmp_path: Path) -> None:
+    """Nobody can tell which of two is meant."""
+    header = "received_ns,event_ns,source,bid,ask,last,funding,funding\n"
+    with pytest.raises(ConfigError, match="more than one column 'funding'"):
+        read(csv_file(tmp_path, "5,5,a:B/C,1,2,3,0,0\n", header=header))
 
 
 def test_a_missing_event_time_is_the_receive_time(tmp_path: Path) -> None:
@@ -193,6 +290,10 @@ def _truncated(path: Path) -> None:
     path.write_bytes(gzip.compress((HEADER + "5,5,a:B/C,,,1\n" * 999).encode())[:-20])
 
 
+def _truncated_zst(path: Path) -> None:
+    path.write_bytes(zstandard.compress((HEADER + "5,5,a:B/C,,,1\n" * 99_999).encode())[:-20])
+
+
 @pytest.mark.parametrize(
     ("name", "make", "said"),
     [
@@ -204,6 +305,7 @@ def _truncated(path: Path) -> None:
         ),
         ("t.csv.gz", lambda path: path.write_text(HEADER), "cannot read"),
         ("cut.csv.gz", _truncated, "cannot read"),
+        ("cut.csv.zst", _truncated_zst, "cannot read"),
         ("t.parquet", lambda path: path.write_text(HEADER), "cannot read"),
         ("empty.csv", lambda path: path.write_text(""), "has no column 'received_ns'"),
         ("folder.csv", lambda path: path.mkdir(), "cannot read"),

@@ -1,0 +1,1 @@
+"""What others record, as ticks: one small file a format. What all formats share is outside."""
