@@ -20,8 +20,9 @@ from oracle.model.errors import ConfigError, PlumblineError
 if TYPE_CHECKING:
     from oracle.cli.dry_run import Outcome
 
-_FILES_FOR: Final = "10m"
-_LIVE_FOR: Final = "10s"
+FILES_FOR: Final = "10m"
+LIVE_FOR: Final = "10s"
+BOUND: Final = "2%"
 _SHORTEST_NS: Final = 10**9
 
 commands = typer.Typer(no_args_is_help=True, help="Work with configuration files.")
@@ -50,7 +51,7 @@ def check(
     ] = None,
     bound: Annotated[
         str, typer.Option("--bound", help="A price farther from the current one is refused.")
-    ] = "2%",
+    ] = BOUND,
     as_json: JsonOption = False,
 ) -> None:
     """Check keys, units, bounds, conversions, venues, files, and that keystores open.
@@ -116,7 +117,7 @@ def _trial(
             raise ConfigError("--against and --for need ticks: add --ticks FILE or --live")
         return None
     try:
-        for_ns = duration_ns(lasts or (_LIVE_FOR if live else _FILES_FOR))
+        for_ns = duration_ns(lasts or (LIVE_FOR if live else FILES_FOR))
         bound_bps = ratio_bps(bound)
     except ValueError as error:
         raise ConfigError(f"--for or --bound: {error}") from error

@@ -13,9 +13,12 @@ import pytest
 import yaml
 from pydantic import BaseModel, BeforeValidator, TypeAdapter
 from pydantic.fields import FieldInfo
+from typer.main import get_command
 
 from feeds.ticks.reader import TickReader
 from oracle.archive.marks import SCHEMA
+from oracle.cli import config_check
+from oracle.cli.app import app
 from oracle.config import breaker, deployment, markets, rules
 from oracle.config.advice import advice
 from oracle.config.load import load
@@ -158,6 +161,16 @@ def test_feeds_of_the_live_example_bring_its_sources():
         for market in config.markets.values()
         for entry in (*market.sources, *market.perps)
     }
+
+
+def test_the_options_of_the_dry_run():
+    """The table has every option of `plumb config check`, with its default."""
+    section = _section("Trying a change")
+    command = get_command(app).commands["config"].commands["check"]
+    options = {option.opts[0] for option in command.params if option.opts[0].startswith("--")}
+    assert set(re.findall(r"^\| `(--[a-z]+)", section, re.M)) == options
+    for default in (config_check.FILES_FOR, config_check.LIVE_FOR, config_check.BOUND):
+        assert f"`{default}`" in section
 
 
 def test_the_page_makes_the_ticks_that_the_replay_example_reads(tmp_path):

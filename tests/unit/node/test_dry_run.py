@@ -52,12 +52,13 @@ def test_a_price_within_the_bound_is_fine():
     assert (one.verdict, one.refusals, one.notes) == (Verdict.OK, (), ())
 
 
-def test_a_price_beyond_the_bound_is_refused():
+@pytest.mark.parametrize(("price", "off"), [(103.0, "+3.00 %"), (97.0, "-3.00 %")])
+def test_a_price_beyond_the_bound_is_refused(price: float, off: str):
     """Both prices, the deviation, and that no cause is known."""
-    one = _judged(_seen(103.0, 103.0, index=103.0), X_USD=Current(0, 100.0))
+    one = _judged(_seen(price, price, index=price), X_USD=Current(0, 100.0))
     assert one.verdict is Verdict.REFUSED
     assert one.refusals == (
-        "price 103 given, 100 expected, off by +3.00 %; likely cause: not known",
+        f"price {price:g} given, 100 expected, off by {off}; likely cause: not known",
     )
 
 

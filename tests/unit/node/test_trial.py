@@ -39,6 +39,16 @@ def test_prices_are_converted_and_counted():
     assert trial.ticks == 5
 
 
+def test_warming_up_begins_no_trial():
+    """What is compiled beforehand leaves no price and no time behind."""
+    trial = _trial()
+    trial.warm_up()
+    assert (trial.ticks, trial.heard) == (0, set())
+    assert all(math.isnan(price) for price in trial.prices().values())
+    _step(trial, 0)
+    assert trial.observed()[1].price == pytest.approx(1964.2)
+
+
 def test_a_silent_source_is_not_heard():
     """It has no tick, no price and a reason."""
     trial = _trial()
