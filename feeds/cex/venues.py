@@ -150,6 +150,49 @@ _VENUES: Final = (
         ws_urls=lambda base: {"publicV2": f"{base}/v2"},
     ),
     Venue(
+        "krakenfutures",
+        # `ticker`, once a second; the plain `funding_rate` is an amount, the relative one a rate.
+        watch=(
+            Call(
+                "watch_tickers",
+                _info(
+                    ("info", "time"),
+                    bid="bid",
+                    ask="ask",
+                    last="last",
+                    bid_size="bid_size",
+                    ask_size="ask_size",
+                    funding="relative_funding_rate",
+                ),
+                kinds=CONTRACTS,
+            ),
+        ),
+        trades=Call(
+            "watch_trades_for_symbols",
+            _info(("info", "time"), last="price", last_size="qty"),
+            fills="trades",
+        ),
+        fetch=(
+            Call(
+                "fetch_tickers",
+                # `lastTime` is that of the last trade, and says nothing of bid and ask.
+                _info(
+                    None, bid="bid", ask="ask", last="last", bid_size="bidSize", ask_size="askSize"
+                ),
+                kinds=CONTRACTS,
+            ),
+            # Over REST there is only the amount, which ccxt divides by the mark price.
+            Call(
+                "fetch_funding_rates",
+                Fields(funding=("fundingRate",), time=None),
+                kinds=PERPS,
+                every_s=FUNDING_POLL_S,
+            ),
+        ),
+        rest_urls=lambda base: {"public": f"{base}/derivatives/api/"},
+        ws_urls=lambda base: f"{base}/ws/v1",
+    ),
+    Venue(
         "coinbase",
         # `ticker` per symbol: ccxt's multi-symbol call takes `ticker_batch`, one in 5 s.
         watch=(

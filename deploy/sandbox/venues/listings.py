@@ -84,4 +84,5 @@ LISTINGS: Final[dict[str, dict[str, Listing]]] = {
     "binancecoinm": _INVERSE,
     "bybit": {**_SPOT_USDT, **_PERP_USDT},
     "hyperliquid": _PERP_USDC,
+    "krakenfutures": _PERP_USD,
 }

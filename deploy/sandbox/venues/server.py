@@ -19,6 +19,7 @@ from deploy.sandbox.venues.dialect import Dialect
 from deploy.sandbox.venues.hyperliquid import Hyperliquid
 from deploy.sandbox.venues.knobs import Knobs
 from deploy.sandbox.venues.kraken import Kraken
+from deploy.sandbox.venues.krakenfutures import KrakenFutures
 from deploy.sandbox.venues.listings import LISTINGS
 from deploy.sandbox.venues.market import Market
 from deploy.sandbox.venues.okx import Okx
@@ -33,6 +34,7 @@ DIALECTS: Final[tuple[type[Dialect], ...]] = (
     CryptoCom,
     Hyperliquid,
     Kraken,
+    KrakenFutures,
     Okx,
 )
 _KNOBS: Final = frozenset(

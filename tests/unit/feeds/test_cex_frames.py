@@ -22,7 +22,15 @@ from tests.unit.feeds.offline_ccxt import offline
 
 FRAMES = Path(__file__).parents[2] / "vectors" / "frames"
 FILES = sorted(path.stem for path in FRAMES.glob("*.json"))
-PERP_VENUES = ["binancecoinm", "binanceusdm", "bybit", "cryptocom", "hyperliquid", "okx"]
+PERP_VENUES = [
+    "binancecoinm",
+    "binanceusdm",
+    "bybit",
+    "cryptocom",
+    "hyperliquid",
+    "krakenfutures",
+    "okx",
+]
 
 
 def vectors(name: str) -> dict[str, Any]:
