@@ -21,6 +21,10 @@ STRIP: Final = 17.0
 TITLE: Final = 26.0
 FOOT: Final = 22.0
 
+_DOT: Final = 8.0
+_SAMPLE: Final = 26
+_LETTER: Final = 6.0
+_ROW: Final = 17.0
 _WORD_PX: Final = 7.2
 """Width of a letter in a strip: a word that does not fit is left to the tooltip."""
 
@@ -46,9 +50,10 @@ def panel(x: Axis, y: Axis | None, curves: Sequence[Curve], title: str) -> list[
 
 def time_labels(x: Axis, bottom: float) -> list[str]:
     """Write seconds, minutes, hours or days under the lowest panel."""
+    named = [(x.at(t_s), words) for t_s, words in round_times(x.low, x.high, 9)]
     return [
-        text(x.at(t_s), bottom + 16, words, "label middle")
-        for t_s, words in round_times(x.low, x.high, 9)
+        text(at, bottom + 16, words, "label end" if at > WIDTH - 2 * RIGHT else "label middle")
+        for at, words in named
     ]
 
 
@@ -83,17 +88,32 @@ def strips(x: Axis, stretches: Sequence[Stretch], top: float) -> list[str]:
 
 
 def flags(x: Axis, marked: Iterable[Flag], top: float, bottom: float) -> list[str]:
-    """Draw numbered flags above the panels from `top` to `bottom`."""
-    parts = []
+    """Draw numbered flags above the panels from `top` to `bottom`; close ones side by side."""
+    parts, taken = [], -math.inf
     for number, flag in enumerate(marked, 1):
         at = x.at(flag.t_s)
+        taken = max(at, taken + 2 * _DOT)
         parts.append(
             f'<path class="flag" d="M{at} 16V{FLAGS}M{at} {top}V{bottom}"/>'
-            f'<circle class="flag-dot" cx="{at}" cy="9" r="8">'
+            f'<circle class="flag-dot" cx="{taken:g}" cy="9" r="{_DOT:g}">'
             f"<title>{escape(flag.text)}</title></circle>"
-            + text(at, 12.5, str(number), "flag-number middle")
+            + text(taken, 12.5, str(number), "flag-number middle")
         )
     return parts
+
+
+def legend(curves: Iterable[Curve], top: float) -> tuple[list[str], float]:
+    """Name lines beside a stretch of each, as many a row as fit; return how far down they go."""
+    parts: list[str] = []
+    left, down = LEFT, top
+    for curve in curves:
+        width = _SAMPLE + 8 + _LETTER * len(curve.name) + 18
+        if left > LEFT and left + width > WIDTH - RIGHT:
+            left, down = LEFT, down + _ROW
+        parts.append(f'<path class="{curve.style}" d="M{left:g} {down + 8:g}h{_SAMPLE}"/>')
+        parts.append(text(left + _SAMPLE + 8, down + 12, curve.name, "label"))
+        left += width
+    return parts, down + _ROW
 
 
 def swatch(curve: Curve) -> str:
@@ -130,11 +150,16 @@ def _value_texts(values: Sequence[float], *, log: bool) -> list[str]:
 
 
 def _path(curve: Curve, x: Axis, y: Axis) -> str:
-    commands, pen = [], "M"
-    for t_s, value in curve.points:
-        if value is None:
-            pen = "M"
+    """Return the line's commands; of what is level only the ends."""
+    commands: list[str] = []
+    run: list[tuple[float, float]] = []
+    for t_s, value in (*curve.points, (0.0, None)):
+        if value is not None:
+            run.append((x.at(t_s), y.at(value)))
             continue
-        commands.append(f"{pen}{x.at(t_s)} {y.at(value)}")
-        pen = "L"
+        for at, (left, top) in enumerate(run):
+            level = 0 < at < len(run) - 1 and run[at - 1][1] == top == run[at + 1][1]
+            if not level:
+                commands.append(f"{'L' if at else 'M'}{left:g} {top:g}")
+        run = []
     return "".join(commands)
