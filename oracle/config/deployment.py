@@ -51,6 +51,8 @@ class CcxtFeedConfig(Section):
     venue: str
     mode: Literal["ws", "rest"] = "ws"
     symbols: list[str] = Field(min_length=1)
+    trades: bool = False
+    """Every trade is a tick with its size, as weights by volume need."""
     rest_url: Url | None = None
     ws_url: Url | None = None
     poll: PositiveNs = 10**9
@@ -65,6 +67,12 @@ class CcxtFeedConfig(Section):
                 f"a poll every {value / 10**6:g}ms is more often than every 50ms: venues ban that"
             )
         return value
+
+    @model_validator(mode="after")
+    def _check_trades(self) -> Self:
+        if self.trades and self.mode != "ws":
+            raise ValueError(f"trades: true with mode: {self.mode}; trades come with mode: ws only")
+        return self
 
 
 class Uniswap3PoolConfig(Section):
