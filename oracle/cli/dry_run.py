@@ -50,6 +50,7 @@ class DryRun:
         self.trial = Trial(engine_spec(config.markets))
         self._before = None if old is None else Trial(engine_spec(old.markets))
         self._current: dict[str, Current] = {}
+        self._expected: dict[str, Current] = {}
         self._against, self._bound_bps = against, bound_bps
 
     @property
@@ -81,16 +82,17 @@ class DryRun:
         """Judge."""
         seen = self.trial.observed()
         return Outcome(
-            judge(seen, self._current, self._bound_bps),
+            judge(seen, self._expected, self._bound_bps),
             self.trial.ticks,
             self._against,
             no_longer(seen, self._current),
         )
 
     def _learn(self, name: str, known: Current) -> None:
-        """Keep a market's last price while it has none."""
-        if name not in self._current or not math.isnan(known.price):
-            self._current[name] = known
+        """Compare with what is current; expect in the end the last price that there was."""
+        self._current[name] = known
+        if name not in self._expected or not math.isnan(known.price):
+            self._expected[name] = known
 
 
 def on_files(run: DryRun, files: Sequence[Path], for_ns: int, *, quiet: bool) -> Outcome:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from oracle.cli.dry_run import Outcome
 from oracle.cli.output import table
-from oracle.node.dry_run import Judged, Place, factor_text, figure, off_by
+from oracle.node.dry_run import Judged, Place, factor_text, figure
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def as_table(outcome: Outcome) -> Table:
             _heard(one.observed.sources),
             figure(one.observed.price),
             figure(one.current),
-            factor_text(off_by(one.observed, one.current)),
+            factor_text(one.observed.factor),
             one.verdict.value,
         ]
         for one in outcome.judged
@@ -46,7 +46,7 @@ def sentences(outcome: Outcome) -> Iterator[str]:
     if not outcome.against:
         yield "note: prices were compared with nothing; --against OLD takes the file in force"
     for name in outcome.no_longer_priced:
-        yield f"note {name}: has a current price, and is not in this configuration"
+        yield f"note {name}: is in force now, and not in this configuration"
     for one in outcome.judged:
         for note in one.notes:
             yield f"note {one.observed.market.name}: {note}"
@@ -62,7 +62,7 @@ def _market(one: Judged) -> dict[str, Any]:
         "verdict": one.verdict.value,
         "price": _known(seen.price),
         "current": _known(one.current),
-        "factor": _known(off_by(seen, one.current)),
+        "factor": _known(seen.factor),
         "refusals": list(one.refusals),
         "notes": list(one.notes),
         "sources": [

@@ -52,9 +52,11 @@ class Observed:
 
     market: MarketSpec
     price: float
-    """The last index."""
+    """The last index that there was."""
     factor: float
     """The median, over the trial, of its index against the current one."""
+    covered: float
+    """Share of the steps with a current index in which it had one too."""
     sources: tuple[Place, ...]
     perps: tuple[Place, ...] = ()
 
@@ -85,11 +87,6 @@ def judge(
     prices = {name: known.price for name, known in current.items()}
     prices |= {seen.market.name: seen.price for seen in trial if not math.isnan(seen.price)}
     return [_judge(seen, current, prices, bound_bps) for seen in trial]
-
-
-def off_by(seen: Observed, expected: float) -> float:
-    """Return the market's factor over the trial, or at its end where they never met."""
-    return seen.price / expected if math.isnan(seen.factor) else seen.factor
 
 
 def no_longer(trial: Sequence[Observed], current: Mapping[str, Current]) -> list[str]:
@@ -132,14 +129,17 @@ def _price(
 ) -> Iterator[str]:
     if math.isnan(expected):
         return
-    factor = off_by(seen, expected)
-    if math.isnan(seen.price):
-        yield f"no price given, {figure(expected)} expected: {_quorum(seen)}"
-    elif abs(factor - 1) * 1e4 > bound_bps:
-        cause = likely_cause(seen.price, factor, seen.market, prices)
+    if seen.covered < 1 / 2:
+        given = f"a price in {seen.covered:.0%} of the steps only" if seen.covered else "no price"
         yield (
-            f"price {figure(seen.price)} given, {figure(expected)} expected, {_off(factor)}; "
-            f"likely cause: {cause or 'not known'}"
+            f"{given} given, {figure(expected)} expected: {_quorum(seen)}; if sources send seldom, "
+            "give more time by --for"
+        )
+    if abs(seen.factor - 1) * 1e4 > bound_bps:
+        cause = likely_cause(seen.price, seen.factor, seen.market, prices)
+        yield (
+            f"price {figure(seen.price)} given, {figure(expected)} expected, "
+            f"{_off(seen.factor)}; likely cause: {cause or 'not known'}"
         )
 
 
@@ -209,8 +209,8 @@ def _quorum(seen: Observed) -> str:
     counted = [place for place in seen.sources if not place.reason]
     origins = {place.origin for place in counted}
     return (
-        f"{len(counted)} of {len(seen.sources)} sources of {len(origins)} origins count, and the "
-        f"quorum is {seen.market.min_sources} of {seen.market.min_origins}"
+        f"at the end {len(counted)} of {len(seen.sources)} sources of {len(origins)} origins "
+        f"count, and the quorum is {seen.market.min_sources} of {seen.market.min_origins}"
     )
 
 

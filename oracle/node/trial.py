@@ -30,6 +30,7 @@ class Trial:
         self._counted = np.zeros(0)
         self._steps = 0
         self._last: MarkBatch | None = None
+        self._prices = {market.name: math.nan for market in spec.markets}
         self._factors: dict[str, list[float]] = {market.name: [] for market in spec.markets}
 
     def warm_up(self) -> None:
@@ -55,12 +56,16 @@ class Trial:
         self._steps += 1
         used = self._last.reason == Reason.USED
         self._counted = self._counted + used if len(self._counted) else used.astype(np.float64)
+        self._prices.update({n: price for n, price in self.prices().items() if price > 0})
 
     def compare(self, current: Mapping[str, Current]) -> None:
-        """Remember how far each index of the last step is from the current price."""
+        """Remember how far each index of the last step is from the current price, if there is one.
+
+        Where only the index is missing, that is remembered too.
+        """
         for name, price in self.prices().items():
             known = current.get(name)
-            if known is not None and not math.isnan(known.price) and not math.isnan(price):
+            if known is not None and not math.isnan(known.price):
                 self._factors[name].append(price / known.price)
 
     def prices(self) -> dict[str, float]:
@@ -78,17 +83,19 @@ class Trial:
         return [self._observed(row, market) for row, market in enumerate(self._spec.markets)]
 
     def _observed(self, row: int, market: MarketSpec) -> Observed:
-        factors, prices = self._factors[market.name], self.prices()
-        places = tuple(self._places(row, market, prices))
+        compared = self._factors[market.name]
+        factors = [factor for factor in compared if not math.isnan(factor)]
+        places = tuple(self._places(row, market))
         return Observed(
             market=market,
-            price=prices[market.name],
+            price=self._prices[market.name],
             factor=median(factors) if factors else math.nan,
+            covered=len(factors) / len(compared) if compared else math.nan,
             sources=places[: len(market.sources)],
             perps=places[len(market.sources) :],
         )
 
-    def _places(self, row: int, market: MarketSpec, prices: Mapping[str, float]) -> Iterator[Place]:
+    def _places(self, row: int, market: MarketSpec) -> Iterator[Place]:
         first = 0 if self._last is None else self._last.places(row).start
         for at, entry in enumerate(market.sources + market.perps, first):
             reason = Reason.NO_DATA if self._last is None else Reason(int(self._last.reason[at]))
@@ -96,14 +103,14 @@ class Trial:
                 source=entry.source,
                 origin=entry.origin,
                 ticks=self._ticks[entry.source],
-                price=self._converted(entry, prices),
+                price=self._converted(entry),
                 reason=reason.label,
                 counted=float(self._counted[at]) / self._steps if self._steps else 0.0,
             )
 
-    def _converted(self, entry: SourceSpec, prices: Mapping[str, float]) -> float:
+    def _converted(self, entry: SourceSpec) -> float:
         """Return a source's newest price whether or not the engine believes it."""
-        leg = 1.0 if entry.edge is None else prices[entry.edge]
+        leg = 1.0 if entry.edge is None else self._prices[entry.edge]
         return self._quoted.get(entry.source, math.nan) * leg
 
     def _listen(self, batch: TickBatch) -> None:

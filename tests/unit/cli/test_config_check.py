@@ -133,6 +133,15 @@ def test_a_sound_change_can_run(tmp_path: Path, tick_file: str):
     assert text.splitlines()[-1].startswith(f"{tmp_path}/c.yaml can run: CBETH-USD, ETH-USD")
 
 
+def test_a_market_that_goes_is_noted(tmp_path: Path, tick_file: str):
+    """What is in force now and not in the new file is named."""
+    old = _write(tmp_path, cbeth.OLD, "old.yaml")
+    data = {"markets": {"ETH-USD": cbeth.OLD["markets"]["ETH-USD"]}}
+    code, text = _shown(tmp_path, data, "--ticks", tick_file, "--against", old)
+    assert code == 0
+    assert "note CBETH-USD: is in force now, and not in this configuration" in text
+
+
 def test_a_source_that_the_ticks_do_not_have_is_noted(tmp_path: Path, tick_file: str):
     """Silence is no mistake of the configuration, but it is said."""
     data = cbeth.changed()

@@ -14,9 +14,16 @@ NAN = math.nan
 
 
 def _seen(
-    *prices: float, index: float = 100.0, factor: float = NAN, perps: tuple[float, ...] = ()
+    *prices: float,
+    index: float = 100.0,
+    factor: float | None = None,
+    covered: float = 1.0,
+    perps: tuple[float, ...] = (),
 ) -> Observed:
-    """Return what was seen of X-USD: sources a, b, c … at `prices`, NaN for one that was silent."""
+    """Return what was seen of X-USD: sources a, b, c … at `prices`, NaN for one that was silent.
+
+    Without a factor it is that of the index against 100.
+    """
     names = [f"{venue}:X/USD" for venue in "abcdefgh"[: len(prices)]]
     perp_names = [f"{venue}:X/USD:USD" for venue in "pqr"[: len(perps)]]
     market = MarketSpec(
@@ -25,7 +32,8 @@ def _seen(
     return Observed(
         market,
         index,
-        factor,
+        index / 100.0 if factor is None else factor,
+        covered,
         tuple(map(_place, names, prices)),
         tuple(map(_place, perp_names, perps)),
     )
@@ -76,15 +84,24 @@ def test_a_new_market_has_nothing_to_be_compared_with():
 
 def test_a_market_that_would_lose_its_price_is_refused():
     """How many count, and what the quorum is; without a current price it is only noted."""
-    seen = _seen(100.0, NAN, NAN, index=NAN)
+    seen = _seen(100.0, NAN, NAN, index=NAN, covered=0.0)
     one = _judged(seen, X_USD=Current(0, 100.0))
     assert one.refusals == (
-        "no price given, 100 expected: 1 of 3 sources of 1 origins count, and the quorum is 2 of 2",
+        "no price given, 100 expected: at the end 1 of 3 sources of 1 origins count, and the "
+        "quorum is 2 of 2; if sources send seldom, give more time by --for",
     )
     assert one.notes == ("b:X/USD sent nothing", "c:X/USD sent nothing")
     alone = _judged(seen)
     assert (alone.verdict, alone.refusals) == (Verdict.NO_PRICE, ())
-    assert alone.notes[0].startswith("no price: 1 of 3 sources")
+    assert alone.notes[0].startswith("no price: at the end 1 of 3 sources")
+
+
+@pytest.mark.parametrize(("covered", "refused"), [(0.49, 1), (0.5, 0), (1.0, 0)])
+def test_a_market_that_would_mostly_have_no_price_is_refused(covered: float, refused: int):
+    """A price at the end does not make up for most of the time without one."""
+    one = _judged(_seen(100.0, 100.0, covered=covered), X_USD=Current(0, 100.0))
+    assert len(one.refusals) == refused
+    assert all("in 49% of the steps only given" in line for line in one.refusals)
 
 
 def test_a_source_off_the_others_scale_is_refused():

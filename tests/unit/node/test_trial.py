@@ -70,7 +70,7 @@ def test_a_source_that_falls_silent_counts_for_a_part():
 
 
 def test_the_factor_is_the_median_over_the_steps():
-    """One step that differs does not move it; a missing price is not compared."""
+    """One step that differs does not move it; steps without a current price do not count."""
     trial, other = _trial(), _trial()
     assert all(math.isnan(price) for price in trial.prices().values())
     trial.compare(other.current())
@@ -81,7 +81,21 @@ def test_the_factor_is_the_median_over_the_steps():
     eth = Tick("coinbase:ETH/USD", 9, T0 + 6 * S, T0 + 6 * S, last=px_exact("2000"))
     trial.step([pack([eth])], T0 + 6 * S)
     trial.compare(other.current())
-    assert [seen.factor for seen in trial.observed()] == [1.0, 1.0]
+    assert [(seen.factor, seen.covered) for seen in trial.observed()] == [(1.0, 1.0)] * 2
+
+
+def test_steps_without_a_price_are_remembered():
+    """While there is a current price and none of ours; the last price that there was stays."""
+    trial = _trial()
+    _step(trial, 0)
+    current = trial.current()
+    trial.compare(current)
+    for second in (20, 40, 60):
+        trial.step([], T0 + second * S)
+        trial.compare(current)
+    _, eth = trial.observed()
+    assert (eth.covered, eth.factor, eth.price) == (0.25, 1.0, current["ETH-USD"].price)
+    assert math.isnan(trial.current()["ETH-USD"].price)
 
 
 def test_the_newest_price_of_a_batch_is_taken():
