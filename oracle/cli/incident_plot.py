@@ -111,12 +111,12 @@ def _market(run: Run, market: str, x: Axis, top: float) -> _Drawn:
 
 
 def _lines(run: Run, moments: list[Moment]) -> list[Curve]:
-    """Return what was published and what plain aggregators would have said."""
+    """Return what plain aggregators would have said, and above it what was published."""
     lines = [
         Curve("plain mean", "mean", _points(moments, lambda m: m.mean)),
         Curve("plain median", "median", _points(moments, lambda m: m.median)),
         Curve("mark, published", "mark", _points(moments, lambda m: m.mark)),
-        Curve("index", "index", _points(moments, lambda m: m.index)),
+        Curve("index", "index", _points(moments, lambda m: m.index if m.mark else None)),
     ]
     rival = run.scenario.rival
     if rival is not None:

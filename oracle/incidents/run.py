@@ -33,8 +33,7 @@ def play(
     `altered` changes what the configuration compiles to; without `restore` a change of
     configuration starts from an empty state.
     """
-    world = scenario.world(Random(f"{seed}|{scenario.id}"))  # noqa: S311 - seeded simulation
-    player = _Player(scenario, seed, world, altered, restore)
+    player = _Player(scenario, seed, altered, restore)
     player.play()
     return player.run
 
@@ -42,17 +41,13 @@ def play(
 class _Player:
     """One run in the making."""
 
-    def __init__(
-        self, scenario: Scenario, seed: int, world: World, altered: Altered, restore: bool
-    ) -> None:
-        self._scenario, self._world = scenario, world
+    def __init__(self, scenario: Scenario, seed: int, altered: Altered, restore: bool) -> None:
+        self._scenario, self._world = scenario, _world_of(scenario, seed)
         self._altered, self._restore = altered, restore
         self._changes = list(scenario.changes)
         self._book = PlainBook()
         self._configure(scenario.config, None)
-        self._ticks = ticks(
-            world.venues, seed, scenario.start_ns, -scenario.warm_s, scenario.length_s
-        )
+        self._ticks = ticks_of(scenario, seed)
         markets = self._spec.markets
         self.run = Run(
             scenario,
@@ -109,6 +104,16 @@ class _Player:
 
     def _moments(self, name: str) -> list[Moment]:
         return self.run.moments[name]
+
+
+def ticks_of(scenario: Scenario, seed: int = DEFAULT_SEED) -> list[Tick]:
+    """Return a scenario's ticks in the order in which they are received."""
+    venues = _world_of(scenario, seed).venues
+    return ticks(venues, seed, scenario.start_ns, -scenario.warm_s, scenario.length_s)
+
+
+def _world_of(scenario: Scenario, seed: int) -> World:
+    return scenario.world(Random(f"{seed}|{scenario.id}"))  # noqa: S311 - seeded simulation
 
 
 def spec_of(config: str) -> EngineSpec:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from oracle.cli.plot.curves import Curve
 
-LOG_FROM: Final = 4.0
+LOG_FROM: Final = 10.0
 """A panel whose largest value is so many times its smallest has a logarithmic axis."""
 
 _TIME_STEPS_S: Final = (

@@ -82,7 +82,11 @@ SCENARIO: Final = Scenario(
     story="ETH fell from 194.97 to 136 USD in twelve hours and to 95.87 by the next night. With "
     "gas at 80 to 200 gwei relayers came late, and the price on chain stood some 30 USD too high; "
     "8.3 million USD of collateral went for bids of zero.",
-    accounts=("DeFi Saver and Glassnode: Black Thursday, March 2020",),
+    accounts=(
+        "DeFi Saver",
+        "Glassnode",
+        "Odaily",
+    ),
     ours="The path between the named prices; two feeds that arrive ten minutes late while the "
     "first fall overloads them.",
     config=CONFIG,

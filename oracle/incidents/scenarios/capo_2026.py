@@ -80,7 +80,7 @@ SCENARIO: Final = Scenario(
     "the rate at 1.2282; an update moved the value by the allowed 3 % to 1.1919 and its time stamp "
     "by the full seven days, and the cap came out at 1.1939, 2.85 % too low: 10,938 wstETH of 34 "
     "accounts were liquidated.",
-    accounts=("Aave risk stewards: CAPO incident report, March 2026",),
+    accounts=("governance.aave.com/t/24269",),
     ours="Sources that show the true rate two days into the replay, and a clamp of 3 % a day.",
     config=CONFIG,
     markets=("WSTETH-STETH",),

@@ -68,7 +68,7 @@ SCENARIO: Final = Scenario(
     story="DAI rose from 1.00 to 1.30 USD on Coinbase for an hour, Uniswap, which was to anchor "
     "it, followed, and Kraken and Bitfinex stayed at 1.00. The price was Coinbase's; 89 million "
     "USD of loans were liquidated.",
-    accounts=("Compound: DAI liquidation event, November 2020",),
+    accounts=("comp.xyz/t/dai-liquidation-event/642",),
     ours="The minutes of the rise and of the way back; a fifth venue at 1.00.",
     config=CONFIG,
     markets=("DAI-USD",),

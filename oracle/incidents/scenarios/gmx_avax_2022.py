@@ -64,7 +64,10 @@ SCENARIO: Final = Scenario(
     story="Trades filled at the oracle's price without impact. Five times somebody opened a large "
     "AVAX position, pushed the price on an exchange by a percent or two, and closed at the pushed "
     "price: 400,000 to 565,000 USD from those on the other side.",
-    accounts=("GMX and on-chain analysts, September 2022",),
+    accounts=(
+        "Web3 is Going Just Great",
+        "Mycelium",
+    ),
     ours="The exact size and length of the pulses; the venue is called thin.",
     config=CONFIG,
     markets=("AVAX-USD",),

@@ -86,7 +86,7 @@ SCENARIO: Final = Scenario(
     story="A 4.1 million USD short in JELLY was left to the pool that makes the market, while its "
     "thin spot was bought from 0.01 to 0.043 USD (some accounts say 0.50). The pool stood at a "
     "loss of 12 to 13.5 million USD until validators settled the market by hand at 0.0095.",
-    accounts=("Hyperliquid and on-chain analysts, March 2025",),
+    accounts=("Arkham, reported by AiCoin",),
     ours="The path between the named prices, and the spot venues beside the pool.",
     config=CONFIG,
     markets=("JELLY-USD",),

@@ -82,7 +82,10 @@ SCENARIO: Final = Scenario(
     story="LUNA fell from 80 to 0.00001 USD within three days. A price feed had a lowest answer, "
     "0.107, and stood still there while the market was at 0.01 and below; Venus lost 11.2 and "
     "Blizz 8.3 million USD to those who borrowed against LUNA at 0.107.",
-    accounts=("Venus and Blizz Finance: post-mortems, May 2022",),
+    accounts=(
+        "Arbitrary Execution, circuit breakers: a Chainlink deep dive",
+        "Cointelegraph",
+    ),
     ours="The path between the named prices, and that all exchanges suspend trading in the end.",
     config=CONFIG,
     markets=("LUNA-USD",),

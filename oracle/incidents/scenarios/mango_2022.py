@@ -87,7 +87,7 @@ SCENARIO: Final = Scenario(
     story="With 1.4, 1 and 1.6 million USD of spot buying on three venues MNGO went from 0.038 to "
     "0.91 USD within twenty minutes, against 483 million perpetuals bought just before. The gain "
     "was collateral at that price: 116 million USD were borrowed and gone.",
-    accounts=("Solidus Labs: the Mango Markets exploit, October 2022",),
+    accounts=("soliduslabs.com/post/mango-hack",),
     ours="The path between the named prices; FTX rises less than the others.",
     config=CONFIG,
     markets=("MNGO-USD",),

@@ -52,9 +52,9 @@ SCENARIO: Final = Scenario(
     id="moonwell-2025-11",
     title="A million for one",
     start=utc("2025-11-04T05:40"),
-    story="At 05:45:11 UTC the feed for wrsETH against ETH went from 1.057 to 1.65 million. For "
-    "0.02 wrsETH somebody borrowed 20 wstETH, again and again: 3.7 million USD of bad debt.",
-    accounts=("Moonwell: incident report, November 2025",),
+    story="At 05:45:11 UTC the feed for wrsETH against ETH went from 1.057 to 1.65 million. "
+    "Borrowing against it left 3.7 million USD of bad debt.",
+    accounts=("CrypTechToday",),
     ours="The other sources, and how long the feed stayed wrong.",
     config=CONFIG,
     markets=("WRSETH-ETH",),

@@ -62,9 +62,9 @@ SCENARIO: Final = Scenario(
     title="A forgotten conversion",
     start=utc("2026-02-15T17:50"),
     story="A governance proposal set cbETH's price to its ratio against ETH and left out ETH/USD: "
-    "instead of 2,200 USD it was 1.12. Within minutes 1,096 cbETH were liquidated for about a "
-    "dollar each, 1.78 million USD of bad debt.",
-    accounts=("Moonwell: incident report, February 2026",),
+    "instead of 2,200 USD it was 1.12. 1,096 cbETH were liquidated for about a dollar "
+    "each, which left 1.78 million USD of bad debt.",
+    accounts=("spendnode.io/blog",),
     ours="Three sources of the ratio, and when the mistake is mended.",
     config=CONFIG,
     markets=("CBETH-USD",),

@@ -57,7 +57,7 @@ SCENARIO: Final = Scenario(
     story="BTC stood at about 43,500 USD for nine publishers. For two minutes one posted 0 and "
     "one a price with the wrong exponent, 10^8 times too small; the aggregate fell to 5,402 USD "
     "and positions were liquidated.",
-    accounts=("Pyth: root cause analysis, September 2021",),
+    accounts=("pyth.network/blog/pyth-root-cause-analysis",),
     ours="Which second each began.",
     config=CONFIG,
     markets=("BTC-USD",),

@@ -55,8 +55,10 @@ SCENARIO: Final = Scenario(
     start=utc("2019-06-24T22:00"),
     story="Of several price services for the Korean won one had failed and nobody noticed. Then "
     "one of the two that were left said 1,000 times too much; the mean of both was published, and "
-    "a trading bot made more than a billion dollars on paper.",
-    accounts=("Synthetix: response to the oracle incident, June 2019",),
+    "somebody made more than a billion dollars on paper.",
+    accounts=(
+        "Synthetix, response to oracle incident: blog.synthetix.io/response-to-oracle-incident",
+    ),
     ours="The names and the number of the services, and the times.",
     config=CONFIG,
     markets=("KRW-USD",),

@@ -133,7 +133,7 @@ SCENARIO: Final = Scenario(
     story="In the largest liquidation so far USDe fell to 0.6567 on Binance and stood at 0.90 to "
     "0.97 elsewhere, wBETH was sold there at 430 USD, ATOM printed near zero. Their own order book "
     "was the price of this collateral; 283 million USD were paid back to customers.",
-    accounts=("Binance: compensation statement, and market data of that day",),
+    accounts=("market data of that day and its reports, which differ by venue",),
     ours="The paths between the named prices; that one ETH market quotes in USDe.",
     config=CONFIG,
     markets=("USDE-USD", "WBETH-USD", "ATOM-USD", "ETH-USD"),

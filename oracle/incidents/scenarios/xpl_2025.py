@@ -81,7 +81,10 @@ SCENARIO: Final = Scenario(
     story="Before XPL was issued its perpetual on Hyperliquid was marked by its own trades. "
     "Somebody swept its book from 0.6 to 1.8 USD within two minutes, while Binance stood at 0.55; "
     "shorts were liquidated at the top. Since then marks there are capped and take other venues.",
-    accounts=("Hyperliquid and on-chain analysts, August 2025",),
+    accounts=(
+        "ForkLog",
+        "Binance Square",
+    ),
     ours="Pre-market venues as the index, and the minutes after the peak.",
     config=CONFIG,
     markets=("XPL-USD",),

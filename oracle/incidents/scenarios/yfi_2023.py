@@ -74,10 +74,10 @@ SCENARIO: Final = Scenario(
     id="yfi-2023-11-17",
     title="A crowded trade falls by 43 %",
     start=utc("2023-11-17T22:00"),
-    story="After weeks in which one trader had built a large long position YFI fell from 14,500 to "
-    "8,300 USD on all venues. 38 million USD of positions were liquidated on dYdX and 9 million "
-    "came out of its insurance fund. The price was right; the open interest was too large.",
-    accounts=("dYdX: YFI market post-mortem, November 2023",),
+    story="YFI fell from 14,500 to 8,300 USD on all venues. 38 million USD of positions were "
+    "liquidated on dYdX, and 9 million came out of its insurance fund. The price was right; the "
+    "open interest was too large for it.",
+    accounts=("dYdX, reported by Binance Square",),
     ours="The path between the named prices, and the perps' discount.",
     config=CONFIG,
     markets=("YFI-USD",),
