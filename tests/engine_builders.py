@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from oracle.engine.engine import Engine
+from oracle.engine.result import BreakerEvent, MarkBatch
 from oracle.engine.spec import (
     BreakerSpec,
     DeviationSpec,
@@ -15,7 +16,7 @@ from oracle.engine.spec import (
     TwapSpec,
 )
 from oracle.model.fixed import px_exact
-from oracle.model.messages import Mark
+from oracle.model.messages import Control, Mark
 from oracle.model.ticks import Tick, TickBatch, pack
 
 S = 10**9
@@ -52,12 +53,20 @@ def market(
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def spec(*levels: Sequence[MarketSpec]) -> EngineSpec:
+    """Return a specification of markets given in conversion levels."""
+    markets = sorted((m for level in levels for m in level), key=lambda m: m.number)
+    return EngineSpec(tuple(markets), tuple(tuple(m.name for m in level) for level in levels))
+
+
 def engine(*levels: Sequence[MarketSpec]) -> Engine:
     """Return an engine over markets given in conversion levels."""
-    markets = sorted((m for level in levels for m in level), key=lambda m: m.number)
-    return Engine(
-        EngineSpec(tuple(markets), tuple(tuple(m.name for m in level) for level in levels))
-    )
+    return Engine(spec(*levels))
+
+
+def after(seconds: float) -> int:
+    """Return the time so many seconds after T0."""
+    return T0 + round(seconds * S)
 
 
 def quote(name: str, bid: str, ask: str, *, at_s: float = 0.0, sequence: int = 1) -> Tick:
@@ -82,12 +91,68 @@ def trades(prices: dict[str, str], at_s: float = 0.0) -> list[TickBatch]:
     return batch(*(trade(name, price, at_s=at_s) for name, price in prices.items()))
 
 
-def only(marks: object) -> Mark:
+def only(marks: MarkBatch) -> Mark:
     """Return the only mark of a step."""
-    (mark,) = marks.messages()  # type: ignore[attr-defined]
+    (mark,) = marks.messages()
     return mark
 
 
 def reasons(mark: Mark) -> dict[str, str]:
     """Return each source's reason."""
     return {view.source: view.reason for view in mark.sources}
+
+
+def by_market(marks: MarkBatch) -> dict[str, Mark]:
+    """Return a step's marks by market."""
+    return {mark.market: mark for mark in marks.messages()}
+
+
+def pause(subject: str, at_s: float, for_s: float, kind: str = "market") -> Control:
+    """Return a pause, given at `at_s`."""
+    return Control(kind, subject, True, "ann", "drill", after(at_s), after(at_s + for_s))
+
+
+def resume(subject: str, at_s: float, kind: str = "market") -> Control:
+    """Return an order to go on, given at `at_s`."""
+    return Control(kind, subject, False, "ann", "seen", after(at_s), after(at_s))
+
+
+@dataclass
+class Walk:
+    """Steps an engine, every second by default, while each source repeats its price as a trade."""
+
+    engine: Engine
+    prices: dict[str, str] = field(default_factory=dict)
+    second: float = 0.0
+    sequence: int = 0
+    events: list[BreakerEvent] = field(default_factory=list)
+
+    def go(
+        self,
+        seconds: float,
+        change: Mapping[str, str] | None = None,
+        *,
+        orders: Sequence[Control] = (),
+        every: float = 1.0,
+    ) -> MarkBatch:
+        """Change prices (empty: silent), step for so long, and return the last step's marks.
+
+        Orders are given in the first of the steps.
+        """
+        self.prices |= change or {}
+        for _ in range(round(seconds / every)):
+            self.second += every
+            self.sequence += 1
+            ticks = [
+                trade(name, price, at_s=self.second, sequence=self.sequence)
+                for name, price in self.prices.items()
+                if price
+            ]
+            marks = self.engine.step(batch(*ticks) if ticks else [], orders, after(self.second))
+            self.events += marks.events
+            orders = ()
+        return marks
+
+    def change(self, *levels: Sequence[MarketSpec]) -> None:
+        """Restart the engine from its snapshot with other markets."""
+        self.engine = Engine(spec(*levels), self.engine.snapshot())
