@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,8 +126,13 @@ class CcxtFeed(Feed):
                 self._take(exchange, symbol, message, call)
 
         if taps:
-            tap(exchange, taps, take, lambda _: self.refuse(self.name, "unparsable_frame"))
+            tap(exchange, taps, take, self._fault)
         return list(jobs.values())
+
+    def _fault(self, reason: str, error: Exception) -> None:
+        self.refuse(self.name, reason)
+        if reason == "venue_error":
+            _log.warning("venue says no", feed=self.name, error=str(error)[:300])
 
     def _served(self, exchange: Exchange) -> list[str]:
         """Name those of our symbols that the venue lists and that we read there."""
@@ -152,11 +158,21 @@ class CcxtFeed(Feed):
         return [self._watch(exchange, job.call, subject) for subject in subjects]
 
     async def _watch(self, exchange: Exchange, call: Call, subject: Any) -> None:
-        """Subscribe, and wait for the end: that is where ccxt tells of it."""
-        while True:
-            with translated(self.venue.id):
-                # ccxt's kraken writes into its own default argument: always give a fresh one
-                await getattr(exchange, call.method)(subject, params=dict(call.params))
+        """Subscribe, and wait for the end: that is where ccxt tells of it.
+
+        Only quotes end the connection; what goes beside them may have a socket of its own.
+        """
+        for failures in itertools.count(1):
+            try:
+                with translated(self.venue.id):
+                    # ccxt's kraken writes into its own default argument: always give a fresh one
+                    await getattr(exchange, call.method)(subject, params=dict(call.params))
+            except (Retryable, Refused) as error:
+                if call.quotes:
+                    raise
+                self.refuse(self.name, "lost_channel")
+                _log.info("channel lost", feed=self.name, method=call.method, error=str(error))
+            await asyncio.sleep(self._pace.delay_s(failures, self._uniform()))
 
     async def _poll(self, exchange: Exchange, job: _Job) -> None:
         loop = asyncio.get_running_loop()

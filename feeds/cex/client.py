@@ -21,7 +21,8 @@ from oracle.model.errors import PlumblineError, Retryable
 Exchange = Any
 OnMessage = Callable[[str, str, Mapping[str, Any]], None]
 """Takes the ccxt attribute that was filled, the symbol, and what was parsed."""
-OnGarbage = Callable[[Exception], None]
+OnFault = Callable[[str, Exception], None]
+"""Takes the reason it is counted under: `unparsable_frame` or `venue_error`."""
 
 _MODULES: Final = {"ws": ccxt.pro, "rest": ccxt.async_support}
 
@@ -61,7 +62,7 @@ def tap(
     exchange: Exchange,
     filled: Iterable[tuple[str, str]],
     on_message: OnMessage,
-    on_garbage: OnGarbage,
+    on_fault: OnFault,
 ) -> None:
     """Hear of everything that a ccxt.pro exchange parses, and survive what it cannot parse.
 
@@ -72,7 +73,7 @@ def tap(
         setattr(exchange, fills, _Cache(fills, on_message))
     for symbol in {symbol for fills, symbol in pairs if fills == "trades"}:
         exchange.trades[symbol] = _Trades(symbol, on_message)
-    _fence_frames(exchange, on_message, on_garbage)
+    _fence_frames(exchange, on_message, on_fault)
 
 
 def build_exchange(
@@ -109,40 +110,53 @@ def _override(api: dict[str, Any], urls: Mapping[str, Any]) -> None:
             api[key] = url
 
 
-def _fence_frames(exchange: Exchange, on_message: OnMessage, on_garbage: OnGarbage) -> None:
-    """Keep a frame that ccxt cannot parse from ending its receive loop.
-
-    ccxt parses inside an event-loop callback: an exception there ends the loop without a word,
-    and the connection stays open and silent.
-    """
+def _fence_frames(exchange: Exchange, on_message: OnMessage, on_fault: OnFault) -> None:
+    """Stand between ccxt's connections and what comes over them."""
     open_client = exchange.client
 
     def fenced(url: str) -> Any:
         known = url in exchange.clients
         client = open_client(url)
         if not known:
-            handle = client.handle_message
-
-            def handle_message(message: Any) -> None:
-                try:
-                    handle(message)
-                except ccxt.BaseError as error:  # the venue said no: end the connection
-                    client.reject(error)
-                except Exception as error:  # noqa: BLE001  any kind comes out of a foreign parser
-                    on_garbage(error)
-
-            def resolve(parsed: Any, _: object) -> Any:
-                # Order books are changed in place, so this is where one shows as new. Nobody is
-                # woken: what was parsed is taken, and watchers only wait for the end.
-                if isinstance(parsed, OrderBook):
-                    on_message("orderbooks", parsed["symbol"], parsed)
-                return parsed
-
-            client.handle_message = handle_message
-            client.resolve = resolve
+            _fence(client, on_message, on_fault)
         return client
 
     exchange.client = fenced
+
+
+def _fence(client: Any, on_message: OnMessage, on_fault: OnFault) -> None:
+    """Keep a frame that ccxt cannot parse from ending its receive loop.
+
+    ccxt parses inside an event-loop callback: an exception there ends the loop without a word,
+    and the connection stays open and silent. And where the venue says no to one subscription,
+    ccxt would end all that share its connection: a refused funding rate would take the quotes.
+    """
+    handle, reject = client.handle_message, client.reject
+
+    def handle_message(message: Any) -> None:
+        try:
+            handle(message)
+        except ccxt.BaseError as error:
+            client.reject(error)
+        except Exception as error:  # noqa: BLE001  any kind comes out of a foreign parser
+            on_fault("unparsable_frame", error)
+
+    def rejected(error: Exception, message_hash: object = None) -> Any:
+        if message_hash is None and isinstance(error, ccxt.ExchangeError):
+            on_fault("venue_error", error)
+            return error
+        return reject(error, message_hash)
+
+    def resolve(parsed: Any, _: object) -> Any:
+        # Order books are changed in place, so this is where one shows as new. Nobody is woken:
+        # what was parsed is taken, and watchers only wait for the end.
+        if isinstance(parsed, OrderBook):
+            on_message("orderbooks", parsed["symbol"], parsed)
+        return parsed
+
+    client.handle_message = handle_message
+    client.reject = rejected
+    client.resolve = resolve
 
 
 @contextmanager

@@ -138,6 +138,8 @@ class Dialect(ABC):
     async def push(self) -> None:
         """Send every session the quotes that are new to it."""
         for session in tuple(self.sessions):
+            if self._is_mute(session.path) and session.transport is not None:
+                session.transport.abort()
             for channel, symbol in tuple(session.sent):
                 quote = self.knobs.quote(self.name, symbol)
                 shown = session.sent[channel, symbol]
@@ -150,6 +152,9 @@ class Dialect(ABC):
                     await session.send(next(self._junk))
                     quote = replace(quote, **_MALFORMED)
                 await session.send(self.frame(session, channel, symbol, quote))
+
+    def _is_mute(self, path: str) -> bool:
+        return any(self.knobs.is_mute(self.name, part) for part in path.split("/"))
 
     async def drop_all(self) -> None:
         """Cut every connection without a farewell."""
@@ -170,7 +175,7 @@ class Dialect(ABC):
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self.knobs.is_down(self.name):
+        if self._is_mute(request.path) or self.knobs.is_down(self.name):
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=503)

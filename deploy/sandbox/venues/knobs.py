@@ -77,6 +77,10 @@ class Knobs:
         """Drop every connection and refuse new ones."""
         self._turn("disconnect", venue, None, for_s)
 
+    def mute(self, venue: str, channel: str, *, for_s: float | None = None) -> None:
+        """Say no to one channel, or drop the connections whose address names it."""
+        self._turn("mute", venue, None, for_s, key=channel)
+
     def shift(self, asset: str, percent: float, *, over_s: float = 0.0) -> None:
         """Move the asset's true price at every venue, for good."""
         _require_asset(asset)
@@ -118,6 +122,11 @@ class Knobs:
         """Whether the venue refuses connections."""
         return self._find("disconnect", venue, None) is not None
 
+    def is_mute(self, venue: str, channel: str) -> bool:
+        """Whether the venue refuses a channel."""
+        turned = self._turned.get(("mute", venue, channel))
+        return turned is not None and turned.on(self._now_ms())
+
     def garbage_of(self, venue: str, symbol: str) -> Garbage | None:
         """Give the kind of nonsense the venue sends for a symbol now."""
         found = self._find("garbage", venue, symbol)
@@ -151,6 +160,7 @@ class Knobs:
         *,
         value: float = 0.0,
         kind: Garbage | None = None,
+        key: str | None = None,
     ) -> None:
         listed = LISTINGS.get(venue)
         if listed is None:
@@ -159,7 +169,7 @@ class Knobs:
             raise ConfigError(f"{venue} lists no {symbol!r}: use one of {', '.join(listed)}")
         now_ms = self._now_ms()
         until_ms = math.inf if for_s is None else now_ms + for_s * 1000
-        self._turned[knob, venue, symbol] = _Turned(now_ms, until_ms, value, kind)
+        self._turned[knob, venue, key or symbol] = _Turned(now_ms, until_ms, value, kind)
 
     def _find(self, knob: str, venue: str, symbol: str | None) -> _Turned | None:
         return self._turned_at(knob, venue, symbol, self._now_ms())

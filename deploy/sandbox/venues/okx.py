@@ -66,6 +66,8 @@ class Okx(Dialect):
             await session.send({"event": op, "arg": arg, "connId": "a4d3ae55"})
 
     def _has(self, channel: str, symbol: str) -> bool:
+        if self.knobs.is_mute(self.name, channel):
+            return False
         if channel == "funding-rate":
             return self.listing(symbol).perpetual
         return channel in _CHANNELS

@@ -38,7 +38,7 @@ DIALECTS: Final[tuple[type[Dialect], ...]] = (
     Okx,
 )
 _KNOBS: Final = frozenset(
-    {"wick", "freeze", "delay", "garbage", "disconnect", "shift", "depeg", "clear"}
+    {"wick", "freeze", "delay", "garbage", "disconnect", "mute", "shift", "depeg", "clear"}
 )
 _LOCALHOST: Final = "127.0.0.1"
 

@@ -321,6 +321,33 @@ async def test_malformed_answers_are_counted_and_the_other_symbols_go_on(
         await until(lambda: len(watched.prices(good)) > counts[1] + 2)
 
 
+async def test_a_refused_funding_channel_leaves_the_quotes_alone() -> None:
+    """The venue says no to one subscription of a shared connection: the others go on."""
+    async with SandboxVenues(seed=5) as venues:
+        venues.knobs.mute("okx", "funding-rate")
+        async with watching(venues, "okx", "ws", symbols=["BTC/USDT:USDT"]) as watched:
+            await until(lambda: len(watched.prices("okx:BTC/USDT:USDT")) > 3)
+            assert watched.refused() == {("okx.ws", "venue_error"): 1}
+            assert watched.value("plumbline_feed_connects_total", feed="okx.ws") == 1
+
+
+async def test_a_lost_funding_connection_leaves_the_quotes_alone_and_comes_back() -> None:
+    """Binance has a socket each for quotes and for marks and trades: one may fall alone."""
+    async with SandboxVenues(seed=5) as venues, watching(venues, "binanceusdm", "ws") as watched:
+
+        def rates() -> int:
+            return sum(tick.funding_e12 is not None for tick in watched.ticks)
+
+        await until(lambda: rates() > 0)
+        venues.knobs.mute("binanceusdm", "market")
+        await until(lambda: watched.refused().get(("binanceusdm.ws", "lost_channel"), 0) >= 3)
+        quotes, before = len(watched.prices("binanceusdm:BTC/USDT:USDT")), rates()
+        await until(lambda: len(watched.prices("binanceusdm:BTC/USDT:USDT")) > quotes + 3)
+        venues.knobs.clear("binanceusdm")
+        await until(lambda: rates() > before)
+        assert watched.value("plumbline_feed_connects_total", feed="binanceusdm.ws") == 1
+
+
 @pytest.mark.parametrize("kind", ["zero", "negative", "crossed"])
 async def test_prices_that_parse_are_passed_on_for_the_engine_to_judge(kind: str) -> None:
     """A feed states what the venue states: the engine is the place where a price is refused."""
