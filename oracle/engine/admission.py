@@ -53,16 +53,17 @@ def in_order(columns: Any, newest: Any) -> bool:
 
 @entry
 def admit(tables: Any, columns: Any, now_ns: int) -> None:
-    """Take ticks, those of each source in order; count refusals in `tables.rejected`.
+    """Take ticks, those of each source in order; count refusals in `work.rejected`.
 
     `columns` is a `columns.TickColumns`.
     """
     sized, funded = len(columns.last_size) > 0, len(columns.funding_e12) > 0
     sized = sized or len(columns.bid_size) > 0
+    work = tables.work[0]
     for row in range(len(columns.source_at)):
         at = columns.number[columns.source_at[row]]
         if at < 0:
-            tables.rejected[UNKNOWN_SOURCE] += 1
+            work.rejected[UNKNOWN_SOURCE] += 1
             continue
         exponent = columns.exponent[row]
         bid = _float_nearest(columns.bid[row], exponent)
@@ -87,7 +88,7 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
             # future must not outlast the good ones that come before its time.
             rest.refusal, rest.refused_ns = reason, min(event_ns, now_ns)
         if reason != USED:
-            tables.rejected[reason] += 1
+            work.rejected[reason] += 1
 
 
 @compiled
@@ -119,7 +120,7 @@ def _fault(  # noqa: PLR0911 - one return a reason, in the order of the page
         return OUT_OF_RANGE
     if bid > ask:
         return CROSSED
-    if (ask - bid) / (ask + bid) * 2.0 > rules.max_spread:
+    if (ask - bid) * 2.0 > (ask + bid) * rules.max_spread:
         return WIDE_SPREAD
     if event_ns > now_ns + rules.max_future_ns:
         return FUTURE

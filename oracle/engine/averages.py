@@ -30,10 +30,7 @@ def advance_twap(rules: Any, state: Any, now_ns: int) -> float:
         _clear(state, bucket)
     elif bucket == state.bucket:
         if not math.isnan(state.held):
-            elapsed_s = (now_ns - state.held_ns) / 1e9
-            buckets, at = state.buckets, bucket % BUCKETS
-            buckets[at, 0] += state.held * elapsed_s
-            buckets[at, 1] += elapsed_s
+            _cover(state.buckets, bucket, state.held, now_ns - state.held_ns)
     else:
         _turn(rules, state, bucket, now_ns)
     state.held_ns = now_ns
@@ -63,35 +60,45 @@ def hold(rules: Any, state: Any, value: float, average: float) -> None:
 
 @compiled
 def _turn(rules: Any, state: Any, bucket: int, now_ns: int) -> None:
-    """Share the time since the step before among the buckets it covers, and close them."""
+    """Close the bucket at hand, share the time since the step before among those that follow."""
     buckets = state.buckets
-    for each in range(max(state.bucket, bucket - BUCKETS + 1), bucket + 1):
-        at = each % BUCKETS
-        if each > state.bucket:
-            buckets[at, 0] = buckets[at, 1] = 0.0
-        start_ns = max(each * rules.bucket_ns, state.held_ns)
-        end_ns = min((each + 1) * rules.bucket_ns, now_ns)
+    if not math.isnan(state.held):
+        ended_ns = min((state.bucket + 1) * rules.bucket_ns, now_ns)
+        _cover(buckets, state.bucket, state.held, ended_ns - state.held_ns)
+    for each in range(max(state.bucket, bucket - BUCKETS) + 1, bucket + 1):
+        _close(state, each)
         if not math.isnan(state.held):
-            elapsed_s = (end_ns - start_ns) / 1e9
-            buckets[at, 0] += state.held * elapsed_s
-            buckets[at, 1] += elapsed_s
+            start_ns = max(each * rules.bucket_ns, state.held_ns)
+            ended_ns = min((each + 1) * rules.bucket_ns, now_ns)
+            _cover(buckets, each, state.held, ended_ns - start_ns)
     state.bucket = bucket
-    state.closed_weighted = _sum_but(buckets, 0, bucket % BUCKETS)
-    state.closed_covered = _sum_but(buckets, 1, bucket % BUCKETS)
 
 
 @compiled
-def _sum_but(buckets: Any, part: int, left_out: int) -> float:
-    """Return the sum of all buckets but one, in four runs that do not wait for each other."""
-    kept, buckets[left_out, part] = buckets[left_out, part], 0.0
-    a = b = c = d = 0.0
-    for at in range(0, BUCKETS, 4):
-        a += buckets[at, part]
-        b += buckets[at + 1, part]
-        c += buckets[at + 2, part]
-        d += buckets[at + 3, part]
-    buckets[left_out, part] = kept
-    return (a + b) + (c + d)
+def _cover(buckets: Any, bucket: int, value: float, elapsed_ns: int) -> None:
+    at, elapsed = bucket % BUCKETS, float(elapsed_ns)
+    buckets[at, 0] += value * elapsed
+    buckets[at, 1] += elapsed
+
+
+@compiled
+def _close(state: Any, bucket: int) -> None:
+    """Move on to `bucket`: the one before it is closed, the one a window ago is forgotten.
+
+    The sums of the closed buckets are kept by adding and taking away, and once a window added up
+    anew, so that no rounding outlives a window: it stays below 1e-14 of the window's largest value.
+    """
+    buckets, at, before = state.buckets, bucket % BUCKETS, (bucket - 1) % BUCKETS
+    state.closed_weighted += buckets[before, 0] - buckets[at, 0]
+    state.closed_covered += buckets[before, 1] - buckets[at, 1]
+    buckets[at, 0] = buckets[at, 1] = 0.0
+    if state.closed_covered == 0.0:
+        state.closed_weighted = 0.0  # times are whole numbers: nothing is covered, nothing weighs
+    if at == 0:
+        state.closed_weighted = state.closed_covered = 0.0
+        for closed in range(1, BUCKETS):
+            state.closed_weighted += buckets[closed, 0]
+            state.closed_covered += buckets[closed, 1]
 
 
 @compiled

@@ -27,11 +27,11 @@ def doubt(
     """
     if rules.max_unchanged_ns > 0:
         for at in range(first, first + count):
-            if not math.isnan(tables.price[at]):
+            if not math.isnan(tables.now[at].price):
                 refuse_frozen(tables, rules, market, at, now_ns)
     lowest, highest = math.inf, -math.inf
     for at in range(first, first + count):
-        price = tables.price[at]
+        price = tables.now[at].price
         if not math.isnan(price):
             lowest, highest = min(lowest, price), max(highest, price)
     if first == rules.first and highest >= lowest * rules.leg_scale:
@@ -44,14 +44,15 @@ def doubt(
 @compiled
 def _median(tables: Any, rules: Any, first: int, count: int) -> float:
     """Return the median of the places' prices; NaN when they are of fewer than three origins."""
-    values, weights = tables.scratch[0], tables.counts[0]
+    work = tables.work[0]
+    values, weights = work.values[0], work.counts[0]
     origins = origin_peers(tables, rules, first, count)
     found = 0
     for at in range(first, first + count):
-        if not math.isnan(tables.price[at]):
+        if not math.isnan(tables.now[at].price):
             place = tables.place_rules[at]
-            values[found] = tables.price[at]
-            weights[found] = place.weight // max(tables.counts[1][place.origin], 1)
+            values[found] = tables.now[at].price
+            weights[found] = place.weight // max(work.counts[1, place.origin], 1)
             found += 1
     return median(values, weights, found) if origins >= _ORIGINS_FOR_SCALE else math.nan
 
@@ -61,7 +62,7 @@ def _refuse_scale(tables: Any, rules: Any, first: int, count: int, reference: fl
     if math.isnan(reference):
         return
     for at in range(first, first + count):
-        ratio = tables.price[at] / reference
+        ratio = tables.now[at].price / reference
         if _beyond(ratio, rules.max_scale) or (
             _beyond(ratio, rules.leg_scale) and _is_leg(tables, rules, ratio)
         ):
@@ -92,21 +93,21 @@ def _confirm(tables: Any, rules: Any, first: int, count: int, now_ns: int) -> No
 
     All are judged before any is refused: who confirms another need not be confirmed himself.
     """
-    doubted = 0
+    work, doubted = tables.work[0], 0
     for at in range(first, first + count):
-        price, place = tables.price[at], tables.place[at]
+        price, place = tables.now[at].price, tables.place[at]
         if math.isnan(price):
             continue
         limit = tables.place_rules[at].max_step
         bound = now_ns - place.accepted_ns <= rules.confirm_ns
         stepped = bound and abs(price - place.accepted) > limit * place.accepted
         if stepped and not _confirmed(tables, first, count, at, limit):
-            tables.counts[1][doubted] = at
+            work.counts[1, doubted] = at
             doubted += 1
         else:
             place.accepted, place.accepted_ns = price, now_ns
     for n in range(doubted):
-        refuse(tables, tables.counts[1][n], UNCONFIRMED)
+        refuse(tables, work.counts[1, n], UNCONFIRMED)
 
 
 @compiled
@@ -114,7 +115,7 @@ def _confirmed(tables: Any, first: int, count: int, at: int, limit: float) -> bo
     for other in range(first, first + count):
         if (
             tables.place_rules[other].origin != tables.place_rules[at].origin
-            and abs(tables.price[other] - tables.price[at]) <= limit * tables.price[at]
+            and abs(tables.now[other].price - tables.now[at].price) <= limit * tables.now[at].price
         ):
             return True
     return False

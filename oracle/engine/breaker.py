@@ -67,17 +67,17 @@ def deviation(index: float, average: float) -> float:
 
 @compiled
 def measure(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int) -> None:
-    """Put the figures of all triggers but the deviations into `tables.figures`."""
-    figures = tables.figures
+    """Put the figures of all triggers but the deviations into `work.figures`."""
+    figures = tables.work[0].figures
     figures[_SOURCES] = float(rules.alarm_sources - mark.sources)
     figures[_ORIGINS] = float(rules.alarm_origins - mark.origins)
+    # Since the index before this step's: one that is back after a gap has been missing.
+    figures[_MISSING] = float(now_ns - market.last_index_ns) if market.last_index > 0.0 else 0.0
     if math.isnan(mark.index):
         figures[:_SOURCES] = math.nan
         figures[_STALE:] = math.nan
-        figures[_MISSING] = float(now_ns - market.last_index_ns) if market.last_index > 0.0 else 0.0
         return
     figures[_DISPERSION], figures[_CONFIDENCE] = mark.dispersion, mark.conf
-    figures[_MISSING] = 0.0
     figures[_STALE] = float(now_ns - mark.newest_event_ns)
     figures[_CONVERSION] = 0.0
     if rules.guarded[_CONVERSION] < math.inf:
@@ -91,9 +91,9 @@ def _share_through_troubled(tables: Any, rules: Any) -> float:
     total, troubled = 0, 0
     for n in range(rules.sources):
         at = rules.first + n
-        if math.isnan(tables.price[at]):
+        if math.isnan(tables.now[at].price):
             continue
-        weight, edge = tables.counts[0][n], tables.place_rules[at].edge
+        weight, edge = tables.work[0].counts[0, n], tables.place_rules[at].edge
         total += weight
         if edge >= 0 and tables.mark[edge].state != NORMAL:
             troubled += weight
@@ -101,8 +101,11 @@ def _share_through_troubled(tables: Any, rules: Any) -> float:
 
 
 @compiled
-def move(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int) -> None:
-    """Move a market's breaker by its figures; say in `mark` what made it stand where it does."""
+def move(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int, slept_ns: int) -> None:
+    """Move a market's breaker by its figures; say in `mark` what made it stand where it does.
+
+    `slept_ns` is the time since the step before, in which nobody looked.
+    """
     state = market.breaker
     mark.before = state
     level, trigger = _worst(tables, rules)
@@ -118,8 +121,8 @@ def move(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int) -> None:
     elif state == HALTED and calm and served and (market.released or not rules.latch):
         target = RECOVERING
     elif state == RECOVERING:
-        agreed = calm and tables.figures[_DISPERSION] <= rules.agree
-        if not agreed:
+        agreed = calm and tables.work[0].figures[_DISPERSION] <= rules.agree
+        if not agreed or slept_ns > rules.recovery_ns // 2:
             market.since_ns = now_ns
         elif now_ns - market.since_ns >= rules.recovery_ns:
             target = NORMAL
@@ -133,9 +136,10 @@ def move(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int) -> None:
 @compiled
 def _worst(tables: Any, rules: Any) -> tuple[int, int]:
     """Return the highest level of any trigger (0 none, 1 guards, 2 halts), and which it is."""
+    figures = tables.work[0].figures
     level, worst, trigger = 0, 0.0, -1
     for n in range(TRIGGERS):
-        figure = tables.figures[n]
+        figure = figures[n]
         if figure >= rules.halted[n]:
             reached, bound = 2, rules.halted[n]
         elif figure >= rules.guarded[n]:
@@ -150,9 +154,10 @@ def _worst(tables: Any, rules: Any) -> tuple[int, int]:
 @compiled
 def _calm(tables: Any, rules: Any) -> bool:
     """Whether every trigger is below its release bound."""
+    figures = tables.work[0].figures
     for n in range(TRIGGERS):
         bound = min(rules.guarded[n], rules.halted[n])
-        if bound < math.inf and not tables.figures[n] < bound * rules.release:
+        if bound < math.inf and not figures[n] < bound * rules.release:
             return False
     return True
 
@@ -163,18 +168,21 @@ def _explain(tables: Any, rules: Any, mark: Any, level: int, trigger: int) -> No
     if trigger >= 0:
         mark.trigger = trigger
         mark.limit = rules.halted[trigger] if level == 2 else rules.guarded[trigger]
-        mark.figure = tables.figures[trigger]
+        mark.figure = tables.work[0].figures[trigger]
     elif mark.state == NORMAL and mark.before == NORMAL:
         mark.trigger, mark.figure, mark.limit = -1, math.nan, math.nan
     elif mark.trigger >= 0:
-        mark.figure = tables.figures[mark.trigger]
+        mark.figure = tables.work[0].figures[mark.trigger]
 
 
 @compiled
 def judge_peg(rules: Any, market: Any, mark: Any) -> None:
     """Begin or end a depeg: from `peg_cut` on, until back within half of it."""
     mark.depeg = 0
-    if rules.peg <= 0.0 or math.isnan(mark.index):
+    if rules.peg <= 0.0:
+        market.depegged = 0
+        return
+    if math.isnan(mark.index):
         return
     mark.peg_off = abs(mark.index / rules.peg - 1.0)
     if not market.depegged and mark.peg_off >= rules.peg_cut:

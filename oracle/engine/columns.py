@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ _COLUMNS: Final = (
     ("funding_e12", np.dtype("<i8")),
 )
 _KNOWN_BATCHES: Final = 4_096
+_MOST_LISTED: Final = 2**16
 
 
 class TickColumns(NamedTuple):
@@ -64,7 +65,7 @@ class Gatherer:
         self._newest[:] = NEVER
         if all(in_order(part, self._newest) for part in parts):
             return parts
-        return [_sorted(parts)]
+        return list(_sorted(parts))
 
     def numbers(self, sources: tuple[str, ...]) -> Ints:
         """Return each source's number. A list is known by its identity, kept alive here."""
@@ -81,19 +82,23 @@ class Gatherer:
         return TickColumns(self.numbers(batch.sources), *columns)
 
 
-def _sorted(parts: Sequence[TickColumns]) -> TickColumns:
-    """Join columns and put them in the order (source, event time, sequence)."""
+def _sorted(parts: Sequence[TickColumns]) -> Iterator[TickColumns]:
+    """Join columns in the order (source, event time, sequence), as many sources as u16 numbers."""
     number = np.concatenate([part.number[part.source_at] for part in parts])
-    names, rows = TickColumns._fields[2:], [len(part.sequence) for part in parts]
+    rows = [len(part.sequence) for part in parts]
     joined = {
         name: np.concatenate([_whole(part, name, n) for part, n in zip(parts, rows, strict=True)])
-        for name in names
+        for name in TickColumns._fields[2:]
     }
     order = np.lexsort((joined["sequence"], joined["event_ns"], number))
     known, at = np.unique(number[order], return_inverse=True)
-    return TickColumns(
-        known, at.astype(np.uint16), **{name: column[order] for name, column in joined.items()}
-    )
+    for first in range(0, len(known), _MOST_LISTED):
+        low, high = np.searchsorted(at, (first, first + _MOST_LISTED))
+        columns: dict[str, Any] = {"source_at": (at[low:high] - first).astype(np.uint16)}
+        columns |= {name: column[order[low:high]] for name, column in joined.items()}
+        for column in columns.values():
+            column.setflags(write=False)  # as columns of a batch are: for one machine code
+        yield TickColumns(known[first : first + _MOST_LISTED], **columns)
 
 
 def _whole(part: TickColumns, name: str, rows: int) -> npt.NDArray[Any]:

@@ -66,8 +66,8 @@ class Engine:
         tables = self._tables
         self._take_orders(controls, now_ns)
         columns = self._gatherer.gather(list(ticks))
-        tables.rejected[:] = 0
-        tables.refused[:] = 0
+        work = tables.work[0]
+        work.rejected[:] = work.refused[:] = 0
         for part in columns:
             admit(tables, part, now_ns)
         rows = self._layout.order
@@ -75,7 +75,7 @@ class Engine:
             rows = self._touched(columns)
         step_markets(tables, rows, now_ns)
         marks = tables.mark.copy()
-        pauses = self._controls.paused("market", now_ns)
+        pauses, at = self._controls.paused("market", now_ns), self._layout.market_at
         return MarkBatch(
             markets=self._layout.markets,
             sequence=self._sequence,
@@ -83,11 +83,10 @@ class Engine:
             rows=rows,
             marks=marks,
             first=self._layout.first,
-            price=tables.price.copy(),
-            reason=tables.reason.copy(),
-            pauses={self._layout.market_at[name]: pause for name, pause in pauses.items()},
-            rejected=_by_name(tables.rejected),
-            refused=_by_name(tables.refused),
+            now=tables.now.copy(),
+            pauses={at[name]: pause for name, pause in pauses.items() if name in at},
+            rejected=_by_name(work.rejected),
+            refused=_by_name(work.refused),
             events=transitions(self._layout.markets, rows, marks, now_ns),
         )
 
@@ -104,7 +103,7 @@ class Engine:
             if order.kind == "market" and not order.paused and row is not None:
                 market = self._tables.market[row]
                 if order.issued_ns >= market.since_ns:
-                    market.released, market.last_index_ns = True, NEVER
+                    market.released, market.scale_ns = True, NEVER
         for kind, flags, at in (
             ("source", self._tables.paused_source, self._layout.source_at),
             ("market", self._tables.paused_market, self._layout.market_at),

@@ -53,29 +53,29 @@ def premium_of(rules: Any, legs: Any, index: float, mark: float) -> float:
 
 
 @compiled
-def settle_and_sample(rules: Any, market: Any, premium: float, now_ns: int) -> float:
+def settle_and_sample(rules: Any, state: Any, premium: float, now_ns: int) -> float:
     """Close an interval that has ended, take the slot's first sample; return the running rate."""
     interval, slot = now_ns // rules.funding_interval_ns, now_ns // rules.sample_ns
-    if interval != market.interval:
+    if interval != state.interval:
         # Only the interval before this one is settled: of one further back nothing is due any more.
-        followed = market.interval == interval - 1
-        market.settled_funding = _rate(rules, market) if followed else math.nan
-        market.interval = interval
-        market.samples = market.premium_weighted = market.premium_weight = 0.0
-    if slot != market.slot and not math.isnan(premium):
-        market.slot = slot
-        market.samples += 1.0
-        weight = market.samples if rules.linear else 1.0
-        market.premium_weighted += premium * weight
-        market.premium_weight += weight
-    return _rate(rules, market)
+        followed = state.interval == interval - 1
+        state.settled = _rate(rules, state) if followed else math.nan
+        state.interval = interval
+        state.samples = state.weighted = state.weight = 0.0
+    if slot != state.slot and not math.isnan(premium):
+        state.slot = slot
+        state.samples += 1.0
+        weight = state.samples if rules.linear else 1.0
+        state.weighted += premium * weight
+        state.weight += weight
+    return _rate(rules, state)
 
 
 @compiled
-def _rate(rules: Any, market: Any) -> float:
-    if market.premium_weight == 0.0:
+def _rate(rules: Any, state: Any) -> float:
+    if state.weight == 0.0:
         return math.nan
-    premium = market.premium_weighted / market.premium_weight
+    premium = state.weighted / state.weight
     return funding_rate(
         premium, rules.interest, rules.funding_clamp, rules.period_share, rules.funding_cap
     )

@@ -20,15 +20,16 @@ OUTLIER: Final = int(Reason.OUTLIER)
 
 
 @compiled
-def compute_index(tables: Any, rules: Any, mark: Any) -> None:
+def compute_index(tables: Any, rules: Any, mark: Any, now_ns: int) -> None:
     """Compute a market's index, confidence, dispersion and counts into `mark`."""
     mark.index = mark.conf = mark.dispersion = math.nan
     mark.sources = mark.origins = 0
-    weigh(tables, rules)
+    weigh(tables, rules, now_ns)
     count = _rank(tables, rules)
     if count == 0:
         return
-    values, weights = tables.scratch[0], tables.counts[2]
+    work = tables.work[0]
+    values, weights = work.values[0], work.counts[2]
     at = median_at(weights, count)
     middle = values[at]
     dispersion = median_distance(values, weights, count, at) / middle
@@ -41,23 +42,25 @@ def compute_index(tables: Any, rules: Any, mark: Any) -> None:
 
 @compiled
 def _rank(tables: Any, rules: Any) -> int:
-    """Put the priced sources in order of price into scratch; return how many they are.
+    """Put the priced sources in order of price; return how many they are.
 
-    Scratch rows: 0 prices, 1 absolute half-widths; counts row 2: weights.
+    `work.values` rows 0 and 1 then hold prices and absolute half-widths, `work.counts` row 2 the
+    weights.
     """
-    prices, widths, weights = tables.scratch[2], tables.scratch[3], tables.counts[1]
+    work = tables.work[0]
+    prices, widths, weights = work.values[2], work.values[3], work.counts[1]
     count = 0
     for n in range(rules.sources):
-        price = tables.price[rules.first + n]
+        price = tables.now[rules.first + n].price
         if not math.isnan(price):
-            prices[count], widths[count] = price, price * tables.width[rules.first + n]
-            weights[count] = tables.counts[0][n]
+            prices[count], widths[count] = price, price * tables.now[rules.first + n].width
+            weights[count] = work.counts[0][n]
             count += 1
-    at = tables.counts[3]
+    at = work.counts[3]
     ranks(prices, at, count)
     for n in range(count):
-        tables.scratch[0][at[n]], tables.scratch[1][at[n]] = prices[n], widths[n]
-        tables.counts[2][at[n]] = weights[n]
+        work.values[0, at[n]], work.values[1, at[n]] = prices[n], widths[n]
+        work.counts[2, at[n]] = weights[n]
     return count
 
 
@@ -66,21 +69,22 @@ def _count(tables: Any, rules: Any, mark: Any, middle: float, limit: float) -> N
     """Label outliers; count the sources and origins that are none."""
     first, count = rules.first, rules.sources
     shared = rules.origins != count
+    seen = tables.work[0].counts[1]
     if shared:
-        tables.counts[1][: rules.origins] = 0
+        seen[: rules.origins] = 0
     sources = origins = 0
     for at in range(first, first + count):
-        price = tables.price[at]
+        price = tables.now[at].price
         if math.isnan(price):
             continue
         if abs(price - middle) > limit * middle:
-            tables.reason[at] = OUTLIER
+            tables.now[at].reason = OUTLIER
             continue
         sources += 1
         if shared:
             origin = tables.place_rules[at].origin
-            origins += tables.counts[1][origin] == 0
-            tables.counts[1][origin] = 1
+            origins += seen[origin] == 0
+            seen[origin] = 1
     mark.sources, mark.origins = sources, origins if shared else sources
 
 
@@ -91,8 +95,9 @@ def _confidence(tables: Any, middle: float, count: int) -> float:
     Source: Pyth's aggregation (pyth-client, `upd_aggregate.h`): the larger of the distances from
     the middle to the quartiles of the votes.
     """
-    values, widths, weights = tables.scratch[0], tables.scratch[1], tables.counts[2]
-    low, high, votes = tables.scratch[2], tables.scratch[3], tables.votes
+    work = tables.work[0]
+    values, widths, weights = work.values[0], work.values[1], work.counts[2]
+    low, high, votes = work.values[2], work.values[3], work.votes
     for n in range(count):
         low[n], high[n] = values[n] - widths[n], values[n] + widths[n]
         votes[0, n] = votes[1, n] = votes[2, n] = weights[n]

@@ -12,13 +12,12 @@ from oracle.engine import records
 from oracle.engine.breaker import Trigger
 from oracle.engine.pricing import AGE_WIDTH
 from oracle.engine.reasons import Reason
-from oracle.engine.records import NEVER, TRIGGERS, Records, Tables
+from oracle.engine.records import MOST_PLACES, NEVER, Records, Tables
 from oracle.engine.spec import OFF, EngineSpec, MarketSpec, Method, Premium, SourceSpec, TwapSpec
 from oracle.engine.weights import WEIGHT_UNITS
 from oracle.model.errors import ConfigError
 from oracle.model.validity import Validity
 
-MOST_SOURCES: Final = 256
 _MID_METHODS: Final = (Method.INDEX_ONLY, Method.TWAP_ONLY, Method.INDEX_BASIS)
 
 
@@ -26,7 +25,7 @@ class Layout:
     """Numbers of everything by name, and fresh tables.
 
     Raises:
-        ConfigError: a market has more than `MOST_SOURCES` places, or a level names a market that
+        ConfigError: a market has more than `MOST_PLACES` places, or a level names a market that
             converts through one of the same or a later level.
     """
 
@@ -57,10 +56,8 @@ class Layout:
     def tables(self) -> Tables:
         """Return tables with the rules filled in and the state fresh."""
         widest = max(len(_places(market)) for market in self.markets)
-        if widest > MOST_SOURCES:
-            raise ConfigError(
-                f"a market has {widest} sources and perps; {MOST_SOURCES} are allowed"
-            )
+        if widest > MOST_PLACES:
+            raise ConfigError(f"a market has {widest} sources and perps; {MOST_PLACES} are allowed")
         sources, places, markets = len(self.source_at), len(self.places), len(self.markets)
         window_rules = self._window_rules()
         return Tables(
@@ -74,22 +71,16 @@ class Layout:
             window=_fresh_windows(len(window_rules)),
             market_rules=self._market_rules(),
             market=_fresh_markets(markets),
+            basis=np.zeros(markets, records.BASIS_STATE),
+            funding=_fresh_funding(markets),
             mark=_fresh_marks(markets),
             edges=np.array(
                 sorted({self.market_at[e.edge] for e in self.places if e.edge}), np.int64
             ),
-            price=np.full(places, math.nan),
-            width=np.zeros(places),
-            reason=np.full(places, int(Reason.NO_DATA), np.int8),
-            rejected=np.zeros(len(Reason), np.int64),
-            refused=np.zeros(len(Reason), np.int64),
+            now=_fresh(records.PLACE_NOW, places, reason=int(Reason.NO_DATA)),
             paused_source=np.zeros(sources, np.bool_),
             paused_market=np.zeros(markets, np.bool_),
-            legs=np.zeros(1, records.LEGS),
-            figures=np.zeros(TRIGGERS),
-            scratch=np.zeros((4, widest)),
-            counts=np.zeros((4, widest), np.int64),
-            votes=np.zeros((3, widest), np.int64),
+            work=np.zeros(1, records.WORK),
         )
 
     def _source_rules(self) -> Records:
@@ -125,7 +116,7 @@ class Layout:
         return rules
 
     def _window_rules(self) -> Records:
-        windows = [window for market in self.windows for window in market]
+        windows = [window for market in self.windows for _, window in market]
         rules = np.zeros(len(windows), records.WINDOW_RULES)
         for rule, window in zip(rules, windows, strict=True):
             rule.window_ns = window.window_ns
@@ -164,11 +155,12 @@ def _numbers(market: MarketSpec, field: str) -> dict[str, int]:
     return {label: number for number, label in enumerate(dict.fromkeys(labels))}
 
 
-def _windows(market: MarketSpec) -> list[TwapSpec]:
+def _windows(market: MarketSpec) -> list[tuple[str, TwapSpec]]:
     """Return a market's averages: the published one, one a deviation, the mean of the basis."""
-    made = [market.twap, *(TwapSpec(each.window_ns) for each in market.breaker.deviations)]
+    made = [("twap", market.twap)]
+    made += [("deviation", TwapSpec(each.window_ns)) for each in market.breaker.deviations]
     if market.mark.method is Method.MEDIAN3_FUNDING:
-        made.append(TwapSpec(market.mark.basis_ns))
+        made.append(("basis", TwapSpec(market.mark.basis_ns)))
     return made
 
 
@@ -258,9 +250,15 @@ def _fresh_windows(count: int) -> Records:
 
 def _fresh_markets(count: int) -> Records:
     made = np.zeros(count, records.MARKET_STATE)
-    made["last_index"], made["last_index_ns"] = math.nan, NEVER
+    made["last_index"] = math.nan
+    made["last_index_ns"] = made["scale_ns"] = NEVER
+    return made
+
+
+def _fresh_funding(count: int) -> Records:
+    made = np.zeros(count, records.FUNDING_STATE)
     made["interval"] = made["slot"] = NEVER
-    made["settled_funding"] = math.nan
+    made["settled"] = math.nan
     return made
 
 
@@ -269,6 +267,6 @@ def _fresh_marks(count: int) -> Records:
     for name in ("validity", "sources", "origins", "before", "state", "depeg", "time_ns"):
         made[name] = 0
     made["newest_event_ns"] = made["newest_received_ns"] = 0
-    made["trigger"] = -1
+    made["trigger"] = made["volatile"] = -1
     made["validity"] = int(Validity.MISSING)
     return made

@@ -20,8 +20,8 @@ _FUNDING: Final = 4
 
 @compiled
 def gather_legs(tables: Any, rules: Any, market: Any, index: float, now_ns: int) -> None:
-    """Price a market's perps against its index and put the legs into `tables.legs`."""
-    legs, first, count = tables.legs[0], rules.first + rules.sources, rules.perps
+    """Price a market's perps against its index and put the legs into `work`."""
+    legs, first, count = tables.work[0], rules.first + rules.sources, rules.perps
     legs.mid = legs.bid = legs.ask = legs.last = legs.funding = legs.others = math.nan
     if count == 0:
         return
@@ -57,7 +57,8 @@ def _gather_book(tables: Any, rules: Any, legs: Any, enough: bool, now_ns: int) 
 @compiled
 def _median(tables: Any, rules: Any, kind: int, now_ns: int) -> float:
     """Return the weighted median of one figure over the admitted perps, the own one left out."""
-    values, weights = tables.scratch[0], tables.counts[0]
+    work = tables.work[0]
+    values, weights = work.values[0], work.counts[0]
     found = 0
     first = rules.first + rules.sources
     for at in range(first, first + rules.perps):
@@ -67,7 +68,7 @@ def _median(tables: Any, rules: Any, kind: int, now_ns: int) -> float:
         if not math.isnan(value):
             place = tables.place_rules[at]
             values[found] = value
-            weights[found] = place.weight // max(tables.counts[1][place.origin], 1)
+            weights[found] = place.weight // max(work.counts[1, place.origin], 1)
             found += 1
     return median(values, weights, found)
 
@@ -75,10 +76,10 @@ def _median(tables: Any, rules: Any, kind: int, now_ns: int) -> float:
 @compiled
 def _figure(tables: Any, rules: Any, at: int, kind: int, now_ns: int) -> float:
     """Return one fresh figure of an admitted perp, converted; NaN where there is none."""
-    if math.isnan(tables.price[at]):
+    if math.isnan(tables.now[at].price):
         return math.nan
     if kind == _MID:
-        return tables.price[at]
+        return tables.now[at].price
     place = tables.place_rules[at]
     source = tables.source[place.source]
     if kind == _FUNDING:

@@ -50,9 +50,9 @@ def price_place(tables: Any, at: int, now_ns: int) -> None:
                 width += edge.conf
         if reason == USED and not LOWEST <= value < BEYOND:
             reason = OUT_OF_RANGE
-    tables.price[at] = value if reason == USED else math.nan
-    tables.width[at] = width if reason == USED else 0.0
-    tables.reason[at] = reason
+    tables.now[at].price = value if reason == USED else math.nan
+    tables.now[at].width = width if reason == USED else 0.0
+    tables.now[at].reason = reason
 
 
 @compiled
@@ -65,10 +65,14 @@ def conversion_rate(tables: Any, at: int) -> float:
 @compiled
 def refuse_frozen(tables: Any, rules: Any, market: Any, at: int, now_ns: int) -> None:
     """Refuse a price that has stood still for too long while the market's index moved on."""
-    place, source = tables.place_rest[at], tables.source[tables.place_rules[at].source]
-    seen = source.bid + source.ask if source.quote_ns >= source.last_ns else source.last
+    place, own = tables.place_rest[at], tables.place_rules[at]
+    source = tables.source[own.source]
+    quoted = now_ns - source.quote_ns <= own.max_age_ns
+    seen = source.bid + source.ask if quoted else source.last
     if seen != place.seen:
         place.seen, place.changed_ns, place.changed_index = seen, now_ns, market.last_index
+    elif math.isnan(place.changed_index):
+        place.changed_index = market.last_index
     elif (
         now_ns - place.changed_ns > rules.max_unchanged_ns
         and abs(market.last_index / place.changed_index - 1.0) > rules.unchanged
@@ -79,7 +83,7 @@ def refuse_frozen(tables: Any, rules: Any, market: Any, at: int, now_ns: int) ->
 @compiled
 def refuse(tables: Any, at: int, reason: int) -> None:
     """Take a place's price out, by name."""
-    tables.price[at], tables.width[at], tables.reason[at] = math.nan, 0.0, reason
+    tables.now[at].price, tables.now[at].width, tables.now[at].reason = math.nan, 0.0, reason
 
 
 @compiled

@@ -2,7 +2,8 @@
 
 `..._RULES` never change after the layout; `..._STATE` is what a snapshot holds; `MARK` is what a
 step says of a market. What is seldom looked at is apart (`..._REST`): the rest of a thousand
-markets then stays in the processor's cache. Missing prices are NaN, times that never were are `NEVER`.
+markets then stays in the processor's cache. Missing prices are NaN; times that never were are
+`NEVER`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from oracle.engine.reasons import Reason
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -21,6 +24,9 @@ BUCKETS: Final = 60
 """Of a TWAP: its far edge is exact to one sixtieth of the window."""
 TRIGGERS: Final = 13
 EMAS: Final = 2
+MOST_PLACES: Final = 256
+"""Sources and perps of one market."""
+REASONS: Final = len(Reason)
 
 LOWEST: Final = 1e-18
 BEYOND: Final = 1e21
@@ -83,7 +89,7 @@ WINDOW_STATE: Final = _record(
     bucket="i8",
     closed_weighted="f8",
     closed_covered="f8",
-    buckets=("f8", (BUCKETS, 2)),  # value times seconds, and the seconds
+    buckets=("f8", (BUCKETS, 2)),  # value times ns, and the ns, whole numbers
 )
 MARKET_RULES: Final = _record(
     first="i8",  # place; sources first, then perps
@@ -143,25 +149,40 @@ MARKET_RULES: Final = _record(
 MARKET_STATE: Final = _record(
     last_index="f8",
     last_index_ns="i8",
+    scale_ns="i8",  # since when the last index binds the scale of the next; NEVER: it does not
     breaker="i8",
     since_ns="i8",
     depegged="i8",
     released="i8",  # a person has lifted the latch
-    ema=(EMA, (EMAS,)),
+)
+BASIS_STATE: Final = _record(ema=(EMA, (EMAS,)))
+FUNDING_STATE: Final = _record(
     interval="i8",
     slot="i8",
     samples="f8",
-    premium_weighted="f8",
-    premium_weight="f8",
-    settled_funding="f8",
+    weighted="f8",
+    weight="f8",
+    settled="f8",
 )
-LEGS: Final = _record(
-    mid="f8",  # of the contract itself, or the perps' medians in its place
+PLACE_NOW: Final = _record(
+    price="f8",  # converted; NaN where there is none
+    width="f8",  # relative half-width
+    reason="i8",
+)
+WORK: Final = _record(
+    # the legs of the market at hand: of the contract itself, or the perps' medians in its place
+    mid="f8",
     bid="f8",
     ask="f8",
     last="f8",
     funding="f8",
     others="f8",  # median mid of the other perps
+    figures=("f8", (TRIGGERS,)),  # of the market at hand; NaN where not known
+    values=("f8", (4, MOST_PLACES)),
+    counts=("i8", (4, MOST_PLACES)),
+    votes=("i8", (3, MOST_PLACES)),  # weights of the votes below, at and above each price
+    rejected=("i8", (REASONS,)),  # ticks refused in this step
+    refused=("i8", (REASONS,)),  # places that began to be refused in this step
 )
 MARK: Final = _record(
     time_ns="i8",
@@ -183,6 +204,8 @@ MARK: Final = _record(
     trigger="i8",  # of the breaker's standing, or -1
     figure="f8",
     limit="f8",
+    volatile="i8",  # deviation window that makes it TOO_VOLATILE, or -1
+    volatile_by="f8",
     depeg="i8",  # +1: began in this step, -1: ended
     peg_off="f8",
 )
@@ -201,28 +224,14 @@ class Tables(NamedTuple):
     window: Records
     market_rules: Records
     market: Records
+    basis: Records
+    funding: Records
     mark: Records
     edges: Ints
     """Markets that convert something."""
-    price: Floats
-    """Per place, converted; NaN where there is none."""
-    width: Floats
-    """Per place, relative half-width."""
-    reason: npt.NDArray[np.int8]
-    """Per place."""
-    rejected: Ints
-    """Ticks refused in this step, by reason."""
-    refused: Ints
-    """Places that began to be refused in this step, by reason."""
+    now: Records
+    """Per place, of the newest step."""
     paused_source: npt.NDArray[np.bool_]
     paused_market: npt.NDArray[np.bool_]
-    legs: Records
-    """One record: what the mark of the market at hand is made of."""
-    figures: Floats
-    """Per trigger, of the market at hand; NaN where not known."""
-    scratch: Floats
-    """Shape (4, largest market)."""
-    counts: Ints
-    """Shape (4, largest market): whole-number scratch."""
-    votes: Ints
-    """Shape (3, largest market): weights of the votes below, at and above each price."""
+    work: Records
+    """One record: scratch of the market at hand, and what a step counts."""

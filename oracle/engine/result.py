@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from oracle.engine.breaker import Trigger
 from oracle.engine.reasons import Reason
@@ -59,10 +58,8 @@ class MarkBatch:
     """`oracle.engine.records.MARK`."""
     first: Ints
     """Where each market's places begin in `price` and `reason`; one more than markets."""
-    price: Floats
-    """Per place, a market's sources and then its perps: the converted price, NaN where refused."""
-    reason: npt.NDArray[np.int8]
-    """Per place: `oracle.engine.reasons.Reason`."""
+    now: Records
+    """`oracle.engine.records.PLACE_NOW`: a market's sources and then its perps."""
     pauses: Mapping[int, Control]
     """People's pauses in force, by row."""
     rejected: dict[str, int]
@@ -126,6 +123,18 @@ class MarkBatch:
         """Newest receive time among them."""
         return self._ints("newest_received_ns")
 
+    @property
+    def price(self) -> Floats:
+        """Per place: the converted price, NaN where refused."""
+        column: Floats = self.now["price"]
+        return column
+
+    @property
+    def reason(self) -> Ints:
+        """Per place: `oracle.engine.reasons.Reason`."""
+        column: Ints = self.now["reason"]
+        return column
+
     def _floats(self, name: str) -> Floats:
         column: Floats = self.marks[name]
         return column
@@ -182,6 +191,9 @@ class MarkBatch:
             )
         if validity is Validity.TOO_UNCERTAIN:
             return f"confidence {mark.conf * 1e4:.1f} bps"
+        if validity is Validity.TOO_VOLATILE:
+            limit = market.breaker.deviations[int(mark.volatile)].volatile_bps / 1e4
+            return describe("deviation", mark.volatile_by, limit)
         state = BreakerState(int(mark.state)).name
         trigger = Trigger(int(mark.trigger)).label
         return f"breaker {state}: {describe(trigger, mark.figure, mark.limit)}"

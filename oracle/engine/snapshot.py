@@ -27,6 +27,8 @@ _STATE: Final = (
     ("place_rest", "place"),
     ("window", "window"),
     ("market", "market"),
+    ("basis", "basis"),
+    ("funding", "funding"),
     ("mark", "market"),
 )
 """Each table of state, and whose names its records bear."""
@@ -74,15 +76,17 @@ def restore(layout: Layout, tables: Tables, data: bytes) -> tuple[int, int, list
 
 
 def _names(layout: Layout) -> dict[str, list[str]]:
-    """Return what names each record: of a window its market, number, length and mean."""
+    """Return what names each record: what its figures mean is part of its name."""
     return {
         "source": list(layout.source_at),
         "place": [f"{m.name} {e.source}" for m in layout.markets for e in m.sources + m.perps],
         "window": [
-            f"{market.name} {number} {window.window_ns} {window.mean.name}"
+            f"{market.name} {kind} {window.window_ns} {window.mean.name}"
             for market, windows in zip(layout.markets, layout.windows, strict=True)
-            for number, window in enumerate(windows)
+            for kind, window in windows
         ],
+        "basis": [f"{market.name} {market.mark.method.name}" for market in layout.markets],
+        "funding": [f"{market.name} {market.funding}" for market in layout.markets],
         "market": list(layout.market_at),
     }
 

@@ -34,20 +34,21 @@ def step_markets(tables: Any, rows: Any, now_ns: int) -> None:
 @compiled
 def _step_market(tables: Any, row: int, now_ns: int) -> None:
     rules, market, mark = tables.market_rules[row], tables.market[row], tables.mark[row]
+    slept_ns = now_ns - mark.time_ns
     mark.time_ns = now_ns
     _price_sources(tables, rules, market, now_ns)
-    compute_index(tables, rules, mark)
+    compute_index(tables, rules, mark, now_ns)
     _note_newest(tables, rules, mark)
     _average(tables, rules, mark, now_ns)
     breaker.judge_peg(rules, market, mark)
     # Weights are scratch: the share through troubled conversions is taken before the perps' come.
     breaker.measure(tables, rules, market, mark, now_ns)
-    _mark(tables, rules, market, mark, now_ns)
-    breaker.move(tables, rules, market, mark, now_ns)
+    _mark(tables, rules, market, tables.basis[row], mark, now_ns)
+    breaker.move(tables, rules, market, mark, now_ns, slept_ns)
     _judge(tables, row, rules, mark)
-    _fund(rules, market, mark, now_ns)
+    _fund(rules, tables.funding[row], mark, now_ns)
     if not math.isnan(mark.index):
-        market.last_index, market.last_index_ns = mark.index, now_ns
+        market.last_index, market.last_index_ns, market.scale_ns = mark.index, now_ns, now_ns
     _note_reasons(tables, rules)
 
 
@@ -55,7 +56,7 @@ def _step_market(tables: Any, row: int, now_ns: int) -> None:
 def _price_sources(tables: Any, rules: Any, market: Any, now_ns: int) -> None:
     for at in range(rules.first, rules.first + rules.sources):
         price_place(tables, at, now_ns)
-    known = now_ns - market.last_index_ns <= rules.scale_memory_ns
+    known = now_ns - market.scale_ns <= rules.scale_memory_ns
     reference = market.last_index if known else math.nan
     doubt(tables, rules, market, rules.first, rules.sources, reference, now_ns)
 
@@ -65,7 +66,7 @@ def _note_newest(tables: Any, rules: Any, mark: Any) -> None:
     """Note the newest event and receive time of the sources that count."""
     event_ns = received_ns = 0
     for at in range(rules.first, rules.first + rules.sources):
-        if tables.reason[at] == 0:
+        if tables.now[at].reason == 0:
             source = tables.source[tables.place_rules[at].source]
             event_ns = max(event_ns, source.quote_ns, source.last_ns)
             received_ns = max(received_ns, source.received_ns)
@@ -74,39 +75,41 @@ def _note_newest(tables: Any, rules: Any, mark: Any) -> None:
 
 @compiled
 def _average(tables: Any, rules: Any, mark: Any, now_ns: int) -> None:
-    """Take the index into its averages; put its deviations from them into `tables.figures`."""
+    """Take the index into its averages; put its deviations into `work.figures`."""
+    figures = tables.work[0].figures
     for n in range(rules.deviations + 1):
         at = rules.first_window + n
         window, state = tables.window_rules[at], tables.window[at]
         average = advance_twap(window, state, now_ns)
         hold(window, state, mark.index, average)
         if n > 0:
-            tables.figures[n - 1] = breaker.deviation(mark.index, average)
+            figures[n - 1] = breaker.deviation(mark.index, average)
         else:
             mark.twap = mark.index if math.isnan(average) else average
 
 
 @compiled
-def _mark(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int) -> None:
+def _mark(tables: Any, rules: Any, market: Any, basis: Any, mark: Any, now_ns: int) -> None:
     gather_legs(tables, rules, market, mark.index, now_ns)
-    legs = tables.legs[0]
-    mark.mark = marks.compute(tables, rules, market, mark.index, mark.twap, legs, now_ns)
-    premium = premium_of(rules, legs, mark.index, mark.mark)
+    work = tables.work[0]
+    mark.mark = marks.compute(tables, rules, basis, mark.index, mark.twap, work, now_ns)
+    premium = premium_of(rules, work, mark.index, mark.mark)
     mark.premium = WIDEST if premium > WIDEST else premium
-    tables.figures[breaker.MARK_GAP] = abs(mark.mark / mark.index - 1.0)
+    work.figures[breaker.MARK_GAP] = abs(mark.mark / mark.index - 1.0)
 
 
 @compiled
 def _judge(tables: Any, row: int, rules: Any, mark: Any) -> None:
     """Give the strictest validity that applies."""
-    volatile = False
+    mark.volatile, figures = -1, tables.work[0].figures
     for n in range(rules.deviations):
-        volatile |= tables.figures[n] >= rules.volatile[n]
+        if mark.volatile < 0 and figures[n] >= rules.volatile[n]:
+            mark.volatile, mark.volatile_by = n, figures[n]
     if tables.paused_market[row] or mark.state == breaker.HALTED:
         mark.validity = HALTED
     elif math.isnan(mark.index):
         mark.validity = MISSING
-    elif volatile:
+    elif mark.volatile >= 0:
         mark.validity = TOO_VOLATILE
     elif mark.conf > rules.max_confidence:
         mark.validity = TOO_UNCERTAIN
@@ -117,18 +120,18 @@ def _judge(tables: Any, row: int, rules: Any, mark: Any) -> None:
 
 
 @compiled
-def _fund(rules: Any, market: Any, mark: Any, now_ns: int) -> None:
+def _fund(rules: Any, funding: Any, mark: Any, now_ns: int) -> None:
     if rules.funding_interval_ns > 0:
-        mark.funding = settle_and_sample(rules, market, mark.premium, now_ns)
-        mark.settled_funding = market.settled_funding
+        mark.funding = settle_and_sample(rules, funding, mark.premium, now_ns)
+        mark.settled_funding = funding.settled
 
 
 @compiled
 def _note_reasons(tables: Any, rules: Any) -> None:
     """Count the places that began to be refused."""
     for at in range(rules.first, rules.first + rules.sources + rules.perps):
-        reason, place = tables.reason[at], tables.place[at]
+        reason, place = tables.now[at].reason, tables.place[at]
         if reason != place.reason:
             if reason != 0:
-                tables.refused[reason] += 1
+                tables.work[0].refused[reason] += 1
             place.reason = reason

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from oracle.engine.arithmetic import exponential
 from oracle.engine.compiled import compiled
+from oracle.engine.quantile import sort_pairs
 from oracle.engine.spec import Weighting
 
 WEIGHT_UNITS: Final = 720_720
@@ -14,18 +16,21 @@ WEIGHT_UNITS: Final = 720_720
 MOST_FACTOR: Final = 8.0
 """Volume or depth multiplies a weight by no more than this, and divides it by no more."""
 
+CAP_ROUNDS: Final = 3
+"""Each cap can lift shares above the other; the origins' has the last word."""
+
 _EQUAL: Final = int(Weighting.EQUAL)
 _VOLUME: Final = int(Weighting.VOLUME)
 
 
 @compiled
 def origin_peers(tables: Any, rules: Any, first: int, count: int) -> int:
-    """Count the priced places of each origin in `tables.counts[1]`; return how many have any."""
-    peers = tables.counts[1]
+    """Count the priced places of each origin in `work.counts` row 1; return how many have any."""
+    peers = tables.work[0].counts[1]
     peers[: rules.all_origins] = 0
     origins = 0
     for at in range(first, first + count):
-        if not math.isnan(tables.price[at]):
+        if not math.isnan(tables.now[at].price):
             origin = tables.place_rules[at].origin
             origins += peers[origin] == 0
             peers[origin] += 1
@@ -33,10 +38,11 @@ def origin_peers(tables: Any, rules: Any, first: int, count: int) -> int:
 
 
 @compiled
-def weigh(tables: Any, rules: Any) -> None:
-    """Put the weight of each priced source of a market into `tables.counts[0]`, by place."""
+def weigh(tables: Any, rules: Any, now_ns: int) -> None:
+    """Put the weight of each priced source of a market into `work.counts` row 0, by place."""
     first, count = rules.first, rules.sources
-    weights = tables.counts[0]
+    work = tables.work[0]
+    weights = work.counts[0]
     if rules.origins == count:
         for n in range(count):
             weights[n] = tables.place_rules[first + n].weight
@@ -44,26 +50,30 @@ def weigh(tables: Any, rules: Any) -> None:
         origin_peers(tables, rules, first, count)
         for n in range(count):
             place = tables.place_rules[first + n]
-            weights[n] = place.weight // max(tables.counts[1][place.origin], 1)
+            weights[n] = place.weight // max(work.counts[1, place.origin], 1)
     if rules.weight_by != _EQUAL:
-        _scale(tables, rules, weights)
-    if rules.origin_cap < 1.0:
-        _cap(tables, rules, weights, rules.origin_cap, rules.origins, False)
-    if rules.group_cap < 1.0:
-        _cap(tables, rules, weights, rules.group_cap, rules.groups, True)
+        _scale(tables, rules, weights, now_ns)
+    if rules.origin_cap < 1.0 or rules.group_cap < 1.0:
+        for _ in range(CAP_ROUNDS):
+            _cap(tables, rules, weights, rules.group_cap, rules.groups, True)
+            _cap(tables, rules, weights, rules.origin_cap, rules.origins, False)
 
 
 @compiled
-def _scale(tables: Any, rules: Any, weights: Any) -> None:
-    """Multiply by recent volume or depth over its mean."""
+def _scale(tables: Any, rules: Any, weights: Any, now_ns: int) -> None:
+    """Multiply by recent volume or depth over its mean, which is added up in order of size."""
+    figures, places = tables.work[0].values[0], tables.work[0].counts[1]
     total, known = 0.0, 0
     for n in range(rules.sources):
-        figure = _figure(tables, rules, rules.first + n)
+        figure = _figure(tables, rules, rules.first + n, now_ns)
         if figure > 0.0:
-            total += figure
+            figures[known] = figure
             known += 1
+    sort_pairs(figures, places, known)
+    for n in range(known):
+        total += figures[n]
     for n in range(rules.sources):
-        figure = _figure(tables, rules, rules.first + n)
+        figure = _figure(tables, rules, rules.first + n, now_ns)
         factor = 1.0 / MOST_FACTOR
         if figure > 0.0:
             factor = min(max(figure * known / total, 1.0 / MOST_FACTOR), MOST_FACTOR)
@@ -71,11 +81,14 @@ def _scale(tables: Any, rules: Any, weights: Any) -> None:
 
 
 @compiled
-def _figure(tables: Any, rules: Any, at: int) -> float:
-    if math.isnan(tables.price[at]):
+def _figure(tables: Any, rules: Any, at: int, now_ns: int) -> float:
+    if math.isnan(tables.now[at].price):
         return 0.0
     source = tables.source_rest[tables.place_rules[at].source]
-    return source.volume if rules.weight_by == _VOLUME else source.depth
+    if rules.weight_by != _VOLUME:
+        return source.depth
+    tau_ns = float(tables.source_rules[tables.place_rules[at].source].weight_window_ns)
+    return source.volume * exponential(-float(max(now_ns - source.volume_ns, 0)) / tau_ns)
 
 
 @compiled
@@ -85,10 +98,11 @@ def _cap(tables: Any, rules: Any, weights: Any, cap: float, labels: int, by_grou
     Labels above the cap are set to it, those that come to lie above it then are too. Where no
     shares can satisfy the cap, all are equal.
     """
-    sums, targets = tables.scratch[0], tables.scratch[1]
+    work = tables.work[0]
+    sums, targets = work.values[0], work.values[1]
     sums[:labels] = 0.0
     for n in range(rules.sources):
-        if not math.isnan(tables.price[rules.first + n]):
+        if not math.isnan(tables.now[rules.first + n].price):
             sums[_label(tables, rules, n, by_group)] += float(weights[n])
     capped = _targets(sums, targets, labels, cap)
     if not capped:

@@ -1,8 +1,8 @@
 """Mark methods: one small file each, with its source and what it does when a leg is missing.
 
-A method gets the market's rules and state, this step's index and the legs (`records.LEGS`), any of
-which but the index may be NaN, and returns the mark. `compute` holds every mark within the
-market's maximum basis of the index: no perp venue, honest or not, takes it further.
+A method gets the market's rules and basis averages, this step's index and the legs (`records.WORK`),
+any of which may be NaN, and returns the mark. `compute` holds every mark within the market's maximum
+basis of the index: no perp venue, honest or not, takes it further.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MEDIAN3_FUNDING: Final = int(Method.MEDIAN3_FUNDING)
 
 @compiled
 def compute(
-    tables: Any, rules: Any, market: Any, index: float, twap: float, legs: Any, now_ns: int
+    tables: Any, rules: Any, basis: Any, index: float, twap: float, legs: Any, now_ns: int
 ) -> float:
     """Return the mark by the market's method; NaN without an index."""
     if math.isnan(index) or rules.method == _INDEX_ONLY:
@@ -34,9 +34,9 @@ def compute(
     if rules.method == _TWAP_ONLY:
         return twap
     if rules.method == _INDEX_BASIS:
-        mark = index_basis(rules, market, index, legs, now_ns)
+        mark = index_basis(rules, basis, index, legs, now_ns)
     elif rules.method == _MEDIAN3_EMA:
-        mark = median3_ema(rules, market, index, legs, now_ns)
+        mark = median3_ema(rules, basis, index, legs, now_ns)
     elif rules.method == _MEDIAN3_FUNDING:
         mark = median3_funding(tables, rules, index, legs, now_ns)
     else:

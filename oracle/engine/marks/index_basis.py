@@ -18,10 +18,10 @@ from oracle.engine.compiled import compiled
 
 
 @compiled
-def index_basis(rules: Any, market: Any, index: float, legs: Any, now_ns: int) -> float:
+def index_basis(rules: Any, basis: Any, index: float, legs: Any, now_ns: int) -> float:
     """Return the mark."""
-    basis = legs.mid / index - 1.0
-    if not math.isnan(basis):
-        basis = min(max(basis, -rules.max_basis), rules.max_basis)
-    average = ema(market.ema[0], basis, now_ns, rules.basis_ns)
+    sample = legs.mid / index - 1.0
+    if not math.isnan(sample):
+        sample = min(max(sample, -rules.max_basis), rules.max_basis)
+    average = ema(basis.ema[0], sample, now_ns, rules.basis_ns)
     return index if math.isnan(average) else index * (1.0 + average)

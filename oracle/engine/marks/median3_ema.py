@@ -22,15 +22,15 @@ from oracle.engine.compiled import compiled
 
 
 @compiled
-def median3_ema(rules: Any, market: Any, index: float, legs: Any, now_ns: int) -> float:
+def median3_ema(rules: Any, basis: Any, index: float, legs: Any, now_ns: int) -> float:
     """Return the mark."""
     farthest = index * rules.max_basis
-    basis = legs.mid - index
-    if not math.isnan(basis):
-        basis = min(max(basis, -farthest), farthest)
-    first = index + ema(market.ema[0], basis, now_ns, rules.basis_ns)
+    sample = legs.mid - index
+    if not math.isnan(sample):
+        sample = min(max(sample, -farthest), farthest)
+    first = index + ema(basis.ema[0], sample, now_ns, rules.basis_ns)
     second = median_of_three(legs.bid, legs.ask, legs.last)
-    slow = ema(market.ema[1], second, now_ns, rules.second_ns)
+    slow = ema(basis.ema[1], second, now_ns, rules.second_ns)
     third = legs.others
     missing = int(math.isnan(first)) + int(math.isnan(second)) + int(math.isnan(third))
     if missing == 0:
