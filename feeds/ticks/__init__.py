@@ -1,1 +1,1 @@
-"""Tick files: read, merge, write, and import recorded trades. No connection and no clock."""
+"""Tick files: read, merge, write, and import what others record. No connection and no clock."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from feeds.ticks.captures import Capture
 from feeds.ticks.fields import Place
@@ -34,14 +34,13 @@ from feeds.ticks.formats.format import CaptureFormat, TableFormat, checked
 from feeds.ticks.formats.options import Options
 from feeds.ticks.lines import LineFile
 from feeds.ticks.rows import Refused, judge_rows
+from feeds.ticks.sorting import combined, in_order, named, numbered
 from feeds.ticks.tables import TableFile
-from feeds.ticks.writer import SCHEMA, TickFileWriter
+from feeds.ticks.writer import TickFileWriter
 from oracle.model.errors import ConfigError
 
 Progress = Callable[[float], None]
 """Told the part of the input's bytes that is read, 0 to 1."""
-
-_SLICE_ROWS: Final = 1 << 16
 
 FORMATS: Final[Mapping[str, TableFormat | CaptureFormat]] = {
     "binance-book": binance.BOOK,
@@ -89,7 +88,7 @@ def import_ticks(
 ) -> Imported:
     """Write the ticks of `files` to one tick file, in the order (received_ns, event_ns, source).
 
-    All rows are held in memory to be sorted, about 150 bytes each. Rows that no tick can carry
+    All rows are held in memory to be sorted, about 200 bytes each. Rows that no tick can carry
     are left out and counted.
 
     Raises:
@@ -101,21 +100,23 @@ def import_ticks(
     kind = FORMATS[format_name]
     options = checked(format_name, kind, options or Options())
     refused = Refused()
+    sources: dict[str, int] = {}
     with TickFileWriter(out) as writer:
-        sources: dict[str, int] = {}
-        made = _sorted(list(_read(kind, options, files, sources, refused, progress)))
+        # As an argument, so that the parts are given up as soon as they are one.
+        made = combined(list(_read(kind, options, files, sources, refused, progress)))
         if not made.num_rows:
             raise _nothing(files, refused)
-        for first in range(0, made.num_rows, _SLICE_ROWS):
-            writer.write_table(made.slice(first, _SLICE_ROWS))
-    counts = made.column("source").value_counts().to_pylist()
-    received = made.column("received_ns")
+        names = np.array(list(sources), object)
+        for rows in in_order(made, names):
+            writer.write_table(named(rows, names))
+    received_ns = made.column("received_ns").to_numpy()
+    counts = np.bincount(made.column("source").to_numpy(), minlength=len(names))
     return Imported(
         made.num_rows,
-        {each["values"]: each["counts"] for each in sorted(counts, key=lambda c: c["values"])},
+        {name: int(count) for name, count in sorted(zip(names, counts, strict=True)) if count},
         refused,
-        received[0].as_py(),
-        received[-1].as_py(),
+        int(received_ns.min()),
+        int(received_ns.max()),
     )
 
 
@@ -147,7 +148,7 @@ def _read(
         for made, place in _tables(kind, options, file, refused):
             judged = judge_rows(made, sources, place, strict=isinstance(kind, TableFormat))
             refused.update(judged.refused)
-            yield _as_schema(made).filter(pa.array(judged.kept))
+            yield numbered(made, judged.columns.source_at).filter(pa.array(judged.kept))
             progress(sum(each.consumed_bytes for each in opened) / total)
     progress(1.0)
 
@@ -173,17 +174,3 @@ def _tables(
             fault = " ".join(str(error).split())
             raise ConfigError(f"{place.file} after row {rows}: {fault}") from error
         rows += len(batch)
-
-
-def _as_schema(made: Any) -> Any:
-    nothing = pa.nulls(len(made), pa.string())
-    columns = [
-        pc.cast(made.column(field.name), field.type) if field.name in made.schema.names else nothing
-        for field in SCHEMA
-    ]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
-
-
-def _sorted(parts: Sequence[Any]) -> Any:
-    order = [(name, "ascending") for name in ("received_ns", "event_ns", "source")]
-    return pa.concat_tables([SCHEMA.empty_table(), *parts]).combine_chunks().sort_by(order)

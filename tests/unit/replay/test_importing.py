@@ -69,6 +69,20 @@ def test_the_own_format_sorts_what_a_reader_refuses(tmp_path: Path) -> None:
     assert [tick.received_ns for tick in ticks_of(tmp_path / "sorted.csv.gz")] == [5, 9]
 
 
+def test_a_missing_event_time_sorts_as_the_receive_time_it_stands_for(tmp_path: Path) -> None:
+    """To the nanosecond, and the import is in the order that a reader makes of it."""
+    ns = 1_760_000_000_000_000_001
+    file = tmp_path / "ticks.csv"
+    file.write_text(
+        "received_ns,event_ns,source,bid,ask,last\n"
+        f"{ns},,b:B/C,,,3\n{ns},{ns - 1},b:B/C,,,2\n{ns},{ns - 2},b:B/C,,,1\n{ns},,a:B/C,,,4\n"
+    )
+    import_ticks("ticks", [file], tmp_path / "out.csv")
+    lasts = [line.split(",")[5] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]]
+    assert lasts == ["1", "2", "4", "3"]
+    assert [str(tick.last) for tick in ticks_of(tmp_path / "out.csv")] == lasts
+
+
 def test_rows_that_no_tick_can_carry_are_counted_and_left_out(tmp_path: Path) -> None:
     """Nothing is dropped without a name."""
     rows = (

@@ -117,6 +117,25 @@ async def test_refused_rows_reach_the_metrics(tmp_path: Path) -> None:
     assert registry.get_sample_value("plumbline_feed_ticks_total", {"source": "a:B/C"}) == 1
 
 
+async def test_sizes_and_funding_rates_are_replayed(tmp_path: Path) -> None:
+    """What a file has reaches the log: a row with a rate alone is a tick too."""
+    path = tmp_path / "sized.csv"
+    path.write_text(
+        "received_ns,event_ns,source,bid,ask,last,bid_size,ask_size,last_size,funding\n"
+        f"{START_NS},,a:B/C,1,2,3,4,5,6.5,\n{START_NS + 1},,a:B/C,,,,,,,-0.0001\n"
+    )
+    first, second = (await replay(path, 0)).ticks
+    assert [str(px) for px in (first.bid_size, first.ask_size, first.last_size)] == [
+        "4.0",
+        "5.0",
+        "6.5",
+    ]
+    assert (first.funding_e12, second.funding_e12) == (None, -100_000_000)
+    steps = list(batches(TickReader([path]), 10))
+    assert sum(len(batch) for _, batch in steps) == 2
+    assert steps[-1][1].funding_e12
+
+
 async def test_a_publish_that_fails_ends_the_replay(tmp_path: Path) -> None:
     """A replay that lost ticks would not be the recording."""
 
