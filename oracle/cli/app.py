@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from oracle.cli import config_check, control, run, ticks
+from oracle.cli import bench, config_check, control, run, ticks
+from oracle.cli.backtest import backtest
 from oracle.cli.demo.command import demo
+from oracle.cli.incident import incident
 from oracle.cli.output import configure_logging
 from oracle.cli.replay import replay
 
@@ -22,6 +24,11 @@ app.command("demo", help="The whole data path on this machine, told as a story."
 run.register(app)
 control.register(app)
 app.command("replay", help="Run recorded ticks through the engine.")(replay)
+app.command("incident", help="Replay what broke oracles before, and say how we fare.")(incident)
+app.command("backtest", help="Measure our prices against published ones and against liars.")(
+    backtest
+)
+app.add_typer(bench.commands, name="bench")
 app.add_typer(ticks.commands, name="ticks")
 app.add_typer(config_check.commands, name="config")
 

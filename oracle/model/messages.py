@@ -63,6 +63,17 @@ class Mark(_Message, frozen=True):
     """The rate of the last whole interval."""
 
 
+class MarketEvent(_Message, frozen=True):
+    """A market's breaker moved (`state`), or a conversion market left or regained its peg (`peg`)."""
+
+    market: str
+    kind: str
+    before: str
+    after: str
+    cause: str
+    """The trigger's figure beside its bound."""
+
+
 class StepManifest(_Message, frozen=True):
     """`steps`: what one engine step took, enough to replay it."""
 
@@ -75,6 +86,7 @@ class StepManifest(_Message, frozen=True):
     control_offsets: dict[int, int]
     rejected: dict[str, int]
     """Refused ticks of this step by reason."""
+    events: tuple[MarketEvent, ...] = ()
 
 
 class SignedReport(_Message, frozen=True):

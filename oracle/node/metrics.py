@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -21,6 +21,18 @@ class NodeMetrics:
         self._ticks = Counter("plumbline_ticks_total", "Ticks taken into steps", registry=registry)
         self._rejected = Counter(
             "plumbline_ticks_rejected_total", "Ticks refused", ["reason"], registry=registry
+        )
+        self._refused = Counter(
+            "plumbline_sources_refused_total",
+            "Times that a source of a market began to be refused or to be an outlier",
+            ["reason"],
+            registry=registry,
+        )
+        self._events = Counter(
+            "plumbline_market_events_total",
+            "Moves of a market's breaker, and of a conversion market off or onto its peg",
+            ["market", "kind", "after"],
+            registry=registry,
         )
         self._steps = Counter("plumbline_steps_total", "Engine steps", registry=registry)
         self._last_step = Gauge(
@@ -41,13 +53,19 @@ class NodeMetrics:
             "plumbline_sources_used", "Sources that count for quorum", ["market"], registry=registry
         )
 
-    def observe(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
-        """Count one step."""
+    def observe(
+        self, manifest: StepManifest, marks: Sequence[Mark], refused: Mapping[str, int]
+    ) -> None:
+        """Count one step; `refused` counts the sources that began to be refused, by reason."""
         self._steps.inc()
         self._ticks.inc(manifest.ticks)
         self._last_step.set(manifest.time_ns / 1e9)
         for reason, count in manifest.rejected.items():
             self._rejected.labels(reason).inc(count)
+        for reason, count in refused.items():
+            self._refused.labels(reason).inc(count)
+        for event in manifest.events:
+            self._events.labels(event.market, event.kind, event.after).inc()
         for mark in marks:
             self._validity.labels(mark.market).set(mark.validity)
             self._state.labels(mark.market).set(mark.state)

@@ -13,7 +13,7 @@ import structlog
 from oracle.bus.interface import Bus, Record, Start, Subscription
 from oracle.engine.engine import Engine
 from oracle.engine.result import MarkBatch
-from oracle.model.messages import Control, Mark, StepManifest
+from oracle.model.messages import Control, Mark, MarketEvent, StepManifest
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
@@ -117,6 +117,10 @@ class Stepper:
             tick_offsets=dict(self._tick_offsets),
             control_offsets=dict(self._control_offsets),
             rejected=marks.rejected,
+            events=tuple(
+                MarketEvent(event.market, event.kind, event.before, event.after, event.cause)
+                for event in marks.events
+            ),
         )
         return marks, manifest
 
@@ -136,7 +140,16 @@ class Stepper:
         messages = list(marks.messages())
         for mark in messages:
             self._note_change(mark)
-        self._metrics.observe(manifest, messages)
+        for event in manifest.events:
+            _log.warning(
+                "market_moved",
+                market=event.market,
+                kind=event.kind,
+                before=event.before,
+                after=event.after,
+                cause=event.cause,
+            )
+        self._metrics.observe(manifest, messages, marks.refused)
         await self._bus.publish(Topic.STEPS, [(manifest.group, manifest)])
         await self._bus.publish(Topic.MARKS, [(mark.market, mark) for mark in messages])
 

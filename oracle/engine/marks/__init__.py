@@ -1,8 +1,8 @@
 """Mark methods: one small file each, with its source and what it does when a leg is missing.
 
-A method gets the market's rules and basis averages, this step's index and the legs (`records.WORK`),
-any of which may be NaN, and returns the mark. `compute` holds every mark within the market's maximum
-basis of the index: no perp venue, honest or not, takes it further.
+A method gets the market's rules and basis averages, this step's index and the legs
+(`records.WORK`), any of which may be NaN, and returns the mark. `compute` holds every mark within
+the market's maximum basis of the index: no perp venue, honest or not, takes it further.
 """
 
 from __future__ import annotations
