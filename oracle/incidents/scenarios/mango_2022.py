@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from oracle.incidents.claims import ends, forbidden, holds, published, wrong
-from oracle.incidents.paths import swaying, through
+from oracle.incidents.paths import swaying, through, times
 from oracle.incidents.recording import Run
 from oracle.incidents.scenario import Finding, Note, Scenario, World, utc
 from oracle.incidents.venues import Venue
@@ -54,8 +54,7 @@ def _world(rng: Random) -> World:
     venues = []
     for name, points in paths.items():
         pushed = through(*points, (2100.0, points[-1][1] / 3), (2400.0, 1.1))
-        price = lambda t_s, pushed=pushed: calm(t_s) * pushed(t_s)  # noqa: E731 - bound per venue
-        venues.append(Venue(f"{name}:MNGO/USD", price, 2, 40.0, 6.0, 0.2))
+        venues.append(Venue(f"{name}:MNGO/USD", times(calm, pushed), 2, 40.0, 6.0, 0.2))
     return World(tuple(venues), {"MNGO-USD": calm})
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from random import Random
 from typing import Final
 
 from oracle.incidents.claims import allowed, holds, off_bps, refused, within, wrong
-from oracle.incidents.paths import Curve, during, swaying, through, times
+from oracle.incidents.paths import Curve, Path, during, swaying, through, times
 from oracle.incidents.recording import Run
 from oracle.incidents.scenario import Finding, Note, Scenario, World, utc
 from oracle.incidents.venues import Venue
@@ -15,6 +17,9 @@ from oracle.model.validity import Action
 BREAKS_S: Final = 360.0
 """21:36 UTC."""
 LOW_S: Final = 840.0
+ETHER: Final = 3560.0
+"""ETH at the low, and how many one wBETH is."""
+STAKED: Final = 1.08
 ATOM_S: Final = (900.0, 960.0)
 MENDED_S: Final = 2760.0
 """22:16 UTC."""
@@ -53,52 +58,55 @@ markets:
 
 
 def _world(rng: Random) -> World:
-    tether = swaying(through((0, 1.0005)), rng, 1.0, 60, 3000)
-    dollar = swaying(
-        through((BREAKS_S, 1.0), (LOW_S, 0.935), (1500, 0.965), (MENDED_S, 0.995)),
-        rng,
-        6.0,
-        60,
-        3000,
+    swayed = partial(swaying, rng=rng, every_s=60, end_s=3000)
+    tether = swayed(through((0, 1.0005)), bps=1.0)
+    dollar = swayed(
+        through((BREAKS_S, 1.0), (LOW_S, 0.935), (1500, 0.965), (MENDED_S, 0.995)), bps=6.0
     )
-    ether = swaying(
-        through((0, 3900.0), (BREAKS_S, 3790.0), (LOW_S, 3560.0), (1500, 3700.0), (3000, 3760.0)),
-        rng,
-        6.0,
-        60,
-        3000,
+    ether = swayed(
+        through((0, 3900.0), (BREAKS_S, 3790.0), (LOW_S, ETHER), (1500, 3700.0), (3000, 3760.0)),
+        bps=6.0,
     )
-    staked = through((0, 1.08))
-    atom = swaying(through((0, 3.6), (LOW_S, 3.15), (1500, 3.3), (3000, 3.35)), rng, 8.0, 60, 3000)
-    broken = through((BREAKS_S, 1.0), (LOW_S, 0.6567 / 0.935), (1800, 0.85), (MENDED_S, 1.0))
-    wbeth = through((BREAKS_S, 1.0), (LOW_S, 430.0 / (3560.0 * 1.08)), (1500, 0.6), (MENDED_S, 1.0))
-    return World(
-        (
-            *_quoted(("kraken:USDT/USD", "coinbase:USDT/USD", "bitstamp:USDT/USD"), tether),
-            *_quoted(("bybit:USDE/USDT", "gate:USDE/USDT"), times(dollar, 0.999)),
-            *_quoted(("curve:USDE/USD", "fluid:USDE/USDT"), dollar),
-            *_quoted(("binance:USDE/USDT",), times(dollar, broken)),
-            *_quoted(("kraken:ETH/USD", "coinbase:ETH/USD"), ether),
-            *_quoted(("binance:ETH/USDT", "okx:ETH/USDT"), _over(ether, tether)),
-            *_quoted(("bybit:ETH/USDE",), _over(ether, times(dollar, 0.995))),
-            *_quoted(("gate:WBETH/USDT",), _over(times(ether, staked), tether)),
-            *_quoted(("uniswap3:WBETH/ETH", "curve:WBETH/ETH"), staked),
-            *_quoted(("binance:WBETH/USDT",), times(_over(times(ether, staked), tether), wbeth)),
-            *_quoted(("kraken:ATOM/USD", "coinbase:ATOM/USD"), atom),
-            *_quoted(("okx:ATOM/USDT",), _over(atom, tether)),
-            Venue("binance:ATOM/USDT", during(_over(atom, tether), *ATOM_S, 0.001), 5, 4.0, 1.5),
-        ),
-        {
-            "USDT-USD": tether,
-            "USDE-USD": dollar,
-            "ETH-USD": ether,
-            "WBETH-USD": times(ether, staked),
-            "ATOM-USD": atom,
-        },
+    atom = swayed(through((0, 3.6), (LOW_S, 3.15), (1500, 3.3), (3000, 3.35)), bps=8.0)
+    staked = through((0, STAKED))
+    worth = {
+        "USDT-USD": tether,
+        "USDE-USD": dollar,
+        "ETH-USD": ether,
+        "WBETH-USD": times(ether, staked),
+        "ATOM-USD": atom,
+    }
+    sound = (
+        *_quoted(("kraken:USDT/USD", "coinbase:USDT/USD", "bitstamp:USDT/USD"), tether),
+        *_quoted(("bybit:USDE/USDT", "gate:USDE/USDT"), times(dollar, 0.999)),
+        *_quoted(("curve:USDE/USD", "fluid:USDE/USDT"), dollar),
+        *_quoted(("kraken:ETH/USD", "coinbase:ETH/USD"), ether),
+        *_quoted(("binance:ETH/USDT", "okx:ETH/USDT"), _over(ether, tether)),
+        *_quoted(("bybit:ETH/USDE",), _over(ether, times(dollar, 0.995))),
+        *_quoted(("gate:WBETH/USDT",), _over(worth["WBETH-USD"], tether)),
+        *_quoted(("uniswap3:WBETH/ETH", "curve:WBETH/ETH"), staked),
+        *_quoted(("kraken:ATOM/USD", "coinbase:ATOM/USD"), atom),
+        *_quoted(("okx:ATOM/USDT",), _over(atom, tether)),
     )
+    return World((*sound, *_broken(worth)), worth)
 
 
-def _quoted(sources: tuple[str, ...], path: Curve) -> list[Venue]:
+def _broken(worth: Mapping[str, Curve]) -> list[Venue]:
+    """Return what the one venue says of the three coins."""
+    dollar = through((BREAKS_S, 1.0), (LOW_S, 0.6567 / 0.935), (1800, 0.85), (MENDED_S, 1.0))
+    wbeth = through(
+        (BREAKS_S, 1.0), (LOW_S, 430.0 / (ETHER * STAKED)), (1500, 0.6), (MENDED_S, 1.0)
+    )
+    sold = times(_over(worth["WBETH-USD"], worth["USDT-USD"]), wbeth)
+    atom = during(_over(worth["ATOM-USD"], worth["USDT-USD"]), *ATOM_S, 0.001)
+    return [
+        *_quoted(("binance:USDE/USDT",), times(worth["USDE-USD"], dollar)),
+        *_quoted(("binance:WBETH/USDT",), sold),
+        *_quoted(("binance:ATOM/USDT",), atom),
+    ]
+
+
+def _quoted(sources: tuple[str, ...], path: Path) -> list[Venue]:
     return [Venue(source, path, 5, 4.0, 1.5) for source in sources]
 
 
