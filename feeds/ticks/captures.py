@@ -43,8 +43,9 @@ class Capture:
     def __init__(self, kind: CaptureFormat, options: Options, refuse: Refuse) -> None:
         self._venue: Final = kind.venue
         self._time_ns: Final = options.time_ns
-        self._refuse: Final = refuse
-        self._parse: Final = kind.parser(options, refuse)
+        self._count: Final = refuse
+        self._refusals = 0
+        self._parse: Final = kind.parser(options, self._refuse)
 
     def table(self, lines: Sequence[bytes]) -> Any:
         """Return the ticks of some lines, in their order."""
@@ -54,7 +55,12 @@ class Capture:
         numbers = dict(zip(NUMBERS, texts[1:], strict=True))
         return ticks_table(columns[0], columns[1], texts[0], **numbers)
 
+    def _refuse(self, source: str, reason: str) -> None:
+        self._refusals += 1
+        self._count(source, reason)
+
     def _rows(self, line: bytes) -> Iterator[_Row]:
+        refusals = self._refusals
         try:
             message = _message(line)
             if message is None or not message.data:
@@ -64,6 +70,8 @@ class Capture:
         except (msgspec.MsgspecError, RecursionError):
             self._refuse(self._venue, "malformed_message")
             return
+        if not seen and self._refusals == refusals:
+            self._refuse(self._venue, "other_message")
         yield from self._stamped(seen, message.received_ns or self._time_ns)
 
     def _stamped(self, seen: Iterable[Seen], received_ns: int) -> Iterator[_Row]:

@@ -117,7 +117,6 @@ def _parser(options: Options, refuse: Refuse) -> Parse:
         # Only spot's bookTicker does not say what it is.
         kind = _KIND.decode(data).e or envelope.stream.partition("@")[2]
         if kind not in kinds:
-            refuse(options.venue, "other_message")
             return
         stated = kinds[kind](data)
         try:

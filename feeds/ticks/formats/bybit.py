@@ -48,7 +48,6 @@ def _parser(options: Options, refuse: Refuse) -> Parse:
     def parse(message: Message) -> Iterator[Seen]:
         stated = _MESSAGE.decode(message.data)
         if not stated.topic.startswith("tickers."):
-            refuse("bybit", "other_message")
             return
         key = message.connection, stated.topic
         ticker = _TICKER.decode(stated.data)

@@ -73,7 +73,6 @@ _MESSAGE: Final = msgspec.json.Decoder(_Message)
 def _parser(_: Options, refuse: Refuse) -> Parse:
     def parse(message: Message) -> Iterator[Seen]:
         if _HEAD.decode(message.data).channel not in _CHANNELS:
-            refuse("coinbase", "other_message")
             return
         stated = _MESSAGE.decode(message.data)
         for event in stated.events:

@@ -50,7 +50,10 @@ class Seen(NamedTuple):
 
 
 Parse = Callable[[Message], Iterable[Seen]]
-"""What a message says. Raises `msgspec.MsgspecError` on what is not of the format."""
+"""What a message says; nothing, if it is of no interest and its parser has not counted it.
+
+Raises `msgspec.MsgspecError` on what is not of the format.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

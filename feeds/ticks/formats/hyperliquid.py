@@ -63,8 +63,6 @@ def _parser(_: Options, refuse: Refuse) -> Parse:
             said = [_BEST.decode(stated.data)]
         elif stated.channel == "trades":
             said = [*_TRADES.decode(stated.data)]
-        if not said:
-            refuse("hyperliquid", "other_message")
         for each in said:
             try:
                 source = source_of("hyperliquid", each.coin)

@@ -79,10 +79,7 @@ _OF_ALL: Final = msgspec.json.Decoder(_OfAll)
 
 def _parser(options: Options, refuse: Refuse) -> Parse:
     def parse(message: Message) -> Iterator[Seen]:
-        contexts = list(_contexts(message.data))
-        if not contexts:
-            refuse("hyperliquid", "other_message")
-        for source, context in contexts:
+        for source, context in _contexts(message.data):
             if source:
                 yield context.seen(source, options.price)
             else:
@@ -94,7 +91,9 @@ def _parser(options: Options, refuse: Refuse) -> Parse:
 def _contexts(data: bytes) -> Iterator[tuple[str, _Context]]:
     if data.lstrip()[:1] == b"[":  # the answer to a request for metaAndAssetCtxs
         meta, contexts = _ANSWER.decode(data)
-        for named, context in zip(meta.universe, contexts, strict=False):
+        if len(meta.universe) != len(contexts):
+            raise msgspec.ValidationError("as many contexts as there are names")
+        for named, context in zip(meta.universe, contexts, strict=True):
             yield _source(named.name), context
         return
     message = _MESSAGE.decode(data)

@@ -88,7 +88,6 @@ def _parser(_: Options, refuse: Refuse) -> Parse:
     def parse(message: Message) -> Iterator[Seen]:
         stated = _MESSAGE.decode(message.data)
         if stated.arg.channel not in _CHANNELS or not bytes(stated.data):
-            refuse("okx", "other_message")
             return
         decoder, seen = _CHANNELS[stated.arg.channel]
         for said in decoder.decode(stated.data):

@@ -67,8 +67,6 @@ def _parser(_: Options, refuse: Refuse) -> Parse:
     def parse(message: Message) -> Iterator[Seen]:
         line = _LINE.decode(message.data)
         attested_s = line.vaa.vaa_timestamp if line.vaa else line.vaa_timestamp
-        if not (line.updates or line.parsed):
-            refuse("pyth", "other_message")
         for update in line.updates:
             source = f"pyth:0x{update.feed_id}"
             if update.status != _TRADING:

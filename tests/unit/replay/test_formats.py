@@ -181,6 +181,23 @@ def test_json_too_deep_to_read_is_counted(tmp_path: Path) -> None:
     assert done.refused[("hyperliquid", "malformed_message")] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("coinbase-book", '{"channel":"ticker","timestamp":"x","events":[]}'),
+        ("okx-book", '{"arg":{"channel":"trades"},"data":[]}'),
+        ("pyth", '{"updates":[]}'),
+        ("hyperliquid-ctxs", '[{"universe":[{"name":"BTC"}]},[]]'),
+    ],
+)
+def test_a_message_that_says_nothing_is_counted(tmp_path: Path, name: str, message: str) -> None:
+    """An empty list is no tick, and no loss in silence either."""
+    sample = SAMPLES[name]
+    text = f"1700000000 {message}\n{sample.text}"
+    _, done = import_text(tmp_path, name, text, sample.name, **sample.options)
+    assert done.refused.total() == sum(sample.refused.values()) + 1
+
+
 def test_captures_name_a_venue_for_what_names_no_source() -> None:
     """What cannot be read still is counted somewhere."""
     captures = [kind for kind in FORMATS.values() if isinstance(kind, CaptureFormat)]
