@@ -28,6 +28,8 @@ BREAKER = BreakerSpec(
     recovery_ns=10 * S,
     agree_bps=500,
 )
+CALM = replace(BREAKER, deviations=())
+"""No trigger is on."""
 
 
 def source(
