@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -177,7 +177,7 @@ async def test_a_pool_without_enough_history_is_refused_by_name() -> None:
 async def test_the_other_token_may_be_the_base() -> None:
     """The same pool prices USDT in WETH."""
     async with pool_on_a_chain() as (chain, pool):
-        other = "token1" if pool.base == "token0" else "token0"
+        other: Literal["token0", "token1"] = "token1" if pool.base == "token0" else "token0"
         async with watching(chain.rpc_url, Pool(pool.address, other, 60)) as watched:
             tick = await watched.next_tick()
             assert abs(Decimal(str(tick.last)) * 2500 - 1) < Decimal("1e-12")
