@@ -27,11 +27,11 @@ def doubt(
     """
     if rules.max_unchanged_ns > 0:
         for at in range(first, first + count):
-            if not math.isnan(tables.now[at].price):
+            if not math.isnan(tables.price[at]):
                 refuse_frozen(tables, rules, market, at, now_ns)
     lowest, highest = math.inf, -math.inf
     for at in range(first, first + count):
-        price = tables.now[at].price
+        price = tables.price[at]
         if not math.isnan(price):
             lowest, highest = min(lowest, price), max(highest, price)
     if first == rules.first and highest >= lowest * rules.leg_scale:
@@ -49,9 +49,9 @@ def _median(tables: Any, rules: Any, first: int, count: int) -> float:
     origins = origin_peers(tables, rules, first, count)
     found = 0
     for at in range(first, first + count):
-        if not math.isnan(tables.now[at].price):
+        if not math.isnan(tables.price[at]):
             place = tables.place_rules[at]
-            values[found] = tables.now[at].price
+            values[found] = tables.price[at]
             weights[found] = place.weight // max(work.counts[1, place.origin], 1)
             found += 1
     return median(values, weights, found) if origins >= _ORIGINS_FOR_SCALE else math.nan
@@ -62,7 +62,7 @@ def _refuse_scale(tables: Any, rules: Any, first: int, count: int, reference: fl
     if math.isnan(reference):
         return
     for at in range(first, first + count):
-        ratio = tables.now[at].price / reference
+        ratio = tables.price[at] / reference
         if _beyond(ratio, rules.max_scale) or (
             _beyond(ratio, rules.leg_scale) and _is_leg(tables, rules, ratio)
         ):
@@ -95,7 +95,7 @@ def _confirm(tables: Any, rules: Any, first: int, count: int, now_ns: int) -> No
     """
     work, doubted = tables.work[0], 0
     for at in range(first, first + count):
-        price, place = tables.now[at].price, tables.place[at]
+        price, place = tables.price[at], tables.place[at]
         if math.isnan(price):
             continue
         limit = tables.place_rules[at].max_step
@@ -115,7 +115,7 @@ def _confirmed(tables: Any, first: int, count: int, at: int, limit: float) -> bo
     for other in range(first, first + count):
         if (
             tables.place_rules[other].origin != tables.place_rules[at].origin
-            and abs(tables.now[other].price - tables.now[at].price) <= limit * tables.now[at].price
+            and abs(tables.price[other] - tables.price[at]) <= limit * tables.price[at]
         ):
             return True
     return False

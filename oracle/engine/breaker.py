@@ -91,7 +91,7 @@ def _share_through_troubled(tables: Any, rules: Any) -> float:
     total, troubled = 0, 0
     for n in range(rules.sources):
         at = rules.first + n
-        if math.isnan(tables.now[at].price):
+        if math.isnan(tables.price[at]):
             continue
         weight, edge = tables.work[0].counts[0, n], tables.place_rules[at].edge
         total += weight

@@ -56,14 +56,14 @@ class Gatherer:
 
     def __init__(self, source_at: Mapping[str, int]) -> None:
         self._source_at = source_at
-        self._newest = np.empty((len(source_at), 2), np.int64)
+        self.newest = np.empty((len(source_at), 2), np.int64)
         self._lists: dict[int, tuple[tuple[str, ...], Ints]] = {}
 
     def gather(self, batches: Sequence[TickBatch]) -> list[TickColumns]:
         """Return the ticks as they are when each source's are in order, else all sorted as one."""
-        parts = [self._read(batch) for batch in batches if len(batch)]
-        self._newest[:] = NEVER
-        if all(in_order(part, self._newest) for part in parts):
+        parts = [self.read(batch) for batch in batches if len(batch)]
+        self.newest[:] = NEVER
+        if all(in_order(part, self.newest) for part in parts):
             return parts
         return list(_sorted(parts))
 
@@ -77,7 +77,8 @@ class Gatherer:
             known = self._lists[id(sources)] = (sources, found)
         return known[1]
 
-    def _read(self, batch: TickBatch) -> TickColumns:
+    def read(self, batch: TickBatch) -> TickColumns:
+        """Return a batch's columns as they are."""
         columns: list[Any] = [np.frombuffer(getattr(batch, name), kind) for name, kind in _COLUMNS]
         return TickColumns(self.numbers(batch.sources), *columns)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from oracle.engine.admission import admit
+from oracle.engine.admission import admit, in_order
 from oracle.engine.columns import Gatherer, TickColumns
 from oracle.engine.controls import ControlBook
 from oracle.engine.layout import Layout
@@ -18,7 +18,7 @@ from oracle.engine.spec import EngineSpec
 from oracle.engine.step import step_markets
 from oracle.model.errors import Rejected
 from oracle.model.messages import Control
-from oracle.model.ticks import TickBatch
+from oracle.model.ticks import TickBatch, pack
 
 
 class Engine:
@@ -40,6 +40,7 @@ class Engine:
         self._users = _users(self._layout)
         self._controls = ControlBook()
         self._sequence, self._time_ns = 0, 0
+        self._compile()
         if snapshot is not None:
             self._sequence, self._time_ns, orders = restore(self._layout, self._tables, snapshot)
             self._controls.apply(orders)
@@ -67,7 +68,7 @@ class Engine:
         self._take_orders(controls, now_ns)
         columns = self._gatherer.gather(list(ticks))
         work = tables.work[0]
-        work.rejected[:] = work.refused[:] = 0
+        work.rejected[:] = work.refused[:] = work.moved = 0
         for part in columns:
             admit(tables, part, now_ns)
         rows = self._layout.order
@@ -83,17 +84,25 @@ class Engine:
             rows=rows,
             marks=marks,
             first=self._layout.first,
-            now=tables.now.copy(),
+            price=tables.price.copy(),
+            reason=tables.reason.copy(),
             pauses={at[name]: pause for name, pause in pauses.items() if name in at},
             rejected=_by_name(work.rejected),
             refused=_by_name(work.refused),
-            events=transitions(self._layout.markets, rows, marks, now_ns),
+            events=transitions(self._layout.markets, rows, marks, now_ns) if work.moved else (),
         )
 
     def snapshot(self) -> bytes:
         """Return the whole state: an engine made of it goes on bit for bit."""
         orders = self._controls.orders()
         return take(self._layout, self._tables, self._sequence, self._time_ns, orders)
+
+    def _compile(self) -> None:
+        """Run the compiled parts on nothing: they load, or compile, now and not in a step."""
+        nothing = self._gatherer.read(pack([]))
+        in_order(nothing, self._gatherer.newest)
+        admit(self._tables, nothing, 0)
+        step_markets(self._tables, self._layout.order[:0], 0)
 
     def _take_orders(self, controls: Sequence[Control], now_ns: int) -> None:
         """Apply orders; `resume` of a market lifts its latch and forgets its scale."""

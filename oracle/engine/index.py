@@ -51,9 +51,9 @@ def _rank(tables: Any, rules: Any) -> int:
     prices, widths, weights = work.values[2], work.values[3], work.counts[1]
     count = 0
     for n in range(rules.sources):
-        price = tables.now[rules.first + n].price
+        price = tables.price[rules.first + n]
         if not math.isnan(price):
-            prices[count], widths[count] = price, price * tables.now[rules.first + n].width
+            prices[count], widths[count] = price, price * tables.width[rules.first + n]
             weights[count] = work.counts[0][n]
             count += 1
     at = work.counts[3]
@@ -74,11 +74,11 @@ def _count(tables: Any, rules: Any, mark: Any, middle: float, limit: float) -> N
         seen[: rules.origins] = 0
     sources = origins = 0
     for at in range(first, first + count):
-        price = tables.now[at].price
+        price = tables.price[at]
         if math.isnan(price):
             continue
         if abs(price - middle) > limit * middle:
-            tables.now[at].reason = OUTLIER
+            tables.reason[at] = OUTLIER
             continue
         sources += 1
         if shared:

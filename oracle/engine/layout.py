@@ -77,7 +77,9 @@ class Layout:
             edges=np.array(
                 sorted({self.market_at[e.edge] for e in self.places if e.edge}), np.int64
             ),
-            now=_fresh(records.PLACE_NOW, places, reason=int(Reason.NO_DATA)),
+            price=np.full(places, math.nan),
+            width=np.zeros(places),
+            reason=np.full(places, int(Reason.NO_DATA), np.int8),
             paused_source=np.zeros(sources, np.bool_),
             paused_market=np.zeros(markets, np.bool_),
             work=np.zeros(1, records.WORK),

@@ -76,10 +76,10 @@ def _median(tables: Any, rules: Any, kind: int, now_ns: int) -> float:
 @compiled
 def _figure(tables: Any, rules: Any, at: int, kind: int, now_ns: int) -> float:
     """Return one fresh figure of an admitted perp, converted; NaN where there is none."""
-    if math.isnan(tables.now[at].price):
+    if math.isnan(tables.price[at]):
         return math.nan
     if kind == _MID:
-        return tables.now[at].price
+        return tables.price[at]
     place = tables.place_rules[at]
     source = tables.source[place.source]
     if kind == _FUNDING:

@@ -50,9 +50,9 @@ def price_place(tables: Any, at: int, now_ns: int) -> None:
                 width += edge.conf
         if reason == USED and not LOWEST <= value < BEYOND:
             reason = OUT_OF_RANGE
-    tables.now[at].price = value if reason == USED else math.nan
-    tables.now[at].width = width if reason == USED else 0.0
-    tables.now[at].reason = reason
+    tables.price[at] = value if reason == USED else math.nan
+    tables.width[at] = width if reason == USED else 0.0
+    tables.reason[at] = reason
 
 
 @compiled
@@ -83,7 +83,7 @@ def refuse_frozen(tables: Any, rules: Any, market: Any, at: int, now_ns: int) ->
 @compiled
 def refuse(tables: Any, at: int, reason: int) -> None:
     """Take a place's price out, by name."""
-    tables.now[at].price, tables.now[at].width, tables.now[at].reason = math.nan, 0.0, reason
+    tables.price[at], tables.width[at], tables.reason[at] = math.nan, 0.0, reason
 
 
 @compiled

@@ -17,6 +17,7 @@ from oracle.engine.reasons import Reason
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
 Records = npt.NDArray[Any]
 
 NEVER: Final = -(2**62)
@@ -164,11 +165,6 @@ FUNDING_STATE: Final = _record(
     weight="f8",
     settled="f8",
 )
-PLACE_NOW: Final = _record(
-    price="f8",  # converted; NaN where there is none
-    width="f8",  # relative half-width
-    reason="i8",
-)
 WORK: Final = _record(
     # the legs of the market at hand: of the contract itself, or the perps' medians in its place
     mid="f8",
@@ -183,6 +179,7 @@ WORK: Final = _record(
     votes=("i8", (3, MOST_PLACES)),  # weights of the votes below, at and above each price
     rejected=("i8", (REASONS,)),  # ticks refused in this step
     refused=("i8", (REASONS,)),  # places that began to be refused in this step
+    moved="i8",  # markets of which there is an event in this step
 )
 MARK: Final = _record(
     time_ns="i8",
@@ -229,8 +226,12 @@ class Tables(NamedTuple):
     mark: Records
     edges: Ints
     """Markets that convert something."""
-    now: Records
-    """Per place, of the newest step."""
+    price: Floats
+    """Per place, converted; NaN where there is none."""
+    width: Floats
+    """Per place, relative half-width."""
+    reason: Codes
+    """Per place."""
     paused_source: npt.NDArray[np.bool_]
     paused_market: npt.NDArray[np.bool_]
     work: Records

@@ -10,7 +10,7 @@ import numpy as np
 
 from oracle.engine.breaker import Trigger
 from oracle.engine.reasons import Reason
-from oracle.engine.records import Floats, Ints, Records
+from oracle.engine.records import Codes, Floats, Ints, Records
 from oracle.engine.spec import MarketSpec
 from oracle.model.fixed import Px, px_half_even
 from oracle.model.messages import Control, Mark, SourceView
@@ -58,8 +58,10 @@ class MarkBatch:
     """`oracle.engine.records.MARK`."""
     first: Ints
     """Where each market's places begin in `price` and `reason`; one more than markets."""
-    now: Records
-    """`oracle.engine.records.PLACE_NOW`: a market's sources and then its perps."""
+    price: Floats
+    """Per place, a market's sources and then its perps: the converted price, NaN where refused."""
+    reason: Codes
+    """Per place: `oracle.engine.reasons.Reason`."""
     pauses: Mapping[int, Control]
     """People's pauses in force, by row."""
     rejected: dict[str, int]
@@ -122,18 +124,6 @@ class MarkBatch:
     def newest_received_ns(self) -> Ints:
         """Newest receive time among them."""
         return self._ints("newest_received_ns")
-
-    @property
-    def price(self) -> Floats:
-        """Per place: the converted price, NaN where refused."""
-        column: Floats = self.now["price"]
-        return column
-
-    @property
-    def reason(self) -> Ints:
-        """Per place: `oracle.engine.reasons.Reason`."""
-        column: Ints = self.now["reason"]
-        return column
 
     def _floats(self, name: str) -> Floats:
         column: Floats = self.marks[name]

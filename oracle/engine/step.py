@@ -50,6 +50,8 @@ def _step_market(tables: Any, row: int, now_ns: int) -> None:
     if not math.isnan(mark.index):
         market.last_index, market.last_index_ns, market.scale_ns = mark.index, now_ns, now_ns
     _note_reasons(tables, rules)
+    if mark.before != mark.state or mark.depeg != 0:
+        tables.work[0].moved += 1
 
 
 @compiled
@@ -66,7 +68,7 @@ def _note_newest(tables: Any, rules: Any, mark: Any) -> None:
     """Note the newest event and receive time of the sources that count."""
     event_ns = received_ns = 0
     for at in range(rules.first, rules.first + rules.sources):
-        if tables.now[at].reason == 0:
+        if tables.reason[at] == 0:
             source = tables.source[tables.place_rules[at].source]
             event_ns = max(event_ns, source.quote_ns, source.last_ns)
             received_ns = max(received_ns, source.received_ns)
@@ -130,7 +132,7 @@ def _fund(rules: Any, funding: Any, mark: Any, now_ns: int) -> None:
 def _note_reasons(tables: Any, rules: Any) -> None:
     """Count the places that began to be refused."""
     for at in range(rules.first, rules.first + rules.sources + rules.perps):
-        reason, place = tables.now[at].reason, tables.place[at]
+        reason, place = tables.reason[at], tables.place[at]
         if reason != place.reason:
             if reason != 0:
                 tables.work[0].refused[reason] += 1

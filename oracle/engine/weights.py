@@ -30,7 +30,7 @@ def origin_peers(tables: Any, rules: Any, first: int, count: int) -> int:
     peers[: rules.all_origins] = 0
     origins = 0
     for at in range(first, first + count):
-        if not math.isnan(tables.now[at].price):
+        if not math.isnan(tables.price[at]):
             origin = tables.place_rules[at].origin
             origins += peers[origin] == 0
             peers[origin] += 1
@@ -82,7 +82,7 @@ def _scale(tables: Any, rules: Any, weights: Any, now_ns: int) -> None:
 
 @compiled
 def _figure(tables: Any, rules: Any, at: int, now_ns: int) -> float:
-    if math.isnan(tables.now[at].price):
+    if math.isnan(tables.price[at]):
         return 0.0
     source = tables.source_rest[tables.place_rules[at].source]
     if rules.weight_by != _VOLUME:
@@ -102,7 +102,7 @@ def _cap(tables: Any, rules: Any, weights: Any, cap: float, labels: int, by_grou
     sums, targets = work.values[0], work.values[1]
     sums[:labels] = 0.0
     for n in range(rules.sources):
-        if not math.isnan(tables.now[rules.first + n].price):
+        if not math.isnan(tables.price[rules.first + n]):
             sums[_label(tables, rules, n, by_group)] += float(weights[n])
     capped = _targets(sums, targets, labels, cap)
     if not capped:
