@@ -17,22 +17,19 @@ EXPIRY: Final = 4.0
 
 
 @compiled
-def advance_twap(rules: Any, state: Any, now_ns: int) -> float:
+def advance_twap(rules: Any, state: Any, closed: Any, now_ns: int) -> float:
     """Let the value held so far count until now; return the average, NaN where nothing counts.
 
-    A value that was held through a whole window without a step does not count: nobody looked.
+    `closed` are the window's closed buckets, shape (BUCKETS, 2): value times ns, and the ns. A
+    value that was held through a whole window without a step does not count: nobody looked.
     """
-    bucket = now_ns // rules.bucket_ns
     if state.bucket < 0:
-        state.bucket, state.held_ns = bucket, now_ns
+        state.bucket, state.held_ns = now_ns // rules.bucket_ns, now_ns
     slept = now_ns - state.held_ns > rules.window_ns
     if slept or (math.isnan(state.held) and now_ns - state.seen_ns > rules.gap_ns):
-        _clear(state, bucket)
-    elif bucket == state.bucket:
-        if not math.isnan(state.held):
-            _cover(state.buckets, bucket, state.held, now_ns - state.held_ns)
+        _clear(state, closed, now_ns // rules.bucket_ns)
     else:
-        _turn(rules, state, bucket, now_ns)
+        _cover(rules, state, closed, now_ns)
     state.held_ns = now_ns
     if not math.isnan(state.held):
         state.seen_ns = now_ns
@@ -42,11 +39,10 @@ def advance_twap(rules: Any, state: Any, now_ns: int) -> float:
 @compiled
 def twap(rules: Any, state: Any) -> float:
     """Return the average as of the last advance, NaN where nothing is covered."""
-    at = state.bucket % BUCKETS
-    covered = state.closed_covered + state.buckets[at, 1]
+    covered = state.closed_covered + state.open_covered
     if covered <= 0.0:
         return math.nan
-    mean = (state.closed_weighted + state.buckets[at, 0]) / covered
+    mean = (state.closed_weighted + state.open_weighted) / covered
     return exponential(mean) if rules.geometric else mean
 
 
@@ -59,51 +55,47 @@ def hold(rules: Any, state: Any, value: float, average: float) -> None:
 
 
 @compiled
-def _turn(rules: Any, state: Any, bucket: int, now_ns: int) -> None:
-    """Close the bucket at hand, share the time since the step before among those that follow."""
-    buckets = state.buckets
-    if not math.isnan(state.held):
-        ended_ns = min((state.bucket + 1) * rules.bucket_ns, now_ns)
-        _cover(buckets, state.bucket, state.held, ended_ns - state.held_ns)
-    for each in range(max(state.bucket, bucket - BUCKETS) + 1, bucket + 1):
-        _close(state, each)
+def _cover(rules: Any, state: Any, closed: Any, now_ns: int) -> None:
+    """Share the time since the step before among the buckets that it lies in."""
+    start_ns, end_ns = state.held_ns, (state.bucket + 1) * rules.bucket_ns
+    while True:
         if not math.isnan(state.held):
-            start_ns = max(each * rules.bucket_ns, state.held_ns)
-            ended_ns = min((each + 1) * rules.bucket_ns, now_ns)
-            _cover(buckets, each, state.held, ended_ns - start_ns)
-    state.bucket = bucket
+            elapsed = float(min(end_ns, now_ns) - start_ns)
+            state.open_weighted += state.held * elapsed
+            state.open_covered += elapsed
+        if now_ns < end_ns:
+            return
+        _close(state, closed)
+        start_ns, end_ns = end_ns, end_ns + rules.bucket_ns
 
 
 @compiled
-def _cover(buckets: Any, bucket: int, value: float, elapsed_ns: int) -> None:
-    at, elapsed = bucket % BUCKETS, float(elapsed_ns)
-    buckets[at, 0] += value * elapsed
-    buckets[at, 1] += elapsed
-
-
-@compiled
-def _close(state: Any, bucket: int) -> None:
-    """Move on to `bucket`: the one before it is closed, the one a window ago is forgotten.
+def _close(state: Any, closed: Any) -> None:
+    """Close the bucket at hand, and forget the one of a window ago, which has its place.
 
     The sums of the closed buckets are kept by adding and taking away, and once a window added up
     anew, so that no rounding outlives a window: it stays below 1e-14 of the window's largest value.
     """
-    buckets, at, before = state.buckets, bucket % BUCKETS, (bucket - 1) % BUCKETS
-    state.closed_weighted += buckets[before, 0] - buckets[at, 0]
-    state.closed_covered += buckets[before, 1] - buckets[at, 1]
-    buckets[at, 0] = buckets[at, 1] = 0.0
+    at, after = state.bucket % BUCKETS, (state.bucket + 1) % BUCKETS
+    closed[at, 0], closed[at, 1] = state.open_weighted, state.open_covered
+    state.closed_weighted += state.open_weighted - closed[after, 0]
+    state.closed_covered += state.open_covered - closed[after, 1]
+    closed[after, 0] = closed[after, 1] = 0.0
+    state.open_weighted = state.open_covered = 0.0
+    state.bucket += 1
     if state.closed_covered == 0.0:
         state.closed_weighted = 0.0  # times are whole numbers: nothing is covered, nothing weighs
-    if at == 0:
+    if after == 0:
         state.closed_weighted = state.closed_covered = 0.0
-        for closed in range(1, BUCKETS):
-            state.closed_weighted += buckets[closed, 0]
-            state.closed_covered += buckets[closed, 1]
+        for each in range(1, BUCKETS):
+            state.closed_weighted += closed[each, 0]
+            state.closed_covered += closed[each, 1]
 
 
 @compiled
-def _clear(state: Any, bucket: int) -> None:
-    state.buckets[:] = 0.0
+def _clear(state: Any, closed: Any, bucket: int) -> None:
+    closed[:] = 0.0
+    state.open_weighted = state.open_covered = 0.0
     state.closed_weighted = state.closed_covered = 0.0
     state.bucket = bucket
 

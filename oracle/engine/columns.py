@@ -27,6 +27,7 @@ _COLUMNS: Final = (
     ("last_size", np.dtype("<i8")),
     ("funding_e12", np.dtype("<i8")),
 )
+_NOTHING: Final = {kind.char: np.frombuffer(b"", kind) for _, kind in _COLUMNS}
 _KNOWN_BATCHES: Final = 4_096
 _MOST_LISTED: Final = 2**16
 

@@ -11,7 +11,7 @@ import math
 from typing import Any, Final
 
 from oracle.engine.compiled import compiled
-from oracle.engine.quantile import median_at, median_distance, quartiles, ranks, sort_pairs
+from oracle.engine.quantile import median_at, median_distance, quartiles, ranks, reorder
 from oracle.engine.reasons import Reason
 from oracle.engine.records import WIDEST
 from oracle.engine.weights import weigh
@@ -101,7 +101,7 @@ def _confidence(tables: Any, middle: float, count: int) -> float:
     for n in range(count):
         low[n], high[n] = values[n] - widths[n], values[n] + widths[n]
         votes[0, n] = votes[1, n] = votes[2, n] = weights[n]
-    sort_pairs(low, votes[0], count)
-    sort_pairs(high, votes[2], count)
+    reorder(low, votes[0], count, work.spare, work.counts[3])
+    reorder(high, votes[2], count, work.spare, work.counts[3])
     lower, upper = quartiles(low, values, high, votes, count)
     return min(max(middle - lower, upper - middle) / middle, WIDEST)

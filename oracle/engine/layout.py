@@ -69,6 +69,7 @@ class Layout:
             place_rest=_fresh(records.PLACE_REST, places),
             window_rules=window_rules,
             window=_fresh_windows(len(window_rules)),
+            buckets=np.zeros((len(window_rules), records.BUCKETS, 2)),
             market_rules=self._market_rules(),
             market=_fresh_markets(markets),
             basis=np.zeros(markets, records.BASIS_STATE),

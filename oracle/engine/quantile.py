@@ -38,6 +38,24 @@ def sort_pairs(values: Any, weights: Any, count: int) -> None:
 
 
 @compiled
+def reorder(values: Any, weights: Any, count: int, spare: Any, places: Any) -> None:
+    """Sort the first `count` values, ascending, and their weights, by rank; two rows are scratch.
+
+    `spare` has two rows of floats, the second for the weights: whole numbers below 2**53.
+    """
+    disorder = 0
+    for n in range(1, count):
+        disorder += 1 if values[n] < values[n - 1] else 0
+    if disorder == 0:
+        return
+    ranks(values, places, count)
+    for n in range(count):
+        spare[0, n], spare[1, n] = values[n], float(weights[n])
+    for n in range(count):
+        values[places[n]], weights[places[n]] = spare[0, n], int(spare[1, n])
+
+
+@compiled
 def median_at(weights: Any, count: int) -> int:
     """Return where the weighted median of sorted values is; -1 without weight.
 

@@ -88,9 +88,10 @@ WINDOW_STATE: Final = _record(
     held_ns="i8",
     seen_ns="i8",
     bucket="i8",
-    closed_weighted="f8",
+    open_weighted="f8",  # value times ns in the bucket at hand
+    open_covered="f8",  # and the ns, whole numbers
+    closed_weighted="f8",  # in all other buckets
     closed_covered="f8",
-    buckets=("f8", (BUCKETS, 2)),  # value times ns, and the ns, whole numbers
 )
 MARKET_RULES: Final = _record(
     first="i8",  # place; sources first, then perps
@@ -175,6 +176,7 @@ WORK: Final = _record(
     others="f8",  # median mid of the other perps
     figures=("f8", (TRIGGERS,)),  # of the market at hand; NaN where not known
     values=("f8", (4, MOST_PLACES)),
+    spare=("f8", (2, MOST_PLACES)),
     counts=("i8", (4, MOST_PLACES)),
     votes=("i8", (3, MOST_PLACES)),  # weights of the votes below, at and above each price
     rejected=("i8", (REASONS,)),  # ticks refused in this step
@@ -219,6 +221,8 @@ class Tables(NamedTuple):
     place_rest: Records
     window_rules: Records
     window: Records
+    buckets: Floats
+    """Shape (windows, BUCKETS, 2): what each closed bucket holds, value times ns and the ns."""
     market_rules: Records
     market: Records
     basis: Records

@@ -18,6 +18,9 @@ from oracle.model.ticks import FUNDING_ONE
 from oracle.model.validity import PRICED, BreakerState, Validity
 
 
+_CALMER = (BreakerState.NORMAL.name, BreakerState.RECOVERING.name, "on peg")
+
+
 @dataclass(frozen=True)
 class BreakerEvent:
     """A market's breaker moved (`state`), or a conversion market left or regained its peg (`peg`).
@@ -41,8 +44,9 @@ class BreakerEvent:
 
     @property
     def cause(self) -> str:
-        """The figure beside its bound."""
-        return describe(self.trigger, self.figure, self.limit)
+        """The figure beside its bound; on the way down, of what had raised it."""
+        figure = describe(self.trigger, self.figure, self.limit)
+        return f"calm again, {figure}" if self.after in _CALMER else figure
 
 
 @dataclass(frozen=True)
@@ -234,7 +238,7 @@ def describe(trigger: str, figure: float, limit: float) -> str:
     if trigger in ("missing", "stale"):
         return f"{trigger} for {figure / 1e9:.1f} s (bound {limit / 1e9:.1f} s)"
     if trigger in ("sources", "origins"):
-        return f"{max(figure, 0.0):.0f} {trigger} fewer than wanted"
+        return f"{trigger} {max(figure, 0.0):.0f} fewer than wanted"
     if trigger == "conversion":
         return f"{figure:.0%} of the weight converts through troubled markets (bound {limit:.0%})"
     what = {

@@ -26,6 +26,7 @@ _STATE: Final = (
     ("place", "place"),
     ("place_rest", "place"),
     ("window", "window"),
+    ("buckets", "window"),
     ("market", "market"),
     ("basis", "basis"),
     ("funding", "funding"),
@@ -97,9 +98,9 @@ def _copy(data: bytes, known: dict[str, int], names: Sequence[str], table: Recor
     Raises:
         SchemaError: the records are not as many as their names.
     """
-    if len(data) != len(known) * table.dtype.itemsize:
+    if len(data) != len(known) * (table.nbytes // len(table)):
         raise SchemaError("engine snapshot is cut, or not of this engine: start without it")
-    held = np.frombuffer(data, table.dtype)
+    held = np.frombuffer(data, table.dtype).reshape(-1, *table.shape[1:])
     for row, name in enumerate(names):
         if name in known:
             table[row] = held[known[name]]

@@ -82,7 +82,7 @@ def _average(tables: Any, rules: Any, mark: Any, now_ns: int) -> None:
     for n in range(rules.deviations + 1):
         at = rules.first_window + n
         window, state = tables.window_rules[at], tables.window[at]
-        average = advance_twap(window, state, now_ns)
+        average = advance_twap(window, state, tables.buckets[at], now_ns)
         hold(window, state, mark.index, average)
         if n > 0:
             figures[n - 1] = breaker.deviation(mark.index, average)

@@ -31,7 +31,7 @@ def median3_funding(tables: Any, rules: Any, index: float, legs: Any, now_ns: in
     basis = legs.mid - index
     if not math.isnan(basis):
         basis = min(max(basis, -farthest), farthest)
-    average = advance_twap(window, state, now_ns)
+    average = advance_twap(window, state, tables.buckets[rules.basis_window], now_ns)
     hold(window, state, basis, math.nan)
     if math.isnan(average):
         average = basis
