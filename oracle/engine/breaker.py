@@ -122,13 +122,13 @@ def move(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int, slept_ns:
         target = RECOVERING
     elif state == RECOVERING:
         agreed = calm and tables.work[0].figures[_DISPERSION] <= rules.agree
-        if not agreed or slept_ns > rules.recovery_ns // 2:
-            market.since_ns = now_ns
-        elif now_ns - market.since_ns >= rules.recovery_ns:
+        # No step vouches for more than half of the time: nobody looked in a longer sleep.
+        looked_ns = min(slept_ns, rules.recovery_ns // 2)
+        market.calm_ns = market.calm_ns + looked_ns if agreed else 0
+        if agreed and market.calm_ns >= rules.recovery_ns // 2 * 2:
             target = NORMAL
     if target != state:
-        market.since_ns = now_ns
-        market.released = False
+        market.since_ns, market.calm_ns, market.released = now_ns, 0, 0
     market.breaker = mark.state = target
     _explain(tables, rules, mark, level, trigger)
 

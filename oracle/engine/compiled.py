@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Final, TypeVar
 
 import numba
+from numba.extending import register_jitable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,8 +34,8 @@ _INNER: Final[dict[str, Any]] = {
 
 
 def compiled(function: F) -> F:
-    """Compile a part of a step, which only compiled code calls; `.py_func` is the Python."""
-    made: F = numba.njit(**_INNER)(function)
+    """Compile a part of a step where compiled code calls it; Python that calls it runs Python."""
+    made: F = register_jitable(**_INNER)(function)
     return made
 
 

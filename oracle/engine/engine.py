@@ -112,7 +112,7 @@ class Engine:
             if order.kind == "market" and not order.paused and row is not None:
                 market = self._tables.market[row]
                 if order.issued_ns >= market.since_ns:
-                    market.released, market.scale_ns = True, NEVER
+                    market.released, market.scale_ns = 1, NEVER
         for kind, flags, at in (
             ("source", self._tables.paused_source, self._layout.source_at),
             ("market", self._tables.paused_market, self._layout.market_at),

@@ -63,7 +63,7 @@ class Layout:
         return Tables(
             source_rules=self._source_rules(),
             source=_fresh(records.SOURCE_STATE, sources),
-            source_rest=_fresh(records.SOURCE_REST, sources, volume=0.0, depth=0.0),
+            source_rest=_fresh(records.SOURCE_REST, sources, volume=0.0),
             place_rules=self._place_rules(),
             place=_fresh(records.PLACE_STATE, places, reason=int(Reason.NO_DATA)),
             place_rest=_fresh(records.PLACE_REST, places),

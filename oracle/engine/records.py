@@ -64,8 +64,9 @@ SOURCE_REST: Final = _record(
     refused_ns="i8",
     volume="f8",
     volume_ns="i8",
-    depth="f8",
+    depth="f8",  # up to depth_ns
     depth_ns="i8",
+    standing="f8",  # smaller side of the quote since then
 )
 PLACE_RULES: Final = _record(
     max_age_ns="i8",
@@ -154,6 +155,7 @@ MARKET_STATE: Final = _record(
     scale_ns="i8",  # since when the last index binds the scale of the next; NEVER: it does not
     breaker="i8",
     since_ns="i8",
+    calm_ns="i8",  # of the recovery, that was looked at
     depegged="i8",
     released="i8",  # a person has lifted the latch
 )

@@ -17,7 +17,6 @@ from oracle.model.messages import Control, Mark, SourceView
 from oracle.model.ticks import FUNDING_ONE
 from oracle.model.validity import PRICED, BreakerState, Validity
 
-
 _CALMER = (BreakerState.NORMAL.name, BreakerState.RECOVERING.name, "on peg")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from oracle.engine.arithmetic import exponential
+from oracle.engine.admission import average_depth, recent_volume
 from oracle.engine.compiled import compiled
 from oracle.engine.quantile import sort_pairs
 from oracle.engine.spec import Weighting
@@ -84,11 +84,11 @@ def _scale(tables: Any, rules: Any, weights: Any, now_ns: int) -> None:
 def _figure(tables: Any, rules: Any, at: int, now_ns: int) -> float:
     if math.isnan(tables.price[at]):
         return 0.0
-    source = tables.source_rest[tables.place_rules[at].source]
-    if rules.weight_by != _VOLUME:
-        return source.depth
-    tau_ns = float(tables.source_rules[tables.place_rules[at].source].weight_window_ns)
-    return source.volume * exponential(-float(max(now_ns - source.volume_ns, 0)) / tau_ns)
+    source = tables.place_rules[at].source
+    rest, tau_ns = tables.source_rest[source], float(tables.source_rules[source].weight_window_ns)
+    if rules.weight_by == _VOLUME:
+        return recent_volume(rest, now_ns, tau_ns)
+    return average_depth(rest, now_ns, tau_ns)
 
 
 @compiled
