@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from feeds.quote import Quote, Refused, funding_e12_half_even
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
-from tests.unit.feeds.offline_ccxt import offline
+from tests.unit.feeds.offline_ccxt import OfflineFeed, offline
 
 FRAMES = Path(__file__).parents[2] / "vectors" / "frames"
 FILES = sorted(path.stem for path in FRAMES.glob("*.json"))
@@ -237,32 +238,36 @@ def mutated(draw: st.DrawFn, message: Any) -> Any:
     return draw(_JSON) if draw(st.integers(0, 5)) == 0 else message
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.fixture(params=FILES)
+def parser(request: pytest.FixtureRequest) -> Iterator[tuple[dict[str, Any], OfflineFeed]]:
+    """Make one parser for all examples of a file: ccxt takes long to build one."""
+    known = vectors(request.param)
+    loop = asyncio.new_event_loop()
+    context = offline(known["venue"], known["markets"], known["url"], trades=True)
+    yield known, loop.run_until_complete(context.__aenter__())
+    loop.run_until_complete(context.__aexit__(None, None, None))
+    loop.close()
+
+
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_no_frame_makes_the_parser_raise(name: str, data: st.DataObject) -> None:
+def test_no_frame_makes_the_parser_raise(
+    parser: tuple[dict[str, Any], OfflineFeed], data: st.DataObject
+) -> None:
     """Mutated frames, arbitrary JSON and arbitrary text give quotes or counted refusals."""
-    known = vectors(name)
+    known, feed = parser
+    frames = [text for text, wanted in known["frames"] + known["trades"] if wanted]
     texts = [
         data.draw(st.text(max_size=30)),
         json.dumps(data.draw(_JSON)),
-        *(
-            json.dumps(data.draw(mutated(json.loads(text))))
-            for text, wanted in known["frames"] + known["trades"]
-            if wanted
-        ),
+        *(json.dumps(data.draw(mutated(json.loads(text)))) for text in frames),
     ]
-
-    async def feed_them() -> None:
-        async with offline(known["venue"], known["markets"], known["url"], trades=True) as feed:
-            for text in texts:
-                for quote in feed.push(text):
-                    assert quote.source in feed.sources
-                    pack([tick_of(quote)])
-
-    asyncio.run(feed_them())
+    for text in texts:
+        for quote in feed.push(text):
+            assert quote.source in feed.sources
+            pack([tick_of(quote)])
 
 
 @pytest.mark.parametrize("venue", sorted(VENUES))
