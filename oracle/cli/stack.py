@@ -34,6 +34,7 @@ from oracle.node.compile import engine_spec
 from oracle.node.control_socket import control_socket
 from oracle.node.controls import accepting, known_subjects
 from oracle.node.metrics import NodeMetrics
+from oracle.node.snapshots import SnapshotFile
 from oracle.node.stepper import GROUP, Cadence, Stepper
 from oracle.report.committee import Committee
 from oracle.report.digest import deployment_salt
@@ -161,9 +162,15 @@ class Stack:
         return run
 
     def _oracle(self) -> dict[str, Service]:
-        engine = Engine(engine_spec(self.config.markets))
+        spec, snapshots = engine_spec(self.config.markets), None
+        if any(feed.kind == "replay" for feed in self.config.feeds):
+            engine = Engine(spec)  # its clock is of another day: it goes on from nothing
+        else:
+            snapshots = SnapshotFile(self.state / "engine.snapshot")
+            engine = snapshots.restore(spec, self.now_ns())
         cadence = Cadence(self.config.engine.step, self.config.engine.coalesce)
-        stepper = Stepper(self.bus, engine, cadence, NodeMetrics(self.registry), self.now_ns)
+        metrics = NodeMetrics(self.registry)
+        stepper = Stepper(self.bus, engine, cadence, metrics, self.now_ns, snapshots)
         made: dict[str, Service] = {"stepper": stepper.run}
         if self.config.committee is not None and self.config.committee.keys:
             made["attestor"] = self.attestor(self.state / "signed.json").run

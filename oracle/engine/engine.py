@@ -92,6 +92,11 @@ class Engine:
             events=transitions(self._layout.markets, rows, marks, now_ns) if work.moved else (),
         )
 
+    @property
+    def time_ns(self) -> int:
+        """Time of the newest step; 0 before the first."""
+        return self._time_ns
+
     def snapshot(self) -> bytes:
         """Return the whole state: an engine made of it goes on bit for bit."""
         orders = self._controls.orders()

@@ -17,6 +17,7 @@ from oracle.model.messages import Control, Mark, MarketEvent, StepManifest
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
+from oracle.node.snapshots import EVERY_NS, SnapshotFile
 
 GROUP: Final = "all"
 """Key of the one market group; sharding by group arrives with several."""
@@ -48,6 +49,7 @@ class Stepper:
         cadence: Cadence,
         metrics: NodeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
+        snapshots: SnapshotFile | None = None,
     ) -> None:
         self._bus, self._engine, self._cadence = bus, engine, cadence
         self._metrics, self._now_ns = metrics, now_ns
@@ -55,7 +57,8 @@ class Stepper:
         self._control_offsets: dict[int, int] = {}
         self._tick_offsets: dict[int, int] = {}
         self._known: dict[str, tuple[int, int]] = {}
-        self._last_ns = 0
+        self._snapshots, self._saved_ns = snapshots, engine.time_ns
+        self._last_ns = engine.time_ns
         self._clock_behind = False
 
     async def run(self) -> None:
@@ -74,9 +77,17 @@ class Stepper:
                     records = await self._collect(ticks)
                     if self._now_ns():  # a replay's clock stands at 0 until its first tick
                         await self._publish(self._step(records))
+                        if self._last_ns - self._saved_ns >= EVERY_NS:
+                            await self._save()
                 await reader
             finally:
                 reader.cancel()
+                await asyncio.shield(self._save())
+
+    async def _save(self) -> None:
+        if self._snapshots is not None and self._last_ns > self._saved_ns:
+            self._saved_ns = self._last_ns
+            await asyncio.to_thread(self._snapshots.save, self._engine.snapshot())
 
     async def _read_controls(self, controls: Subscription) -> None:
         while True:
