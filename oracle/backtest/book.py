@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from oracle.engine.spec import MarketSpec
+from oracle.engine.spec import SourceSpec
 from oracle.model.ticks import MISSING, TickBatch
 
 Floats = npt.NDArray[np.float64]
@@ -67,10 +67,9 @@ class Book:
 
 
 class Places:
-    """The sources, or the perps, of one market: where they are in a book and in a run."""
+    """Some sources of a market: where they are in a book, and what converts their quotes."""
 
-    def __init__(self, market: MarketSpec, book: Book, rows: dict[str, int], kind: str) -> None:
-        specs = market.sources if kind == "sources" else market.perps
+    def __init__(self, specs: Sequence[SourceSpec], book: Book, rows: dict[str, int]) -> None:
         self.names: Final = tuple(spec.source for spec in specs)
         self._at = np.array([book.at[spec.source] for spec in specs], np.int64)
         self._max_age_ns = np.array([spec.max_age_ns for spec in specs], np.int64)

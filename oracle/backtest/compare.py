@@ -33,7 +33,7 @@ class Comparison:
     validity: Mapping[str, int]
     """Ours, at the times that were compared."""
     covered: float | None
-    """Share of published indices within our confidence interval."""
+    """Share of published indices within our confidence interval; None of a single source."""
 
     def plain(self) -> dict[str, object]:
         """Return plain data."""
@@ -55,6 +55,8 @@ class _Estimates:
     validity: Ints
     width: Floats
     """Our confidence half-width, in the quote currency."""
+    several: bool
+    """There is more than one source."""
 
 
 def with_methods(spec: EngineSpec) -> EngineSpec:
@@ -95,7 +97,7 @@ def _comparison(market: str, field: str, parts: Sequence[_Estimates]) -> Compari
     made = {name: np.concatenate([part.made[name] for part in parts]) for name in names}
     validity = Counter(value for part in parts for value in part.validity.tolist())
     covered = None
-    if field == "index":
+    if field == "index" and all(part.several for part in parts):
         within = np.concatenate([_within(part) for part in parts])
         covered = float(within.mean()) if len(within) else None
     shift = 1.0 if field == "funding" else 0.0  # rates: their errors are differences, not ratios
@@ -125,6 +127,7 @@ def _estimates(runs: Mapping[str, MarketRun], known: Published, field: str) -> _
         {name: values[rows] for name, values in every.items()},
         run.validity[rows],
         (run.conf * run.index)[rows],
+        len(run.sources.sources) > 1,
     )
 
 

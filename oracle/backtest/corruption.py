@@ -56,10 +56,10 @@ def scaled(factor: float) -> Corrupt:
     return corrupt
 
 
-def drifting(prices: Floats, time_ns: Ints, _random: np.random.Generator) -> Floats:
-    """Creep up by 0.1 % a minute, all corrupted sources alike."""
+def drifting(prices: Floats, time_ns: Ints, random: np.random.Generator) -> Floats:
+    """Creep up or down by 0.1 % a minute, all corrupted sources alike."""
     minutes = (time_ns - time_ns[0]) / MINUTE_NS
-    made: Floats = prices * (1.0 + DRIFT_PER_MINUTE * minutes)[:, None]
+    made: Floats = prices * (1.0 + _side(random) * DRIFT_PER_MINUTE * minutes)[:, None]
     return made
 
 
@@ -71,13 +71,18 @@ def wicking(prices: Floats, _time_ns: Ints, random: np.random.Generator) -> Floa
 
 
 def colluding(offset: float) -> Corrupt:
-    """Return a corruption in which all send one common price at an offset."""
+    """Return a corruption in which all send one common price, above or below by an offset."""
 
-    def corrupt(prices: Floats, _time_ns: Ints, _random: np.random.Generator) -> Floats:
-        common = mean(prices, prices) * (1.0 + offset)
+    def corrupt(prices: Floats, _time_ns: Ints, random: np.random.Generator) -> Floats:
+        common = mean(prices, prices) * (1.0 + _side(random) * offset)
         return np.where(np.isfinite(prices), common[:, None], np.nan)
 
     return corrupt
+
+
+def _side(random: np.random.Generator) -> float:
+    """Return which way the liars of one window lie."""
+    return 1.0 if random.random() < 0.5 else -1.0
 
 
 KINDS: Final[Mapping[str, Corrupt]] = {
@@ -86,9 +91,9 @@ KINDS: Final[Mapping[str, Corrupt]] = {
     "scaled x1e-8": scaled(1e-8),
     "drifting 0.1 %/min": drifting,
     "wicking 10 %": wicking,
-    "colluding +0.2 %": colluding(0.002),
-    "colluding +2 %": colluding(0.02),
-    "colluding +20 %": colluding(0.20),
+    "colluding 0.2 %": colluding(0.002),
+    "colluding 2 %": colluding(0.02),
+    "colluding 20 %": colluding(0.20),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,7 +17,8 @@ from oracle.model.ticks import MISSING, TickBatch
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_EXPONENT: Final = -10
+_LARGEST: Final = 9e18
+"""Of a 64-bit mantissa."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,19 @@ def _batches(
     names: tuple[str, ...], prices: Floats, time_ns: Ints
 ) -> Iterator[tuple[int, TickBatch]]:
     """Yield one batch a step, with a trade of every source that has a price then."""
+    exponent = -math.floor(math.log10(_LARGEST / np.nanmax(prices, initial=1.0)))
     for step, now_ns in enumerate(time_ns.tolist()):
         at = np.flatnonzero(np.isfinite(prices[step]))
         times = np.full(len(at), now_ns, "<i8").tobytes()
         none = np.full(len(at), MISSING, "<i8").tobytes()
-        mantissas = np.rint(prices[step, at] * 10.0**-_EXPONENT).astype("<i8")
+        mantissas = np.rint(prices[step, at] * 10.0**-exponent).astype("<i8")
         batch = TickBatch(
             names,
             at.astype("<u2").tobytes(),
             np.full(len(at), step + 1, "<i8").tobytes(),
             times,
             times,
-            np.full(len(at), _EXPONENT, "i1").tobytes(),
+            np.full(len(at), exponent, "i1").tobytes(),
             none,
             none,
             mantissas.tobytes(),

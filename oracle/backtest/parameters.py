@@ -1,4 +1,4 @@
-"""The parameters whose defaults are chosen on recorded data, and the values that were tried."""
+"""The parameters whose defaults are held against recorded data, and the values that are tried."""
 
 from __future__ import annotations
 
@@ -9,36 +9,46 @@ from typing import Any, Final
 from oracle.backtest.resilience import Case
 from oracle.backtest.sweeps import (
     Sweep,
+    lies_used,
+    lies_voting,
     named,
     not_valid,
-    unnamed_lies,
     wrong_and_valid,
     wrong_by,
 )
 from oracle.engine.reasons import Reason
-from oracle.engine.spec import DeviationSpec, MarketSpec
+from oracle.engine.spec import OFF, DeviationSpec, MarketSpec
 
 MINUTE_NS: Final = 60 * 10**9
 Change = Callable[[MarketSpec], MarketSpec]
+Values = tuple[tuple[str, Change], ...]
+
+_DRIFT: Final = "drifting 0.1 %/min"
 
 
-def _set(section: str, **fields: Any) -> Change:
+def in_section(section: str, **fields: Any) -> Change:
+    """Return a change of some fields of a section of a market's rules."""
+
     def change(market: MarketSpec) -> MarketSpec:
         return replace(market, **{section: replace(getattr(market, section), **fields)})
 
     return change
 
 
-def _each(section: str, field: str, values: Sequence[float], unit: str) -> list[tuple[str, Change]]:
-    return [(f"{value:g}{unit}", _set(section, **{field: float(value)})) for value in values]
+def _each(section: str, field: str, values: Sequence[float], unit: str = "") -> Values:
+    return tuple((f"{v:g}{unit}", in_section(section, **{field: float(v)})) for v in values)
 
 
-def _step(bps: float) -> Change:
+def _max_step(bps: float) -> Change:
     def change(market: MarketSpec) -> MarketSpec:
-        first = replace(market.sources[0], max_step_bps=bps)
-        return replace(market, sources=(first, *market.sources[1:]))
+        sources = tuple(replace(source, max_step_bps=bps) for source in market.sources)
+        return replace(market, sources=sources)
 
     return change
+
+
+def _max_unchanged(minutes: int) -> Change:
+    return in_section("admission", max_unchanged_ns=minutes * MINUTE_NS)
 
 
 def _confidence(bps: float) -> Change:
@@ -46,45 +56,44 @@ def _confidence(bps: float) -> Change:
 
 
 def _deviations(*bounds: tuple[int, float, float]) -> tuple[str, Change]:
-    label = " and ".join(f"{minutes} min: {low:g}/{high:g}" for minutes, low, high in bounds)
+    label = ", ".join(f"{minutes} min {low:g}/{high:g}" for minutes, low, high in bounds)
     specs = tuple(DeviationSpec(each * MINUTE_NS, low, high) for each, low, high in bounds)
-    return label, _set("breaker", deviations=specs)
+    return label, in_section("breaker", deviations=specs)
+
+
+def _labels(parameter: str, values: Values) -> Sweep:
+    return Sweep(
+        parameter,
+        values,
+        Case(5, 2, _DRIFT),
+        named(Reason.OUTLIER),
+        "honest prices labelled",
+        lies_used(50.0),
+        "lies over 50 bps not labelled",
+        budget=0.01,
+    )
+
+
+def _guards(parameter: str, values: Values) -> Sweep:
+    return Sweep(
+        parameter,
+        values,
+        Case(3, 2, _DRIFT),
+        not_valid,
+        "honest steps not VALID",
+        wrong_and_valid(100.0),
+        "VALID and off by over 100 bps",
+        budget=0.005,
+    )
 
 
 SWEEPS: Final = (
-    Sweep(
-        "outlier.floor",
-        _each("outlier", "floor_bps", (5, 10, 15, 25, 50, 100), " bps"),
-        Case(5, 1, "drifting 0.1 %/min"),
-        named(Reason.OUTLIER),
-        "honest prices labelled outlier",
-        unnamed_lies,
-        "lies without a label",
-        budget=0.02,
-    ),
-    Sweep(
-        "outlier.mads",
-        _each("outlier", "mads", (3, 4, 5, 6, 8), ""),
-        Case(5, 2, "drifting 0.1 %/min"),
-        named(Reason.OUTLIER),
-        "honest prices labelled outlier",
-        unnamed_lies,
-        "lies without a label",
-        budget=0.02,
-    ),
-    Sweep(
-        "outlier.ceiling",
-        _each("outlier", "ceiling_bps", (50, 100, 200, 300, 1000), " bps"),
-        Case(5, 2, "drifting 0.1 %/min"),
-        named(Reason.OUTLIER),
-        "honest prices labelled outlier",
-        unnamed_lies,
-        "lies without a label",
-        budget=0.02,
-    ),
+    _labels("outlier.floor", _each("outlier", "floor_bps", (5, 10, 15, 25, 50, 100), " bps")),
+    _labels("outlier.mads", _each("outlier", "mads", (3, 4, 5, 6, 8))),
+    _labels("outlier.ceiling", _each("outlier", "ceiling_bps", (50, 100, 200, 300, 1000), " bps")),
     Sweep(
         "max_step",
-        [(f"{bps} bps", _step(bps)) for bps in (100, 200, 300, 500, 1000, 2000)],
+        tuple((f"{bps} bps", _max_step(bps)) for bps in (100, 200, 300, 500, 1000, 2000)),
         Case(3, 2, "wicking 10 %"),
         named(Reason.UNCONFIRMED),
         "honest prices refused",
@@ -94,55 +103,34 @@ SWEEPS: Final = (
     ),
     Sweep(
         "admission.max_unchanged",
-        [("off", _set("admission", max_unchanged_ns=0))]
-        + [
-            (f"{each} min", _set("admission", max_unchanged_ns=each * MINUTE_NS))
-            for each in (5, 10, 20, 30)
-        ],
-        Case(3, 2, "frozen"),
+        (
+            ("off", _max_unchanged(0)),
+            *((f"{each} min", _max_unchanged(each)) for each in (5, 10, 20, 30)),
+        ),
+        Case(5, 2, "frozen"),
         named(Reason.FROZEN),
         "honest prices refused",
-        wrong_by(50.0),
-        "index off by over 50 bps",
+        lies_voting(50.0),
+        "lies over 50 bps that vote",
         budget=0.001,
     ),
-    Sweep(
+    _guards("max_confidence", tuple((f"{b} bps", _confidence(b)) for b in (25, 50, 100, 200, 300))),
+    _guards(
+        "breaker.dispersion guarded",
+        (
+            *_each("breaker", "dispersion_guarded_bps", (20, 50, 100, 200), " bps"),
+            ("off", in_section("breaker", dispersion_guarded_bps=OFF)),
+        ),
+    ),
+    _guards(
         "breaker.deviations",
-        [
+        (
             _deviations((5, 100, 300)),
             _deviations((5, 200, 500)),
-            _deviations((5, 300, 1000)),
             _deviations((30, 200, 500)),
             _deviations((30, 300, 1000)),
             _deviations((5, 200, 500), (60, 300, 1000)),
             _deviations((5, 200, 500), (60, 500, 1500)),
-        ],
-        Case(3, 2, "drifting 0.1 %/min"),
-        not_valid,
-        "honest steps not VALID",
-        wrong_and_valid(100.0),
-        "VALID and off by over 100 bps",
-        budget=0.02,
-    ),
-    Sweep(
-        "max_confidence",
-        [(f"{bps} bps", _confidence(bps)) for bps in (25, 50, 100, 200, 300, 500)],
-        Case(4, 2, "drifting 0.1 %/min"),
-        not_valid,
-        "honest steps not VALID",
-        wrong_and_valid(50.0),
-        "VALID and off by over 50 bps",
-        budget=0.005,
-    ),
-    Sweep(
-        "breaker.dispersion guarded",
-        _each("breaker", "dispersion_guarded_bps", (20, 50, 100, 200), " bps")
-        + [("off", _set("breaker", dispersion_guarded_bps=float("inf")))],
-        Case(4, 2, "drifting 0.1 %/min"),
-        not_valid,
-        "honest steps not VALID",
-        wrong_and_valid(50.0),
-        "VALID and off by over 50 bps",
-        budget=0.005,
+        ),
     ),
 )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from oracle.backtest.corruption import KINDS, MINUTE_NS, Window, attacked, corrupt, windows
 from oracle.backtest.many import Seen, Variant, through_engine
 from oracle.backtest.naive import NAIVE, median
+from oracle.backtest.run import MarketRun
 from oracle.backtest.score import Score, errors_bps, score
 from oracle.engine.spec import MarketSpec
 from oracle.model.validity import Validity
@@ -27,6 +28,8 @@ Bools = npt.NDArray[np.bool_]
 
 OURS: Final = "plumbline"
 HONEST: Final = "honest"
+_FEWEST: Final = 3
+"""Sources: of two none can be outvoted."""
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,18 @@ def _outcome(case: Case, variant: Variant, ours: Seen, volumes: Floats, truth: F
         float(1.0 - valid[scored].mean()) if scored.any() else 0.0,
         float(shown.max()) if len(shown) else None,
     )
+
+
+def try_liars(run: MarketRun) -> list[Outcome]:
+    """Let k of a recorded market's own n sources lie; nothing for fewer than three.
+
+    Windows of attack are an hour long, or an eighth of a recording shorter than eight hours.
+    """
+    panel = run.sources
+    count = panel.prices.shape[1]
+    if count < _FEWEST:
+        return []
+    span_ns = int(run.time_ns[-1] - run.time_ns[0])
+    window_ns = min(60 * MINUTE_NS, span_ns // 8)
+    plan = Plan(sizes=range(_FEWEST, count + 1), attack_ns=window_ns, rest_ns=window_ns)
+    return study(panel.prices, panel.volumes, run.time_ns, run.market, plan)

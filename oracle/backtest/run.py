@@ -11,7 +11,7 @@ import numpy.typing as npt
 from oracle.backtest.book import Book, Places
 from oracle.engine.engine import Engine
 from oracle.engine.result import MarkBatch
-from oracle.engine.spec import EngineSpec, MarketSpec
+from oracle.engine.spec import EngineSpec, MarketSpec, SourceSpec
 from oracle.model.errors import ConfigError
 from oracle.model.ticks import TickBatch
 
@@ -36,7 +36,6 @@ class MarketRun:
     time_ns: Ints
     index: Floats
     mark: Floats
-    twap: Floats
     conf: Floats
     funding: Floats
     validity: Ints
@@ -63,61 +62,70 @@ def run(spec: EngineSpec, steps: Steps) -> dict[str, MarketRun]:
     markets = spec.markets
     book = Book(sorted({s.source for market in markets for s in (*market.sources, *market.perps)}))
     rows = {market.name: row for row, market in enumerate(markets)}
-    recorders = [_Recorder(row, market, book, rows) for row, market in enumerate(markets)]
+    every = {key: _Panel(key, book, rows) for m in markets for key in (m.sources, m.perps)}
+    recorders = [_Recorder(row, market) for row, market in enumerate(markets)]
     times = []
     for now_ns, batch in steps:
         made = engine.step([batch], [], now_ns)
         book.take(batch, now_ns)
         times.append(now_ns)
+        for panel in every.values():
+            panel.add(made.index, now_ns)
         for recorder in recorders:
-            recorder.add(made, now_ns)
+            recorder.add(made)
     if not times:
         raise ConfigError("there are no ticks: nothing was run")
-    return {r.market.name: r.done(np.array(times, np.int64)) for r in recorders}
+    panels = {key: panel.done() for key, panel in every.items()}
+    return {r.market.name: r.done(np.array(times, np.int64), panels) for r in recorders}
+
+
+Key = tuple[SourceSpec, ...]
+
+
+class _Panel:
+    """Gathers the prices of some sources; markets that differ only in their rules share it."""
+
+    def __init__(self, sources: Key, book: Book, rows: dict[str, int]) -> None:
+        self._places = Places(sources, book, rows)
+        self._prices: list[Floats] = []
+        self._volumes: list[Floats] = []
+
+    def add(self, index: Floats, now_ns: int) -> None:
+        self._prices.append(self._places.prices(index, now_ns))
+        self._volumes.append(self._places.volumes())
+
+    def done(self) -> Panel:
+        return Panel(self._places.names, np.stack(self._prices), np.stack(self._volumes))
 
 
 class _Recorder:
-    """Gathers one market's steps."""
+    """Gathers what the engine says of one market."""
 
-    def __init__(self, row: int, market: MarketSpec, book: Book, rows: dict[str, int]) -> None:
+    def __init__(self, row: int, market: MarketSpec) -> None:
         self.market = market
         self._row = row
-        self._sources = Places(market, book, rows, "sources")
-        self._perps = Places(market, book, rows, "perps")
         self._figures: list[tuple[float, ...]] = []
         self._reasons: list[Ints] = []
-        self._panels: list[tuple[Floats, ...]] = []
 
-    def add(self, made: MarkBatch, now_ns: int) -> None:
+    def add(self, made: MarkBatch) -> None:
         row = self._row
-        columns = (made.index, made.mark, made.twap, made.conf, made.funding, made.validity)
+        columns = (made.index, made.mark, made.conf, made.funding, made.validity)
         self._figures.append(tuple(float(column[row]) for column in columns))
         first = made.places(row).start
         given = made.reason[first : first + len(self.market.sources)]
         self._reasons.append(given.astype(np.int64))
-        self._panels.append(
-            tuple(
-                each
-                for places in (self._sources, self._perps)
-                for each in (places.prices(made.index, now_ns), places.volumes())
-            )
-        )
 
-    def done(self, time_ns: Ints) -> MarketRun:
-        index, mark, twap, conf, funding, validity = np.array(self._figures).T
-        spot, spot_volume, perp, perp_volume = (
-            np.stack(columns) for columns in zip(*self._panels, strict=True)
-        )
+    def done(self, time_ns: Ints, panels: dict[Key, Panel]) -> MarketRun:
+        index, mark, conf, funding, validity = np.array(self._figures).T
         return MarketRun(
             self.market,
             time_ns,
             index,
             mark,
-            twap,
             conf,
             funding,
             validity.astype(np.int64),
             np.stack(self._reasons),
-            Panel(self._sources.names, spot, spot_volume),
-            Panel(self._perps.names, perp, perp_volume),
+            panels[self.market.sources],
+            panels[self.market.perps],
         )

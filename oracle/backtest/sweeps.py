@@ -39,8 +39,8 @@ class Observed:
     """Absolute, of the index; NaN without one."""
     sent: Bools
     """(steps, sources): there was a price."""
-    lies: Bools
-    """(steps, sources): it was a lie."""
+    lie_bps: Floats
+    """(steps, sources): how far what was sent is off what the source would have sent; 0 honest."""
     scored: Bools
 
 
@@ -77,6 +77,8 @@ class Swept:
     sweep: Sweep
     figures: tuple[Figures, ...]
     chosen: str
+    default: str
+    """Which value the rules had before; empty when it is none of those tried."""
 
     def plain(self) -> dict[str, object]:
         """Return plain data."""
@@ -88,6 +90,7 @@ class Swept:
             "harm": self.sweep.harm_is,
             "budget": self.sweep.budget,
             "chosen": self.chosen,
+            "default": self.default,
             "figures": [
                 {"value": each.value, "first": each.first, "second": each.second}
                 for each in self.figures
@@ -124,7 +127,8 @@ def sweep_all(
                     measure(_within(whole, first)),
                     measure(_within(whole, ~first)),
                 )
-        made.append(_chosen(sweep, halves, honest_case))
+        default = next((label for label, change in sweep.values if change(rules) == rules), "")
+        made.append(_chosen(sweep, halves, honest_case, default))
     return made
 
 
@@ -137,16 +141,28 @@ def named(reason: Reason) -> Measure:
     """Return the share of honest prices that were given this reason."""
 
     def measure(observed: Observed) -> float:
-        honest = observed.sent & ~observed.lies & observed.scored[:, None]
+        honest = observed.sent & (observed.lie_bps == 0) & observed.scored[:, None]
         return float(np.mean(observed.seen.reasons[honest] == reason))
 
     return measure
 
 
-def unnamed_lies(observed: Observed) -> float:
-    """Return the share of lies that were used without any reason against them."""
-    lies = observed.lies & observed.scored[:, None]
-    return float(np.mean(observed.seen.reasons[lies] == Reason.USED))
+def lies_used(bps: float) -> Measure:
+    """Return the share of lies further off than this that had no reason against them."""
+    return _lies(bps, (Reason.USED,))
+
+
+def lies_voting(bps: float) -> Measure:
+    """Return the share of lies further off than this that voted, labelled as outliers or not."""
+    return _lies(bps, (Reason.USED, Reason.OUTLIER))
+
+
+def _lies(bps: float, reasons: tuple[Reason, ...]) -> Measure:
+    def measure(observed: Observed) -> float:
+        lies = (observed.lie_bps > bps) & observed.scored[:, None]
+        return float(np.mean(np.isin(observed.seen.reasons[lies], reasons)))
+
+    return measure
 
 
 def wrong_by(bps: float) -> Measure:
@@ -174,10 +190,10 @@ def _observed(
 ) -> Observed:
     honest = prices[:, : case.sources]
     inside = attacked(len(prices), attacks)
-    lies = np.isfinite(variant.prices) & (variant.prices != honest)
+    lie_bps = np.nan_to_num(np.abs(errors_bps(variant.prices, honest)))
     scored = inside if case.corrupted else np.ones(len(prices), np.bool_)
     errors = np.abs(errors_bps(seen.index, median(prices, prices)))
-    return Observed(seen, errors, np.isfinite(variant.prices), lies, scored)
+    return Observed(seen, errors, np.isfinite(variant.prices), lie_bps, scored)
 
 
 def _within(observed: Observed, half: Bools) -> Observed:
@@ -185,13 +201,13 @@ def _within(observed: Observed, half: Bools) -> Observed:
         observed.seen,
         observed.errors_bps,
         observed.sent,
-        observed.lies,
+        observed.lie_bps,
         observed.scored & half,
     )
 
 
 def _chosen(
-    sweep: Sweep, halves: dict[tuple[str, Case], tuple[float, float]], honest: Case
+    sweep: Sweep, halves: dict[tuple[str, Case], tuple[float, float]], honest: Case, default: str
 ) -> Swept:
     figures = tuple(
         Figures(
@@ -205,4 +221,4 @@ def _chosen(
         min(figures, key=lambda each: each.first[0])
     ]
     best = min(within, key=lambda each: (round(each.first[1], 4), round(each.first[0], 4)))
-    return Swept(sweep, figures, best.value)
+    return Swept(sweep, figures, best.value, default)

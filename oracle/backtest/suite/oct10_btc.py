@@ -51,10 +51,11 @@ def oct10_btc(data: Path) -> Dataset:
                     "sources": [{"source": SPOT}],
                     "perps": [{"source": FORWARD, "max_age": "30s"}],
                     "mark": {"method": "index_basis"},
+                    "breaker": {"dwell": "30s", "recovery": "1m"},
                 }
             }
         ),
-        step_ns=10**9,
+        step_ns=5 * 10**9,
         recording=recording,
         published=(_marks(data / MARKS),),
         split_ns=SPLIT_NS,

@@ -40,6 +40,7 @@ def _market() -> dict[str, Any]:
         "number": 0,
         "max_age": "2m",
         "mark": "index_only",
+        "breaker": {"dwell": "30s", "recovery": "1m"},
         "sources": [
             {**each, "max_age": "10m"} if "gemini" in each["source"] else each for each in sources
         ],

@@ -48,7 +48,7 @@ def two_venues(data: Path) -> Dataset:
                 }
             }
         ),
-        step_ns=MINUTE_NS,
+        step_ns=15 * MINUTE_NS,
         recording=series(SOURCE, closes_ns, last=floats(perp, "close")),
         published=(published("BTC-USD", marks_ns[due], mark=floats(mark, "close")[due]),),
         split_ns=SPLIT_NS,

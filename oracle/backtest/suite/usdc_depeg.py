@@ -33,15 +33,9 @@ SOURCES: Final = (
 SPLIT_NS: Final = 1_678_536_000 * 10**9
 """2023-03-11 12:00 UTC, the middle: USDC was lowest, at 0.87, five hours before."""
 
-_EVERY: Final = {
-    "max_age": "3m",
-    "mark": "index_only",
-    "breaker": {
-        "deviations": [{"window": "30m", "guarded": "3%", "halted": "10%"}],
-        "dwell": "2m",
-        "recovery": "5m",
-    },
-}
+_SLOW: Final = {"dwell": "2m", "recovery": "5m"}
+_EVERY: Final = {"max_age": "3m", "mark": "index_only", "breaker": _SLOW}
+"""Bars are of minutes; everything else is the default."""
 
 
 def usdc_depeg(data: Path) -> Dataset:
@@ -70,15 +64,15 @@ def usdc_depeg(data: Path) -> Dataset:
 def markets() -> dict[str, Any]:
     """Return the markets as an operator would write them; `.all` has the venue held out as well."""
     known = [name for name in SOURCES if name != HELD_OUT]
-    peg = {"breaker": {"peg": {"target": 1, "guarded": "1%", "cut": "30%"}}, "min_sources": 1}
+    edge = {"breaker": {**_SLOW, "peg": {"target": 1}}, "min_sources": 1, "min_origins": 1}
     usdt = ["coinbase:USDT/USD", "kraken:USDT/USD"]
     usdc = ["kraken:USDC/USD", "binanceus:USDC/USDT"]
     return {
         "BTC-USD": _market(0, known),
         "BTC-USD.all": _market(1, SOURCES),
         "BTC-USD.par": _market(2, known, quote="USD"),
-        "USDT-USD": _market(3, usdt) | peg | {"min_origins": 1},
-        "USDC-USD": _market(4, usdc) | peg | {"min_origins": 1},
+        "USDT-USD": _market(3, usdt) | edge,
+        "USDC-USD": _market(4, usdc) | edge,
     }
 
 

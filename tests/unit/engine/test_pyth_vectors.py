@@ -133,7 +133,7 @@ class PythAverage:
         weight = ONE / conf if conf.mantissa else ONE
         reset = slots > RESET_SLOTS
         kept = PythNumber(*DECAY_PER_SLOT, whole=True) * PythNumber(slots, 0, whole=True) + ONE
-        add_sample.py_func(self.state, value, weight, ZERO if reset else kept)
+        add_sample(self.state, value, weight, ZERO if reset else kept)
         made = value if reset else self.state.weighted / self.state.weight
         self.state.weighted = self.state.weighted.stored()
         self.state.weight = self.state.weight.stored()
@@ -153,7 +153,7 @@ def test_ema_is_exact_on_pyth_numbers(vectors):
 
 
 def test_ema_in_floats_is_as_near_as_their_rounding(vectors):
-    """On floats, compiled, it is within 6e-7 of theirs: the error of 28 bits, not of the rule."""
+    """On floats it is within 6e-7 of theirs: the error of 28 bits, not of the rule."""
     kind = np.dtype((np.record, np.dtype([("weighted", "f8"), ("weight", "f8")])))
     for name, steps in _rows(vectors).items():
         state = np.zeros(1, kind)
