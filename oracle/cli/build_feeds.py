@@ -44,6 +44,7 @@ def build_feed(config: FeedConfig, metrics: FeedMetrics, now_ns: Callable[[], in
                 ws_url=config.ws_url,
                 poll_ms=config.poll // 1_000_000,
                 pace=Pace(idle_s=config.idle / 1e9),
+                trades=config.trades,
             )
         case "uniswap3":
             from feeds.base import Pace

@@ -42,7 +42,10 @@ WhoOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("pause", help="Take a source or a market out, until a time.")(pause)
-    app.command("resume", help="End a pause; of a market also lift a latched halt, and vouch for its price's scale.")(resume)
+    app.command(
+        "resume",
+        help="End a pause; of a market also lift a latched halt, and vouch for its price's scale.",
+    )(resume)
 
 
 def pause(
