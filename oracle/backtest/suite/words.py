@@ -19,6 +19,9 @@ The same comparison on your own ticks, your own configuration and what your venu
 
     plumb backtest TICKS... --config FILE --published FILE --out DIR [--corrupt]
 
+(`--published`: CSV or Parquet with `time_ns`, `market` and any of `index`, `mark`, `funding`;
+`--corrupt`: k of each market's own n sources lie, as below.)
+
 Each recording is cut in half by time. Parameters were chosen on the first half; unless a table says
 otherwise its figures are of the second. Errors are in basis points of what was published: *bias* is
 the median of the signed error, *median*, *p99* and *worst* are of the absolute one. A figure is
