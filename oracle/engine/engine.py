@@ -11,7 +11,7 @@ from oracle.engine.columns import Gatherer, TickColumns
 from oracle.engine.controls import ControlBook
 from oracle.engine.layout import Layout
 from oracle.engine.reasons import Reason
-from oracle.engine.records import NEVER, Ints
+from oracle.engine.records import NEVER, Ints, Records
 from oracle.engine.result import MarkBatch, transitions
 from oracle.engine.snapshot import restore, take
 from oracle.engine.spec import EngineSpec
@@ -75,7 +75,7 @@ class Engine:
         if touched and not controls:
             rows = self._touched(columns)
         step_markets(tables, rows, now_ns)
-        marks = tables.mark.copy()
+        marks = _copied(tables.mark)
         pauses, at = self._controls.paused("market", now_ns), self._layout.market_at
         return MarkBatch(
             markets=self._layout.markets,
@@ -154,6 +154,12 @@ def _users(layout: Layout) -> Mapping[int, frozenset[int]]:
             ahead += fresh
         closed[source] = frozenset(reached)
     return closed
+
+
+def _copied(records: Records) -> Records:
+    """Copy records as the bytes they are: field by field takes five times as long."""
+    copy: Records = records.view(np.uint8).copy().view(records.dtype)
+    return copy
 
 
 def _by_name(counts: Ints) -> dict[str, int]:
