@@ -91,7 +91,7 @@ class MarketConfig(Section):
     min_sources: int = Field(default=2, ge=1)
     min_origins: int = Field(default=2, ge=1)
     max_age: PositiveNs = 10 * 10**9
-    max_confidence: RatioBps = 200.0
+    max_confidence: RatioBps = 100.0
     """A wider confidence makes the mark TOO_UNCERTAIN."""
     mark: MarkConfig = MarkConfig()
     twap: TwapConfig = TwapConfig()

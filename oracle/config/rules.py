@@ -25,7 +25,7 @@ class AdmissionConfig(Section):
     """How long a source's last accepted price binds its next one to `max_step`."""
     scale_memory: DurationNs = 24 * 3600 * 10**9
     """How long a market's last index binds the scale of its next."""
-    max_unchanged: PositiveNs | None = None
+    max_unchanged: DurationNs = 1200 * 10**9
     """A price unchanged for longer is frozen, if the index has moved by `unchanged` since."""
     unchanged: RatioBps = 50.0
 

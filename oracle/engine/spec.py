@@ -90,7 +90,7 @@ class AdmissionSpec:
     """How long a source's last accepted price binds its next."""
     scale_memory_ns: int = 24 * 3600 * 10**9
     """How long a market's last index binds the scale of its next."""
-    max_unchanged_ns: int = 0
+    max_unchanged_ns: int = 1200 * 10**9
     """Frozen when unchanged for longer than this (0: off) while the index has moved by ..."""
     unchanged_bps: float = 50.0
 
@@ -234,7 +234,7 @@ class MarketSpec:
     perps: tuple[SourceSpec, ...] = ()
     min_sources: int = 2
     min_origins: int = 2
-    max_confidence_bps: float = 200.0
+    max_confidence_bps: float = 100.0
     """A wider confidence is TOO_UNCERTAIN."""
     twap: TwapSpec = field(default_factory=lambda: TwapSpec(300 * 10**9))
     mark: MarkSpec = field(default_factory=MarkSpec)

@@ -109,7 +109,7 @@ def _admission(market: MarketConfig) -> AdmissionSpec:
         leg_tolerance_bps=rules.leg_tolerance,
         confirm_ns=rules.confirm,
         scale_memory_ns=rules.scale_memory,
-        max_unchanged_ns=rules.max_unchanged or 0,
+        max_unchanged_ns=rules.max_unchanged,
         unchanged_bps=rules.unchanged,
     )
 

@@ -23,7 +23,7 @@ perps: [{source: "p:X/USD:USD"}, {source: "q:X/USD:USD"}]
 min_sources: 1
 min_origins: 1
 max_age: 9s
-max_confidence: 1%
+max_confidence: 3%
 mark:
   method: median3_ema
   basis: 100s
