@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-import numpy as np
-
-from oracle.engine.arithmetic import exponential
+from oracle.engine.arithmetic import float_nearest
 from oracle.engine.compiled import compiled, entry
 from oracle.engine.reasons import Reason
-from oracle.engine.records import BEYOND, LOWEST, Floats
+from oracle.engine.records import BEYOND, LOWEST
+from oracle.engine.sizes import take_sizes
 from oracle.model.ticks import FUNDING_ONE, MISSING
-
-POWERS: Final[Floats] = np.array([float(f"1e{power}") for power in range(129)])
-"""Nearest floats, parsed: `pow` may differ by a bit from one processor to another."""
 
 USED: Final = int(Reason.USED)
 PAUSED: Final = int(Reason.PAUSED)
@@ -66,9 +62,9 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
             work.rejected[UNKNOWN_SOURCE] += 1
             continue
         exponent = columns.exponent[row]
-        bid = _float_nearest(columns.bid[row], exponent)
-        ask = _float_nearest(columns.ask[row], exponent)
-        last = _float_nearest(columns.last[row], exponent)
+        bid = float_nearest(columns.bid[row], exponent)
+        ask = float_nearest(columns.ask[row], exponent)
+        last = float_nearest(columns.last[row], exponent)
         funding = math.nan
         if funded and columns.funding_e12[row] != _MISSING:
             funding = columns.funding_e12[row] / _FUNDING_ONE
@@ -82,26 +78,13 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
             if reason == USED:
                 state.received_ns = max(state.received_ns, columns.received_ns[row])
                 if sized:
-                    _weigh(rules, rest, columns, row, event_ns)
+                    take_sizes(rules, rest, columns, row, event_ns)
         elif reason != PAUSED:
             # A pause is not kept: once it has ended it is no reason any more. And a tick of the
             # future must not outlast the good ones that come before its time.
             rest.refusal, rest.refused_ns = reason, min(event_ns, now_ns)
         if reason != USED:
             work.rejected[reason] += 1
-
-
-@compiled
-def _float_nearest(mantissa: int, exponent: int) -> float:
-    """Convert `mantissa * 10**exponent`; NaN where missing.
-
-    Correctly rounded while the mantissa is below 2**53 and the exponent within +-22 (both exact
-    floats); beyond that within one unit in the last place.
-    """
-    if mantissa == _MISSING:
-        return math.nan
-    power = POWERS[abs(int(exponent))]
-    return mantissa * power if exponent >= 0 else mantissa / power
 
 
 @compiled
@@ -176,41 +159,3 @@ def _compare(event_ns: int, sequence: int, held_ns: int, held_sequence: int) -> 
     if sequence != held_sequence:
         return 1 if sequence > held_sequence else -1
     return 0
-
-
-@compiled
-def _weigh(rules: Any, rest: Any, columns: Any, row: int, event_ns: int) -> None:
-    """Let a tick's sizes into the source's recent volume and depth."""
-    exponent, tau_ns = columns.size_exponent[row], float(rules.weight_window_ns)
-    size = _size(columns.last_size, row, exponent)
-    if size > 0.0:
-        rest.volume = recent_volume(rest, event_ns, tau_ns) + size
-        rest.volume_ns = max(event_ns, rest.volume_ns)
-    bids, asks = _size(columns.bid_size, row, exponent), _size(columns.ask_size, row, exponent)
-    if bids > 0.0 and asks > 0.0:
-        rest.depth = average_depth(rest, event_ns, tau_ns)
-        rest.standing = min(bids, asks)
-        rest.depth_ns = max(event_ns, rest.depth_ns)
-
-
-@compiled
-def recent_volume(rest: Any, now_ns: int, tau_ns: float) -> float:
-    """Return the sum of a source's trade sizes, decayed to now."""
-    return rest.volume * exponential(-float(max(now_ns - rest.volume_ns, 0)) / tau_ns)
-
-
-@compiled
-def average_depth(rest: Any, now_ns: int, tau_ns: float) -> float:
-    """Return a source's depth averaged to now: each size counts for as long as it stood.
-
-    NaN before the first quote with sizes; the first size stands for what was before it.
-    """
-    if math.isnan(rest.depth):
-        return rest.standing
-    kept = exponential(-float(max(now_ns - rest.depth_ns, 0)) / tau_ns)
-    return rest.depth * kept + rest.standing * (1.0 - kept)
-
-
-@compiled
-def _size(column: Any, row: int, exponent: int) -> float:
-    return _float_nearest(column[row], exponent) if len(column) > 0 else math.nan

@@ -1,8 +1,8 @@
-"""Exponential and logarithm from + - * / alone, so that every processor gives the same bits.
+"""Numbers from + - * / alone, so that every processor gives the same bits.
 
-Both reduce their argument exactly or nearly so and sum a fixed polynomial by Horner's rule; their
-relative error is below 1e-14. The reduction is Cody and Waite's (Software Manual for the
-Elementary Functions, 1980).
+Exponential and logarithm reduce their argument exactly or nearly so, and sum a fixed polynomial by
+Horner's rule; their relative error is below 1e-14. The reduction is Cody and Waite's (Software
+Manual for the Elementary Functions, 1980).
 """
 
 from __future__ import annotations
@@ -10,14 +10,22 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from oracle.engine.compiled import compiled
+import numpy as np
 
+from oracle.engine.compiled import compiled
+from oracle.engine.records import Floats
+from oracle.model.ticks import MISSING
+
+_MISSING: Final = MISSING
 _LN2_HIGH: Final = 0.6931471803691238
 """The leading 32 bits of ln 2: whole multiples of it are exact."""
 _LN2_LOW: Final = 1.9082149292705877e-10
 _INVERSE_LN2: Final = 1.4426950408889634
 _ROOT_HALF: Final = 0.7071067811865476
 _LARGEST: Final = 700.0
+
+POWERS: Final[Floats] = np.array([float(f"1e{power}") for power in range(129)])
+"""Nearest floats, parsed: `pow` may differ by a bit from one processor to another."""
 
 
 @compiled
@@ -57,3 +65,16 @@ def logarithm(x: float) -> float:
     for odd in range(19, 0, -2):
         total = total * square + 1.0 / odd
     return power * _LN2_HIGH + (2.0 * s * total + power * _LN2_LOW)
+
+
+@compiled
+def float_nearest(mantissa: int, exponent: int) -> float:
+    """Convert `mantissa * 10**exponent`; NaN where missing.
+
+    Correctly rounded while the mantissa is below 2**53 and the exponent within +-22 (both exact
+    floats); beyond that within one unit in the last place.
+    """
+    if mantissa == _MISSING:
+        return math.nan
+    power = POWERS[abs(int(exponent))]
+    return mantissa * power if exponent >= 0 else mantissa / power

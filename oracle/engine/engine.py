@@ -9,10 +9,11 @@ import numpy as np
 from oracle.engine.admission import admit, in_order
 from oracle.engine.columns import Gatherer, TickColumns
 from oracle.engine.controls import ControlBook
+from oracle.engine.events import transitions
 from oracle.engine.layout import Layout
 from oracle.engine.reasons import Reason
 from oracle.engine.records import NEVER, Ints, Records
-from oracle.engine.result import MarkBatch, transitions
+from oracle.engine.result import MarkBatch
 from oracle.engine.snapshot import restore, take
 from oracle.engine.spec import EngineSpec
 from oracle.engine.step import step_markets
@@ -141,7 +142,7 @@ def _users(layout: Layout) -> Mapping[int, frozenset[int]]:
     direct: dict[int, set[int]] = {}
     dependents: dict[int, set[int]] = {}
     for row, market in enumerate(layout.markets):
-        for entry in market.sources + market.perps:
+        for entry in market.places:
             direct.setdefault(layout.source_at[entry.source], set()).add(row)
             if entry.edge:
                 dependents.setdefault(layout.market_at[entry.edge], set()).add(row)

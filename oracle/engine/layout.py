@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from oracle.engine import records
-from oracle.engine.breaker import Trigger
+from oracle.engine import fresh, records
 from oracle.engine.pricing import AGE_WIDTH
 from oracle.engine.reasons import Reason
-from oracle.engine.records import MOST_PLACES, NEVER, Records, Tables
-from oracle.engine.spec import OFF, EngineSpec, MarketSpec, Method, Premium, SourceSpec, TwapSpec
+from oracle.engine.records import MOST_PLACES, Records, Tables
+from oracle.engine.rules import fill
+from oracle.engine.spec import OFF, EngineSpec, MarketSpec, Method, TwapSpec
 from oracle.engine.weights import WEIGHT_UNITS
 from oracle.model.errors import ConfigError
-from oracle.model.validity import Validity
-
-_MID_METHODS: Final = (Method.INDEX_ONLY, Method.TWAP_ONLY, Method.INDEX_BASIS)
 
 
 class Layout:
@@ -32,10 +29,10 @@ class Layout:
     def __init__(self, spec: EngineSpec) -> None:
         self.markets: Final = spec.markets
         self.market_at: Final = {market.name: row for row, market in enumerate(spec.markets)}
-        self.places: Final = [entry for market in spec.markets for entry in _places(market)]
+        self.places: Final = [entry for market in spec.markets for entry in market.places]
         sources = dict.fromkeys(entry.source for entry in self.places)
         self.source_at: Final = {name: number for number, name in enumerate(sources)}
-        self.first: Final = np.cumsum([0, *(len(_places(market)) for market in spec.markets)])
+        self.first: Final = np.cumsum([0, *(len(market.places) for market in spec.markets)])
         self.order: Final = self._order(spec)
         self.windows: Final = [_windows(market) for market in spec.markets]
 
@@ -44,7 +41,7 @@ class Layout:
         done: set[str] = set()
         for level in spec.levels:
             for name in level:
-                edges = {e.edge for e in _places(self.markets[self.market_at[name]]) if e.edge}
+                edges = {e.edge for e in self.markets[self.market_at[name]].places if e.edge}
                 if not edges <= done:
                     raise ConfigError(
                         f"market {name} converts through {min(edges - done)}, which is not of an "
@@ -55,26 +52,26 @@ class Layout:
 
     def tables(self) -> Tables:
         """Return tables with the rules filled in and the state fresh."""
-        widest = max(len(_places(market)) for market in self.markets)
+        widest = max(len(market.places) for market in self.markets)
         if widest > MOST_PLACES:
             raise ConfigError(f"a market has {widest} sources and perps; {MOST_PLACES} are allowed")
         sources, places, markets = len(self.source_at), len(self.places), len(self.markets)
         window_rules = self._window_rules()
         return Tables(
             source_rules=self._source_rules(),
-            source=_fresh(records.SOURCE_STATE, sources),
-            source_rest=_fresh(records.SOURCE_REST, sources, volume=0.0),
+            source=fresh.records(records.SOURCE_STATE, sources),
+            source_rest=fresh.records(records.SOURCE_REST, sources, volume=0.0),
             place_rules=self._place_rules(),
-            place=_fresh(records.PLACE_STATE, places, reason=int(Reason.NO_DATA)),
-            place_rest=_fresh(records.PLACE_REST, places),
+            place=fresh.records(records.PLACE_STATE, places, reason=int(Reason.NO_DATA)),
+            place_rest=fresh.records(records.PLACE_REST, places),
             window_rules=window_rules,
-            window=_fresh_windows(len(window_rules)),
+            window=fresh.windows(len(window_rules)),
             buckets=np.zeros((len(window_rules), records.BUCKETS, 2)),
             market_rules=self._market_rules(),
-            market=_fresh_markets(markets),
+            market=fresh.markets(markets),
             basis=np.zeros(markets, records.BASIS_STATE),
-            funding=_fresh_funding(markets),
-            mark=_fresh_marks(markets),
+            funding=fresh.funding(markets),
+            mark=fresh.marks(markets),
             edges=np.array(
                 sorted({self.market_at[e.edge] for e in self.places if e.edge}), np.int64
             ),
@@ -92,7 +89,7 @@ class Layout:
         rules["max_future_ns"] = rules["weight_window_ns"] = np.iinfo(np.int64).max
         rules["max_spread"] = OFF
         for market in self.markets:
-            for entry in _places(market):
+            for entry in market.places:
                 rule = rules[self.source_at[entry.source]]
                 admission = market.admission
                 rule.max_age_ns = max(rule.max_age_ns, entry.max_age_ns)
@@ -105,7 +102,7 @@ class Layout:
         rules = np.zeros(len(self.places), records.PLACE_RULES)
         for row, market in enumerate(self.markets):
             origins, groups = _numbers(market, "origin"), _numbers(market, "group")
-            for at, entry in enumerate(_places(market), self.first[row]):
+            for at, entry in enumerate(market.places, self.first[row]):
                 rules[at] = (
                     entry.max_age_ns,
                     AGE_WIDTH / max(entry.max_age_ns, 1),
@@ -133,7 +130,7 @@ class Layout:
         rules = np.zeros(len(self.markets), records.MARKET_RULES)
         first_window = 0
         for row, market in enumerate(self.markets):
-            _fill(rules[row], market)
+            fill(rules[row], market)
             rules[row].first = self.first[row]
             rules[row].first_window = first_window
             has_mean = market.mark.method is Method.MEDIAN3_FUNDING
@@ -148,13 +145,9 @@ class Layout:
         return rules
 
 
-def _places(market: MarketSpec) -> tuple[SourceSpec, ...]:
-    return market.sources + market.perps
-
-
 def _numbers(market: MarketSpec, field: str) -> dict[str, int]:
     """Number a market's origins or groups, those of its sources first."""
-    labels: Iterable[str] = (getattr(entry, field) for entry in _places(market))
+    labels: Iterable[str] = (getattr(entry, field) for entry in market.places)
     return {label: number for number, label in enumerate(dict.fromkeys(labels))}
 
 
@@ -164,112 +157,4 @@ def _windows(market: MarketSpec) -> list[tuple[str, TwapSpec]]:
     made += [("deviation", TwapSpec(each.window_ns)) for each in market.breaker.deviations]
     if market.mark.method is Method.MEDIAN3_FUNDING:
         made.append(("basis", TwapSpec(market.mark.basis_ns)))
-    return made
-
-
-def _fill(rule: Any, market: MarketSpec) -> None:
-    """Fill one market's rules, but for its place among the others."""
-    admission, weights, mark, funding = (
-        market.admission,
-        market.weights,
-        market.mark,
-        market.funding,
-    )
-    origins, groups = ({getattr(e, f) for e in market.sources} for f in ("origin", "group"))
-    rule.sources, rule.perps = len(market.sources), len(market.perps)
-    rule.origins, rule.groups = len(origins), len(groups)
-    rule.all_origins = len({entry.origin for entry in _places(market)})
-    rule.min_sources, rule.min_origins = market.min_sources, market.min_origins
-    rule.max_confidence = market.max_confidence_bps / 1e4
-    rule.max_scale, rule.leg_scale = admission.max_scale, admission.leg_scale
-    rule.leg_tolerance = admission.leg_tolerance_bps / 1e4
-    rule.confirm_ns, rule.scale_memory_ns = admission.confirm_ns, admission.scale_memory_ns
-    rule.max_unchanged_ns = admission.max_unchanged_ns
-    rule.unchanged = admission.unchanged_bps / 1e4
-    rule.weight_by = int(weights.by)
-    rule.origin_cap, rule.group_cap = weights.origin_cap, weights.group_cap
-    rule.mads = market.outlier.mads
-    rule.outlier_floor = market.outlier.floor_bps / 1e4
-    rule.outlier_ceiling = market.outlier.ceiling_bps / 1e4
-    rule.method = int(mark.method)
-    rule.basis_ns, rule.second_ns = float(mark.basis_ns), float(mark.second_ns)
-    rule.max_basis = mark.max_basis_bps / 1e4
-    rule.min_perps, rule.rate_interval_ns = mark.min_perps, mark.funding_interval_ns
-    if funding is not None:
-        rule.funding_interval_ns, rule.sample_ns = funding.interval_ns, funding.sample_ns
-        rule.period_share = funding.interval_ns / funding.period_ns
-        rule.linear, rule.interest = bool(funding.weights), funding.interest
-        rule.funding_clamp, rule.funding_cap = funding.clamp, funding.cap
-        rule.premium = int(funding.premium)
-    rule.needs_book = mark.method not in _MID_METHODS or rule.premium == int(Premium.IMPACT)
-    _fill_breaker(rule, market)
-
-
-def _fill_breaker(rule: Any, market: MarketSpec) -> None:
-    breaker = market.breaker
-    guarded, halted = rule.guarded, rule.halted
-    guarded[:] = halted[:] = rule.volatile[:] = OFF
-    rule.deviations = len(breaker.deviations)
-    for n, each in enumerate(breaker.deviations):
-        guarded[n], halted[n] = each.guarded_bps / 1e4, each.halted_bps / 1e4
-        rule.volatile[n] = each.volatile_bps / 1e4
-    for trigger, guards, halts in (
-        (Trigger.DISPERSION, breaker.dispersion_guarded_bps, breaker.dispersion_halted_bps),
-        (Trigger.CONFIDENCE, breaker.confidence_guarded_bps, breaker.confidence_halted_bps),
-        (Trigger.MARK, breaker.mark_guarded_bps, breaker.mark_halted_bps),
-        (Trigger.PEG, OFF if breaker.peg is None else breaker.peg.guarded_bps, OFF),
-    ):
-        guarded[trigger], halted[trigger] = guards / 1e4, halts / 1e4
-    # A shortfall is a whole number: from one missing source on.
-    guarded[Trigger.SOURCES] = 1.0 if breaker.alarm_sources else OFF
-    guarded[Trigger.ORIGINS] = 1.0 if breaker.alarm_origins else OFF
-    halted[Trigger.MISSING] = breaker.missing_halted_ns or OFF
-    guarded[Trigger.STALE] = breaker.stale_guarded_ns or OFF
-    guarded[Trigger.CONVERSION] = breaker.conversion_guarded_share
-    rule.alarm_sources, rule.alarm_origins = breaker.alarm_sources, breaker.alarm_origins
-    if breaker.peg is not None:
-        rule.peg, rule.peg_cut = breaker.peg.target, breaker.peg.cut_bps / 1e4
-    rule.release, rule.latch = breaker.release, breaker.latch
-    rule.dwell_ns, rule.recovery_ns = breaker.dwell_ns, breaker.recovery_ns
-    rule.agree = breaker.agree_bps / 1e4
-
-
-def _fresh(kind: np.dtype[Any], count: int, **others: float) -> Records:
-    """Return records whose prices are NaN and whose times and sequences never were."""
-    made = np.zeros(count, kind)
-    for name in kind.names or ():
-        if kind[name].kind == "f":
-            made[name] = others.get(name, math.nan)
-        elif kind[name].kind == "i":
-            made[name] = others.get(name, NEVER)
-    return made
-
-
-def _fresh_windows(count: int) -> Records:
-    made = np.zeros(count, records.WINDOW_STATE)
-    made["held"], made["seen_ns"], made["bucket"] = math.nan, NEVER, -1
-    return made
-
-
-def _fresh_markets(count: int) -> Records:
-    made = np.zeros(count, records.MARKET_STATE)
-    made["last_index"] = math.nan
-    made["last_index_ns"] = made["scale_ns"] = NEVER
-    return made
-
-
-def _fresh_funding(count: int) -> Records:
-    made = np.zeros(count, records.FUNDING_STATE)
-    made["interval"] = made["slot"] = NEVER
-    made["settled"] = math.nan
-    return made
-
-
-def _fresh_marks(count: int) -> Records:
-    made = _fresh(records.MARK, count)
-    for name in ("validity", "sources", "origins", "before", "state", "depeg", "time_ns"):
-        made[name] = 0
-    made["newest_event_ns"] = made["newest_received_ns"] = 0
-    made["trigger"] = made["volatile"] = -1
-    made["validity"] = int(Validity.MISSING)
     return made

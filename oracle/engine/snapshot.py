@@ -80,7 +80,7 @@ def _names(layout: Layout) -> dict[str, list[str]]:
     """Return what names each record: what its figures mean is part of its name."""
     return {
         "source": list(layout.source_at),
-        "place": [f"{m.name} {e.source}" for m in layout.markets for e in m.sources + m.perps],
+        "place": [f"{m.name} {e.source}" for m in layout.markets for e in m.places],
         "window": [
             f"{market.name} {kind} {window.window_ns} {window.mean.name}"
             for market, windows in zip(layout.markets, layout.windows, strict=True)

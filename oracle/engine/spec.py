@@ -243,6 +243,11 @@ class MarketSpec:
     weights: WeightSpec = field(default_factory=WeightSpec)
     outlier: OutlierSpec = field(default_factory=OutlierSpec)
 
+    @property
+    def places(self) -> tuple[SourceSpec, ...]:
+        """What stands in the market: its sources, then its perps."""
+        return self.sources + self.perps
+
 
 @dataclass(frozen=True)
 class EngineSpec:

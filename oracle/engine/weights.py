@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from oracle.engine.admission import average_depth, recent_volume
 from oracle.engine.compiled import compiled
 from oracle.engine.quantile import sort_pairs
+from oracle.engine.sizes import average_depth, recent_volume
 from oracle.engine.spec import Weighting
 
 WEIGHT_UNITS: Final = 720_720

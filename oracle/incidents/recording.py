@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from oracle.engine.result import BreakerEvent
+from oracle.engine.events import BreakerEvent
 from oracle.incidents.scenario import Scenario
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark
