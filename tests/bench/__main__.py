@@ -18,7 +18,7 @@ from tests.bench import bus, engine, gas, pipeline
 
 Rows = list[dict[str, float | str]]
 TITLES = {
-    "engine": "engine: a full step against a plain median in Python (ratio above 1: faster)",
+    "engine": "engine: a full step against the same rules in plain Python (ratio above 1: faster)",
     "bus": "bus: ticks/s at 200 a message against 1 (memory passes references, Kafka is a broker)",
     "pipeline": "tick received to report signed, 5 of 7 keys, memory bus, 500 ticks/s",
     "gas": "gas of an update transaction on a real node, 5 of 7 signatures",

@@ -14,13 +14,14 @@ from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
 from oracle.committee.signer import LocalSigner
 from oracle.engine.engine import Engine
+from oracle.engine.spec import EngineSpec
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
 from oracle.node.stepper import GROUP, Cadence, Stepper
 from oracle.report.committee import Committee
-from tests.bench.engine import spec
+from tests.engine_builders import market, source
 from tests.vectors.generate import address, members
 
 MARKETS, SOURCES = 8, 5
@@ -35,7 +36,7 @@ async def measure(seconds: float = 5.0) -> list[dict[str, float]]:
 
 async def _run(seconds: float, slot_ms: int) -> dict[str, float]:
     bus, registry, book = MemoryBus(), CollectorRegistry(), LatencyBook()
-    engine = Engine(spec(MARKETS, SOURCES))
+    engine = Engine(_spec())
     keys = members()
     committee = Committee(bytes(32), 1, 5, tuple(address(key) for key in keys))
     names = [f"M{number}-USD" for number in range(MARKETS)]
@@ -68,6 +69,20 @@ async def _run(seconds: float, slot_ms: int) -> dict[str, float]:
         "p50_ms": found.p50 or 0.0,
         "p99_ms": found.p99 or 0.0,
     }
+
+
+def _spec() -> EngineSpec:
+    made = tuple(
+        market(
+            f"M{number}-USD",
+            [source(f"v{n}:M{number}/USD") for n in range(SOURCES)],
+            number,
+            min_sources=3,
+            min_origins=3,
+        )
+        for number in range(MARKETS)
+    )
+    return EngineSpec(made, (tuple(each.name for each in made),))
 
 
 async def _feed(bus: MemoryBus, seconds: float) -> None:
