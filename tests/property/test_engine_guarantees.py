@@ -2,168 +2,199 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.committee.assemble import entry_of
-from oracle.engine.index import Rules
-from oracle.engine.index import compute as compute_index
-from oracle.engine.layout import table
-from oracle.engine.prices import Prices
-from oracle.engine.reasons import Reason
-from oracle.model.fixed import Px
-from oracle.model.messages import encode
-from oracle.model.ticks import Tick, pack
-from oracle.model.validity import Validity
-from oracle.report.word import encode_entry
-from tests.engine_builders import T0, S, engine, market, source
+from oracle.engine.engine import Engine
+from oracle.engine.spec import (
+    EngineSpec,
+    MarketSpec,
+    SourceSpec,
+    Weighting,
+    WeightSpec,
+)
+from oracle.model.fixed import Px, float_nearest
+from oracle.model.messages import Mark, encode
+from oracle.model.ticks import Tick
+from tests.engine_builders import CALM, T0, S, after, batch, engine, market, only, source
+from tests.property.engine_specs import specs
+from tests.property.engine_worlds import PLANS, World
 
-PRICE = st.floats(min_value=1e-9, max_value=1e9)
+STEPS = st.lists(PLANS, min_size=2, max_size=12)
 
-
-def _index(prices: list[float], weights: list[float], origins: list[str]) -> float:
-    specs = [
-        source(f"s{n}:X", weight=weight, origin=origin)
-        for n, (weight, origin) in enumerate(zip(weights, origins, strict=True))
-    ]
-    names = {spec.source: n for n, spec in enumerate(specs)}
-    row = np.array([prices])
-    reasons = np.full(row.shape, int(Reason.USED))
-    one = np.array([1.0])
-    rules = Rules(one, one, one * 5, one * 0.0025, one * 0.03)
-    made = compute_index(
-        table([specs], names, {}), Prices(row, np.full(row.shape, 1e-4), reasons), rules
-    )
-    return float(made.value[0])
-
-
-@settings(max_examples=300, deadline=None)
-@given(data=st.data())
-def test_index_is_bounded_by_the_honest(data):
-    """With less than half of the weight corrupted, the index lies among the honest prices."""
-    count = data.draw(st.integers(1, 9))
-    weights = data.draw(st.lists(st.integers(1, 5).map(float), min_size=count, max_size=count))
-    corrupt = data.draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    bad = sum(w for w, c in zip(weights, corrupt, strict=True) if c)
-    if bad * 2 >= sum(weights):
-        return
-    prices = data.draw(st.lists(PRICE, min_size=count, max_size=count))
-    honest = [price for price, c in zip(prices, corrupt, strict=True) if not c]
-    value = _index(prices, weights, [f"o{n}" for n in range(count)])
-    assert min(honest) <= value <= max(honest)
-
-
-@settings(max_examples=200, deadline=None)
-@given(prices=st.lists(PRICE, min_size=1, max_size=9), seed=st.randoms())
-def test_order_of_sources_changes_nothing(prices, seed):
-    """Which row of the configuration a source stands in has no say in the index."""
-    rows = [(price, 1.0 + n % 3, f"o{n // 2}") for n, price in enumerate(prices)]
-    shuffled = rows[:]
-    seed.shuffle(shuffled)
-    assert _index(*map(list, zip(*rows, strict=True))) == _index(
-        *map(list, zip(*shuffled, strict=True))
-    )
-
-
-TICK = st.builds(
-    lambda venue, sequence, age_ms, price, width, quoted: Tick(
-        f"{venue}:X",
-        sequence,
-        T0 - age_ms * 1_000_000,
-        T0,
-        Px(price, -4) if quoted else None,
-        Px(price + width, -4) if quoted else None,
-        None if quoted else Px(price, -4),
-    ),
-    st.sampled_from("abcdp"),
-    st.integers(1, 5),
-    st.integers(-3000, 12_000),
-    st.integers(-5, 2_000_000),
-    st.integers(-100, 100_000),
-    st.booleans(),
+CAPS = st.sampled_from(
+    [Fraction(1), Fraction(3, 4), Fraction(1, 2), Fraction(2, 5), Fraction(1, 4)]
 )
 
 
-def _engine():
-    sources = [source(f"{venue}:X") for venue in "abcd"]
-    return engine([market("X-USD", sources, perps=(source("p:X"),))])
+@dataclass(frozen=True)
+class Voter:
+    """One source: whose it is, what it weighs, what it says, and whether it lies."""
+
+    name: str
+    origin: str
+    group: str
+    weight: int
+    size: int
+    price: int
+    corrupt: bool
 
 
-def _columns(marks) -> bytes:
-    return b"".join(
-        getattr(marks, name).tobytes()
-        for name in ("index", "mark", "twap", "conf", "premium", "state", "validity", "reason")
-    )
+@st.composite
+def voters(draw: st.DrawFn) -> list[Voter]:
+    """Draw sources; a corrupt origin has all its sources, and says anything."""
+    origins = draw(st.lists(st.booleans(), min_size=1, max_size=9))
+    made = []
+    for number, corrupt in enumerate(origins):
+        for feed in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
+            prices = st.integers(1, 10**9) if corrupt else st.integers(90_000, 110_000)
+            made.append(
+                Voter(
+                    f"o{number}:{feed}",
+                    f"o{number}",
+                    draw(st.sampled_from(["USD", "T"])),
+                    draw(st.integers(1, 5)),
+                    draw(st.sampled_from([1, 1, 2, 5, 100, 10**6])),
+                    draw(prices),
+                    corrupt,
+                )
+            )
+    return made
 
 
-@settings(max_examples=150, deadline=None)
-@given(steps=st.lists(st.lists(TICK, max_size=12), min_size=1, max_size=4), seed=st.randoms())
-def test_interleaving_and_repetition_change_nothing(steps, seed):
-    """Any order, cut into any batches, with any tick repeated: bit-identical marks."""
-    plain, shaken = _engine(), _engine()
-    for at, ticks in enumerate(steps):
-        unique = {(t.source, t.event_ns, t.sequence): t for t in ticks}
-        ordered = list(unique.values())
-        mixed = ordered + seed.sample(ordered, len(ordered) // 2)
-        seed.shuffle(mixed)
-        cut = seed.randint(0, len(mixed))
-        batches = [pack(part) for part in (mixed[:cut], mixed[cut:]) if part]
-        now = T0 + at * S + 1
-        first = plain.step([pack(ordered)] if ordered else [], [], now)
-        assert _columns(first) == _columns(shaken.step(batches, [], now))
+def _shares(admitted: list[Voter], rules: WeightSpec) -> dict[str, Fraction]:
+    """Return weights by section 4 of the page, in exact fractions."""
+    origins = [voter.origin for voter in admitted]
+    made = {v.name: Fraction(v.weight, origins.count(v.origin)) for v in admitted}
+    if rules.by is not Weighting.EQUAL:
+        mean = Fraction(sum(v.size for v in admitted), len(admitted))
+        for v in admitted:
+            made[v.name] *= min(max(v.size / mean, Fraction(1, 8)), Fraction(8))
+    for _ in range(3):
+        made = _capped(made, {v.name: v.group for v in admitted}, Fraction(rules.group_cap))
+        made = _capped(made, {v.name: v.origin for v in admitted}, Fraction(rules.origin_cap))
+    return made
 
 
-ANY_PX = st.one_of(
-    st.builds(Px, st.integers(99, 101), st.just(0)),
-    st.builds(Px, st.sampled_from([1, 100, 2**63 - 1]), st.integers(-60, 60)),
-    st.builds(Px, st.integers(-(2**63) + 1, 2**63 - 1), st.integers(-60, 60)),
-)
-ANY_NS = st.one_of(st.just(T0), st.just(T0), st.integers(-(2**63), 2**63 - 1))
-HOSTILE = st.builds(
-    lambda name, sequence, event_ns, px, quoted: Tick(
-        name, sequence, event_ns, event_ns, *((px, px) if quoted else (None, None, px))
-    ),
-    st.sampled_from(["a:T", "b:T", "a:E", "b:E", "a:X", "b:X", "p:X"]),
-    st.integers(-(2**63), 2**63 - 1),
-    ANY_NS,
-    ANY_PX,
-    st.booleans(),
-)
+def _capped(
+    weights: dict[str, Fraction], label_of: dict[str, str], cap: Fraction
+) -> dict[str, Fraction]:
+    totals: dict[str, Fraction] = {}
+    for name, weight in weights.items():
+        totals[label_of[name]] = totals.get(label_of[name], Fraction(0)) + weight
+    if cap * len(totals) <= 1:
+        level = dict.fromkeys(totals, Fraction(1))
+    else:
+        capped: set[str] = set()
+        while True:
+            free = sum(total for label, total in totals.items() if label not in capped)
+            limit = free * cap / (1 - cap * len(capped))
+            above = {label for label, total in totals.items() if total > limit} - capped
+            if not above:
+                break
+            capped |= above
+        level = {label: limit if label in capped else total for label, total in totals.items()}
+    return {n: w * level[label_of[n]] / totals[label_of[n]] for n, w in weights.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400)
 @given(
-    steps=st.lists(
-        st.tuples(st.sampled_from([1, S, 3600 * S]), st.lists(HOSTILE, max_size=10)),
-        min_size=1,
-        max_size=6,
-    )
+    voters=voters(),
+    by=st.sampled_from(Weighting),
+    origin_cap=CAPS,
+    group_cap=CAPS,
+    calm_steps=st.integers(0, 2),
 )
-def test_no_tick_stops_a_step_or_its_messages(steps):
-    """Any number, any time, any gap: the step returns, its messages encode, a report takes them."""
-    edge = market("T-USD", [source("a:T"), source("b:T")], 1)
-    middle = market("E-USD", [source("a:E", edge="T-USD"), source("b:E")], 2)
-    last = [source("a:X", edge="E-USD"), source("b:X", edge="T-USD")]
-    made = engine([edge], [middle], [market("X-USD", last, perps=(source("p:X"),), twap_ns=1)])
-    now = T0
-    for gap_ns, ticks in steps:
-        now += gap_ns
-        for mark in made.step([pack(ticks)] if ticks else [], [], now).messages():
-            encode(mark)
-            encode_entry(entry_of(mark))
-            assert (mark.mark is None) == (mark.validity in (Validity.HALTED, Validity.MISSING))
+def test_index_is_bounded_by_the_honest(voters, by, origin_cap, group_cap, calm_steps):
+    """With less than half of the admitted weight corrupted, it lies among the honest prices.
+
+    Whatever shares, volumes, depths and caps make of the weight; from the first step on, or
+    after steps in which all told the truth.
+    """
+    rules = WeightSpec(by, 60 * S, float(origin_cap), float(group_cap))
+    sources = [source(v.name, origin=v.origin, group=v.group, weight=v.weight) for v in voters]
+    made = engine(
+        [market("X-USD", sources, weights=rules, breaker=CALM, min_sources=1, min_origins=1)]
+    )
+    for second in range(1, calm_steps + 2):
+        truth = second <= calm_steps
+        ticks = [_tick(v, second, 100_000 if truth else v.price) for v in voters]
+        marks = made.step(batch(*ticks), [], after(second))
+    if math.isnan(marks.index[0]):
+        return
+    prices = marks.price[marks.places(0)].tolist()
+    admitted = [v for v, price in zip(voters, prices, strict=True) if not math.isnan(price)]
+    shares = _shares(admitted, rules)
+    corrupted = sum(shares[v.name] for v in admitted if v.corrupt)
+    honest = [v.price / 1_000 for v in admitted if not v.corrupt]
+    if corrupted < sum(shares.values()) * Fraction(4_999, 10_000):
+        assert min(honest) <= marks.index[0] <= max(honest)
 
 
-@settings(max_examples=100, deadline=None)
-@given(steps=st.lists(st.lists(TICK, max_size=12), min_size=1, max_size=4))
-def test_below_quorum_there_is_no_price(steps):
-    """A market with fewer sources or origins than its quorum never carries a mark."""
-    made = _engine()
-    for at, ticks in enumerate(steps):
-        marks = made.step([pack(ticks)] if ticks else [], [], T0 + at * S + 1)
-        (mark,) = marks.messages()
-        used = [view for view in mark.sources if view.used and view.source != "p:X"]
-        assert (mark.index is not None) == (len(used) >= 2)
-        if mark.index is None:
-            assert mark.mark is None
+def _tick(voter: Voter, second: int, price: int) -> Tick:
+    at, px, size = after(second), Px(price, -3), Px(voter.size, 0)
+    return Tick(voter.name, second, at, at, px, px, px, size, size, size if second == 1 else None)
+
+
+def _shuffled(spec: EngineSpec, seed) -> EngineSpec:
+    """Return the same markets with their sources, themselves and their levels in another order."""
+
+    def mixed(entries: tuple[SourceSpec, ...]) -> tuple[SourceSpec, ...]:
+        return tuple(seed.sample(entries, len(entries)))
+
+    markets: list[MarketSpec] = [
+        replace(m, sources=mixed(m.sources), perps=mixed(m.perps)) for m in spec.markets
+    ]
+    levels = tuple(tuple(seed.sample(level, len(level))) for level in spec.levels)
+    return EngineSpec(tuple(seed.sample(markets, len(markets))), levels)
+
+
+def _by_market(marks) -> dict[str, bytes]:
+    """Return each market's mark as bytes, its sources in the order of their names."""
+    return {
+        mark.market: encode(
+            Mark(
+                **{f: getattr(mark, f) for f in mark.__struct_fields__ if f != "sources"},
+                sources=tuple(sorted(mark.sources, key=lambda view: view.source)),
+            )
+        )
+        for mark in marks.messages()
+    }
+
+
+@settings(max_examples=60)
+@given(spec=specs(), plans=STEPS, seed=st.randoms(use_true_random=False))
+def test_the_order_of_the_configuration_changes_nothing(spec, plans, seed):
+    """Sources, perps, markets and levels in any order: the same bytes of every mark."""
+    world, plain, mixed = World(spec), Engine(spec), Engine(_shuffled(spec, seed))
+    for plan in plans:
+        said = world.follow(plan)
+        first, second = plain.step(*said), mixed.step(*said)
+        assert _by_market(first) == _by_market(second)
+        assert first.rejected == second.rejected
+        assert first.refused == second.refused
+
+
+@given(prices=st.lists(st.floats(min_value=1e-9, max_value=1e9), min_size=2, max_size=9))
+def test_repeated_ticks_change_nothing(prices):
+    """The same batch twice in a step, and again in the next: only the count of refusals."""
+    names = [f"s{n}:X" for n in range(len(prices))]
+    ticks = batch(
+        *(
+            Tick(name, 1, T0, T0, last=Px(max(round(price * 1e6), 1), -6))
+            for name, price in zip(names, prices, strict=True)
+        )
+    )
+    once, twice = (engine([market("X-USD", [source(name) for name in names])]) for _ in "12")
+    first, second = once.step(ticks, [], after(1)), twice.step(ticks * 2, [], after(1))
+    assert second.rejected == {"duplicate": len(names)}
+    assert encode(only(first)) == encode(only(second))
+    assert encode(only(once.step([], [], after(2)))) == encode(
+        only(twice.step(ticks, [], after(2)))
+    )
+    index = only(first).index
+    assert index is None or min(prices) * 0.99 <= float_nearest(index) <= max(prices) * 1.01 + 1e-6
