@@ -79,7 +79,7 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
                 state.received_ns = max(state.received_ns, columns.received_ns[row])
                 if sized:
                     take_sizes(rules, rest, columns, row, event_ns)
-        elif reason != PAUSED:
+        elif reason != PAUSED and min(event_ns, now_ns) >= rest.refused_ns:
             # A pause is not kept: once it has ended it is no reason any more. And a tick of the
             # future must not outlast the good ones that come before its time.
             rest.refusal, rest.refused_ns = reason, min(event_ns, now_ns)

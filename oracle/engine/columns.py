@@ -28,7 +28,7 @@ _COLUMNS: Final = (
     ("funding_e12", np.dtype("<i8")),
 )
 _NOTHING: Final = {kind.char: np.frombuffer(b"", kind) for _, kind in _COLUMNS}
-_KNOWN_BATCHES: Final = 4_096
+_MOST_NAMES: Final = 2**20
 _MOST_LISTED: Final = 2**16
 
 
@@ -59,6 +59,7 @@ class Gatherer:
         self._source_at = source_at
         self.newest = np.empty((len(source_at), 2), np.int64)
         self._lists: dict[int, tuple[tuple[str, ...], Ints]] = {}
+        self._names = 0
 
     def gather(self, batches: Sequence[TickBatch]) -> list[TickColumns]:
         """Return the ticks as they are when each source's are in order, else all sorted as one."""
@@ -72,8 +73,10 @@ class Gatherer:
         """Return each source's number. A list is known by its identity, kept alive here."""
         known = self._lists.get(id(sources))
         if known is None:
-            if len(self._lists) >= _KNOWN_BATCHES:
+            self._names += len(sources)
+            if self._names > _MOST_NAMES:
                 self._lists.clear()
+                self._names = len(sources)
             found = np.array([self._source_at.get(name, -1) for name in sources], np.int64)
             known = self._lists[id(sources)] = (sources, found)
         return known[1]

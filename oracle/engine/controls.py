@@ -17,6 +17,9 @@ class ControlBook:
     def __init__(self) -> None:
         self._last: dict[str, Control] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._last)
+
     def apply(self, controls: Iterable[Control]) -> None:
         """Take orders as they stand in the log."""
         self._last.update({control.key: control for control in controls})

@@ -113,6 +113,8 @@ class Engine:
     def _take_orders(self, controls: Sequence[Control], now_ns: int) -> None:
         """Apply orders; `resume` of a market lifts its latch and forgets its scale."""
         self._controls.apply(controls)
+        if not self._controls:
+            return
         for order in controls:
             row = self._layout.market_at.get(order.subject)
             if order.kind == "market" and not order.paused and row is not None:

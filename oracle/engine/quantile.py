@@ -7,22 +7,38 @@ depends on the prices. What is nearly in order already is sorted by insertion.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from oracle.engine.compiled import compiled
+
+BLOCK: Final = 16
 
 
 @compiled
 def ranks(values: Any, found: Any, count: int) -> None:
-    """Put each value's place in ascending order into `found`; equal ones keep theirs."""
+    """Put each value's place in ascending order into `found`; equal ones keep theirs.
+
+    `values` has room for a multiple of BLOCK, and is filled up with infinity: loops of a fixed
+    length become a few vector instructions.
+    """
+    for n in range(count, (count + BLOCK - 1) // BLOCK * BLOCK):
+        values[n] = math.inf
+    total = 0
+    found[:count] = 0
+    for first in range(0, count, BLOCK):
+        block = values[first : first + BLOCK]
+        for n in range(count):
+            value = values[n]
+            below = 0
+            for m in range(BLOCK):
+                below += 1 if block[m] < value else 0
+            found[n] += below
+            total += below
+    if total == count * (count - 1) // 2:
+        return  # all differ
     for n in range(count):
-        value = values[n]
-        below = 0
-        for m in range(count):
-            below += 1 if values[m] < value else 0
         for m in range(n):
-            below += 1 if values[m] == value else 0
-        found[n] = below
+            found[n] += 1 if values[m] == values[n] else 0
 
 
 @compiled

@@ -38,7 +38,7 @@ def _step_market(tables: Any, row: int, now_ns: int) -> None:
     mark.time_ns = now_ns
     _price_sources(tables, rules, market, now_ns)
     compute_index(tables, rules, mark, now_ns)
-    _note_newest(tables, rules, mark)
+    _note_newest(tables, rules, mark, now_ns)
     _average(tables, rules, mark, now_ns)
     breaker.judge_peg(rules, market, mark)
     # Weights are scratch: the share through troubled conversions is taken before the perps' come.
@@ -64,13 +64,15 @@ def _price_sources(tables: Any, rules: Any, market: Any, now_ns: int) -> None:
 
 
 @compiled
-def _note_newest(tables: Any, rules: Any, mark: Any) -> None:
-    """Note the newest event and receive time of the sources that count."""
+def _note_newest(tables: Any, rules: Any, mark: Any, now_ns: int) -> None:
+    """Note the newest event time of the prices that count, and the newest receive time."""
     event_ns = received_ns = 0
     for at in range(rules.first, rules.first + rules.sources):
         if tables.reason[at] == 0:
-            source = tables.source[tables.place_rules[at].source]
-            event_ns = max(event_ns, source.quote_ns, source.last_ns)
+            place = tables.place_rules[at]
+            source = tables.source[place.source]
+            quoted = now_ns - source.quote_ns <= place.max_age_ns
+            event_ns = max(event_ns, source.quote_ns if quoted else source.last_ns)
             received_ns = max(received_ns, source.received_ns)
     mark.newest_event_ns, mark.newest_received_ns = event_ns, received_ns
 

@@ -13,6 +13,7 @@ import msgspec
 
 from oracle.model.errors import SchemaError
 from oracle.model.fixed import Px
+from oracle.model.names import LISTS
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
@@ -64,7 +65,7 @@ class Mark(_Message, frozen=True):
 
 
 class MarketEvent(_Message, frozen=True):
-    """A market's breaker moved (`state`), or a conversion market left or regained its peg (`peg`)."""
+    """A market's breaker moved (`state`), or a conversion market left or found its peg (`peg`)."""
 
     market: str
     kind: str
@@ -184,8 +185,27 @@ CLASS_OF: Final[dict[Topic, type[Any]]] = {
     Topic.AUDIT: AuditEntry,
 }
 
+
+def _default(field: msgspec.structs.FieldInfo) -> tuple[Any, ...]:
+    return () if field.required else (field.default,)
+
+
+_WireTicks = msgspec.defstruct(
+    "_WireTicks",
+    [
+        (field.name, msgspec.Raw if field.name == "sources" else field.type, *_default(field))
+        for field in msgspec.structs.fields(TickBatch)
+    ],
+    array_like=True,
+    forbid_unknown_fields=True,
+)
+"""`TickBatch` with its names unread: most batches name the same sources as one before."""
+
 _encoder = msgspec.msgpack.Encoder()
-_decoders = {topic: msgspec.msgpack.Decoder(cls) for topic, cls in CLASS_OF.items()}
+_wire_ticks = msgspec.msgpack.Decoder(_WireTicks)
+_decoders = {
+    topic: msgspec.msgpack.Decoder(cls) for topic, cls in CLASS_OF.items() if cls is not TickBatch
+}
 
 
 def encode(message: Message) -> bytes:
@@ -207,7 +227,10 @@ def decode(topic: Topic, data: bytes) -> Message:
             f"{SCHEMA_VERSION}: upgrade it before its writers"
         )
     try:
+        if topic is Topic.TICKS:
+            sources, *columns = msgspec.structs.astuple(_wire_ticks.decode(memoryview(data)[1:]))
+            return TickBatch(LISTS.decoded(sources), *columns)
         message: Message = _decoders[topic].decode(memoryview(data)[1:])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         raise SchemaError(f"{topic} message does not decode: {error}") from error
     return message

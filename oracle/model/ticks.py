@@ -11,6 +11,7 @@ import msgspec
 
 from oracle.model.errors import Rejected
 from oracle.model.fixed import Px
+from oracle.model.names import LISTS
 
 MISSING: Final = -(2**63)
 """Mantissa of a field that the venue did not send."""
@@ -158,7 +159,7 @@ def pack(ticks: Iterable[Tick]) -> TickBatch:
     packed = {
         name: b"" if name in unused else _little_endian(column) for name, column in columns.items()
     }
-    return TickBatch(tuple(at), **packed)
+    return TickBatch(LISTS.one(tuple(at)), **packed)
 
 
 def _append(

@@ -29,7 +29,7 @@ def compute(
     tables: Any, rules: Any, basis: Any, index: float, twap: float, legs: Any, now_ns: int
 ) -> float:
     """Return the mark by the market's method; NaN without an index."""
-    if math.isnan(index) or rules.method == _INDEX_ONLY:
+    if rules.method == _INDEX_ONLY or (math.isnan(index) and rules.method != _MEDIAN3_FUNDING):
         return index
     if rules.method == _TWAP_ONLY:
         return twap

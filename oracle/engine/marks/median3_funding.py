@@ -31,6 +31,7 @@ def median3_funding(tables: Any, rules: Any, index: float, legs: Any, now_ns: in
     basis = legs.mid - index
     if not math.isnan(basis):
         basis = min(max(basis, -farthest), farthest)
+    # Also without an index: the time until it is back has no basis.
     average = advance_twap(window, state, tables.buckets[rules.basis_window], now_ns)
     hold(window, state, basis, math.nan)
     if math.isnan(average):
