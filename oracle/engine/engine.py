@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from oracle.engine.step import step_markets
 from oracle.model.errors import Rejected
 from oracle.model.messages import Control
 from oracle.model.ticks import TickBatch, pack
+
+_LABELS: Final = tuple(reason.label for reason in Reason)
 
 
 class Engine:
@@ -135,8 +138,9 @@ class Engine:
         for part in columns:
             for at in set(part.source_at.tolist()):
                 rows |= self._users.get(int(part.number[at]), frozenset())
-        order = self._layout.order
-        return order[np.isin(order, list(rows))]
+        order, wanted = self._layout.order, np.zeros(len(self._layout.order), np.bool_)
+        wanted[list(rows)] = True
+        return order[wanted[order]]
 
 
 def _users(layout: Layout) -> Mapping[int, frozenset[int]]:
@@ -166,5 +170,4 @@ def _copied(records: Records) -> Records:
 
 
 def _by_name(counts: Ints) -> dict[str, int]:
-    found = np.flatnonzero(counts).tolist()
-    return {Reason(code).label: int(counts[code]) for code in found}
+    return {label: count for label, count in zip(_LABELS, counts.tolist(), strict=True) if count}
