@@ -9,7 +9,7 @@ from oracle.engine.arithmetic import float_nearest
 from oracle.engine.compiled import compiled, entry
 from oracle.engine.reasons import Reason
 from oracle.engine.records import BEYOND, LOWEST
-from oracle.engine.sizes import take_sizes
+from oracle.engine.sizes import take_depth, take_volume
 from oracle.model.ticks import FUNDING_ONE, MISSING
 
 USED: Final = int(Reason.USED)
@@ -49,17 +49,16 @@ def in_order(columns: Any, newest: Any) -> bool:
 
 @entry
 def admit(tables: Any, columns: Any, now_ns: int) -> None:
-    """Take ticks, those of each source in order; count refusals in `work.rejected`.
+    """Take ticks, those of each source in order; count refusals in `tables.counted`.
 
     `columns` is a `columns.TickColumns`.
     """
     sized, funded = len(columns.last_size) > 0, len(columns.funding_e12) > 0
     sized = sized or len(columns.bid_size) > 0
-    work = tables.work[0]
     for row in range(len(columns.source_at)):
         at = columns.number[columns.source_at[row]]
         if at < 0:
-            work.rejected[UNKNOWN_SOURCE] += 1
+            tables.counted[0, UNKNOWN_SOURCE] += 1
             continue
         exponent = columns.exponent[row]
         bid = float_nearest(columns.bid[row], exponent)
@@ -69,22 +68,27 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
         if funded and columns.funding_e12[row] != _MISSING:
             funding = columns.funding_e12[row] / _FUNDING_ONE
         event_ns = columns.event_ns[row]
-        rules, state, rest = tables.source_rules[at], tables.source[at], tables.source_rest[at]
+        rules, state = tables.source_rules[tables.rules_at[at]], tables.source[at]
+        rest = tables.source_rest[at]
         reason = PAUSED
         if not tables.paused_source[at]:
             reason = _fault(rules, bid, ask, last, funding, event_ns, now_ns)
         if reason == USED:
-            reason = _take(state, rest, bid, ask, last, funding, event_ns, columns.sequence[row])
+            sequence = columns.sequence[row]
+            if sized:
+                if _is_news(bid + ask, event_ns, sequence, state.quote_ns, state.quote_sequence):
+                    take_depth(rules, rest, columns, row)
+                if _is_news(last, event_ns, sequence, state.last_ns, state.last_sequence):
+                    take_volume(rules, rest, columns, row)
+            reason = _take(state, rest, bid, ask, last, funding, event_ns, sequence)
             if reason == USED:
                 state.received_ns = max(state.received_ns, columns.received_ns[row])
-                if sized:
-                    take_sizes(rules, rest, columns, row, event_ns)
         elif reason != PAUSED and min(event_ns, now_ns) >= rest.refused_ns:
             # A pause is not kept: once it has ended it is no reason any more. And a tick of the
             # future must not outlast the good ones that come before its time.
             rest.refusal, rest.refused_ns = reason, min(event_ns, now_ns)
         if reason != USED:
-            work.rejected[reason] += 1
+            tables.counted[0, reason] += 1
 
 
 @compiled
@@ -150,6 +154,12 @@ def _take(
         elif order == 0 and reason != USED:
             reason = DUPLICATE
     return reason
+
+
+@compiled
+def _is_news(price: float, event_ns: int, sequence: int, held_ns: int, held_sequence: int) -> bool:
+    """Whether a tick has such a price, and a newer one than what is held."""
+    return not math.isnan(price) and _compare(event_ns, sequence, held_ns, held_sequence) > 0
 
 
 @compiled

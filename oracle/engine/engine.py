@@ -71,15 +71,14 @@ class Engine:
         tables = self._tables
         self._take_orders(controls, now_ns)
         columns = self._gatherer.gather(list(ticks))
-        work = tables.work[0]
-        work.rejected[:] = work.refused[:] = work.moved = 0
+        tables.counted[:] = 0
         for part in columns:
             admit(tables, part, now_ns)
         rows = self._layout.order
         if touched and not controls:
             rows = self._touched(columns)
         step_markets(tables, rows, now_ns)
-        marks = _copied(tables.mark)
+        marks, moved = _copied(tables.mark), int(tables.counted[2, 0])
         pauses, at = self._controls.paused("market", now_ns), self._layout.market_at
         return MarkBatch(
             markets=self._layout.markets,
@@ -91,9 +90,9 @@ class Engine:
             price=tables.price.copy(),
             reason=tables.reason.copy(),
             pauses={at[name]: pause for name, pause in pauses.items() if name in at},
-            rejected=_by_name(work.rejected),
-            refused=_by_name(work.refused),
-            events=transitions(self._layout.markets, rows, marks, now_ns) if work.moved else (),
+            rejected=_by_name(tables.counted[0]),
+            refused=_by_name(tables.counted[1]),
+            events=transitions(self._layout.markets, rows, marks, now_ns) if moved else (),
         )
 
     @property

@@ -57,8 +57,10 @@ class Layout:
             raise ConfigError(f"a market has {widest} sources and perps; {MOST_PLACES} are allowed")
         sources, places, markets = len(self.source_at), len(self.places), len(self.markets)
         window_rules = self._window_rules()
+        source_rules, rules_at = np.unique(self._source_rules(), return_inverse=True)
         return Tables(
-            source_rules=self._source_rules(),
+            source_rules=source_rules,
+            rules_at=rules_at,
             source=fresh.records(records.SOURCE_STATE, sources),
             source_rest=fresh.records(records.SOURCE_REST, sources, volume=0.0),
             place_rules=self._place_rules(),
@@ -81,6 +83,7 @@ class Layout:
             paused_source=np.zeros(sources, np.bool_),
             paused_market=np.zeros(markets, np.bool_),
             work=np.zeros(1, records.WORK),
+            counted=np.zeros((3, records.REASONS), np.int64),
         )
 
     def _source_rules(self) -> Records:

@@ -181,9 +181,6 @@ WORK: Final = _record(
     spare=("f8", (2, MOST_PLACES)),
     counts=("i8", (4, MOST_PLACES)),
     votes=("i8", (3, MOST_PLACES)),  # weights of the votes below, at and above each price
-    rejected=("i8", (REASONS,)),  # ticks refused in this step
-    refused=("i8", (REASONS,)),  # places that began to be refused in this step
-    moved="i8",  # markets of which there is an event in this step
 )
 MARK: Final = _record(
     time_ns="i8",
@@ -216,6 +213,8 @@ class Tables(NamedTuple):
     """Everything a step reads and writes. Places of a market stand together."""
 
     source_rules: Records
+    """The different ones; `rules_at` says which of them is each source's."""
+    rules_at: Ints
     source: Records
     source_rest: Records
     place_rules: Records
@@ -241,4 +240,7 @@ class Tables(NamedTuple):
     paused_source: npt.NDArray[np.bool_]
     paused_market: npt.NDArray[np.bool_]
     work: Records
-    """One record: scratch of the market at hand, and what a step counts."""
+    """One record: scratch of the market at hand."""
+    counted: Ints
+    """Shape (3, REASONS), of this step: ticks refused and places that began to be refused, by
+    reason; then at [2, 0] the markets of which there is an event."""

@@ -10,18 +10,22 @@ from oracle.engine.compiled import compiled
 
 
 @compiled
-def take_sizes(rules: Any, rest: Any, columns: Any, row: int, event_ns: int) -> None:
-    """Let a tick's sizes into the source's recent volume and depth."""
-    exponent, tau_ns = columns.size_exponent[row], float(rules.weight_window_ns)
-    size = _size(columns.last_size, row, exponent)
+def take_volume(rules: Any, rest: Any, columns: Any, row: int) -> None:
+    """Let the size of a new trade into the source's recent volume."""
+    event_ns, size = columns.event_ns[row], _size(columns.last_size, columns, row)
     if size > 0.0:
-        rest.volume = recent_volume(rest, event_ns, tau_ns) + size
-        rest.volume_ns = max(event_ns, rest.volume_ns)
-    bids, asks = _size(columns.bid_size, row, exponent), _size(columns.ask_size, row, exponent)
+        rest.volume = recent_volume(rest, event_ns, float(rules.weight_window_ns)) + size
+        rest.volume_ns = event_ns
+
+
+@compiled
+def take_depth(rules: Any, rest: Any, columns: Any, row: int) -> None:
+    """Let the smaller size of a new quote stand from now on, and the one before count until now."""
+    event_ns = columns.event_ns[row]
+    bids, asks = _size(columns.bid_size, columns, row), _size(columns.ask_size, columns, row)
     if bids > 0.0 and asks > 0.0:
-        rest.depth = average_depth(rest, event_ns, tau_ns)
-        rest.standing = min(bids, asks)
-        rest.depth_ns = max(event_ns, rest.depth_ns)
+        rest.depth = average_depth(rest, event_ns, float(rules.weight_window_ns))
+        rest.standing, rest.depth_ns = min(bids, asks), event_ns
 
 
 @compiled
@@ -43,5 +47,7 @@ def average_depth(rest: Any, now_ns: int, tau_ns: float) -> float:
 
 
 @compiled
-def _size(column: Any, row: int, exponent: int) -> float:
-    return float_nearest(column[row], exponent) if len(column) > 0 else math.nan
+def _size(column: Any, columns: Any, row: int) -> float:
+    if len(column) == 0:
+        return math.nan
+    return float_nearest(column[row], columns.size_exponent[row])

@@ -51,7 +51,7 @@ def _step_market(tables: Any, row: int, now_ns: int) -> None:
         market.last_index, market.last_index_ns, market.scale_ns = mark.index, now_ns, now_ns
     _note_reasons(tables, rules)
     if mark.before != mark.state or mark.depeg != 0:
-        tables.work[0].moved += 1
+        tables.counted[2, 0] += 1
 
 
 @compiled
@@ -137,5 +137,5 @@ def _note_reasons(tables: Any, rules: Any) -> None:
         reason, place = tables.reason[at], tables.place[at]
         if reason != place.reason:
             if reason != 0:
-                tables.work[0].refused[reason] += 1
+                tables.counted[1, reason] += 1
             place.reason = reason

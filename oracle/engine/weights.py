@@ -85,7 +85,8 @@ def _figure(tables: Any, rules: Any, at: int, now_ns: int) -> float:
     if math.isnan(tables.price[at]):
         return 0.0
     source = tables.place_rules[at].source
-    rest, tau_ns = tables.source_rest[source], float(tables.source_rules[source].weight_window_ns)
+    own = tables.source_rules[tables.rules_at[source]]
+    rest, tau_ns = tables.source_rest[source], float(own.weight_window_ns)
     if rules.weight_by == _VOLUME:
         return recent_volume(rest, now_ns, tau_ns)
     return average_depth(rest, now_ns, tau_ns)

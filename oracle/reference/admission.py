@@ -89,17 +89,20 @@ class Source:
         kept = self._kept(now_ns - self.standing_ns)
         return self.depth * kept + self.standing * (1 - kept)
 
-    def take_sizes(self, tick: Tick) -> None:
-        """Let the sizes of an admitted tick into volume and depth."""
+    def take_volume(self, tick: Tick) -> None:
+        """Let the size of a new trade into the volume."""
         if tick.last_size is not None and tick.last_size.mantissa > 0:
             self.volume = self.volume_at(tick.event_ns) + float_nearest(tick.last_size)
-            self.volume_ns = max(tick.event_ns, self.volume_ns)
+            self.volume_ns = tick.event_ns
+
+    def take_depth(self, tick: Tick) -> None:
+        """Let the smaller size of a new quote stand from now on."""
         if tick.bid_size is None or tick.ask_size is None:
             return
         smaller = min(float_nearest(tick.bid_size), float_nearest(tick.ask_size))
         if smaller > 0:
             self.depth, self.standing = self.depth_at(tick.event_ns), smaller
-            self.standing_ns = max(tick.event_ns, self.standing_ns)
+            self.standing_ns = tick.event_ns
 
     def _kept(self, elapsed_ns: int) -> float:
         return math.exp(-max(elapsed_ns, 0) / self.bounds.window_ns)
@@ -200,11 +203,12 @@ def _keep(source: Source, tick: Tick) -> None:
     stamp = (tick.event_ns, tick.sequence)
     if tick.bid is not None and tick.ask is not None and _newer(stamp, source.quote):
         source.quote = Quote(stamp, float_nearest(tick.bid), float_nearest(tick.ask))
+        source.take_depth(tick)
     if tick.last is not None and _newer(stamp, source.trade):
         source.trade = Number(stamp, float_nearest(tick.last))
+        source.take_volume(tick)
     if tick.funding_e12 is not None and _newer(stamp, source.funding):
         source.funding = Number(stamp, tick.funding_e12 / FUNDING_ONE)
-    source.take_sizes(tick)
 
 
 def _newer(stamp: Stamp, part: Quote | Number | None) -> bool:
