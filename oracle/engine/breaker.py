@@ -171,7 +171,7 @@ def _explain(tables: Any, rules: Any, mark: Any, level: int, trigger: int) -> No
         mark.figure = tables.work[0].figures[trigger]
     elif mark.state == NORMAL and mark.before == NORMAL:
         mark.trigger, mark.figure, mark.limit = -1, math.nan, math.nan
-    elif mark.trigger >= 0:
+    elif mark.trigger >= 0 and not math.isnan(tables.work[0].figures[mark.trigger]):
         mark.figure = tables.work[0].figures[mark.trigger]
 
 
