@@ -3,15 +3,19 @@
 No re-association, no fused multiply-add, no fast-math: the same bits on every processor. The code
 is the Python you read: with `NUMBA_DISABLE_JIT=1` it runs as such, a hundred times slower.
 
-A compiled step is kept beside the sources, under the digest of all of them: the compiler's own
-cache looks only at the file of the function itself, and would miss a change of what it calls.
+A compiled step is kept under the digest of all sources of the engine: the compiler's own cache looks
+only at the file of the function itself, and would run old machine code after a change of what it
+calls. It is kept beside the sources, else in the user's cache, else until the process ends.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any, Final, TypeVar
 
 import numba
@@ -43,12 +47,27 @@ def entry(function: F) -> F:
     """Compile a function that Python calls, and keep its machine code."""
     config: Any = numba.config
     given = config.CACHE_DIR
-    config.CACHE_DIR = given or f"{files(__package__)}/__pycache__/{_digest()}"
+    config.CACHE_DIR = str(_folder(given))
     try:
         made: F = numba.njit(cache=True, **_OPTIONS)(function)
     finally:
         config.CACHE_DIR = given
     return made
+
+
+@cache
+def _folder(given: str) -> Path:
+    """Return a folder for this very code that can be written: below `given`, if there is one."""
+    beside = Path(str(files(__package__))) / "__pycache__"
+    for base in (Path(given),) if given else (beside, Path("~/.cache/plumbline").expanduser()):
+        folder = base / _digest()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return Path(mkdtemp(prefix="plumbline-"))  # of a name that nobody can prepare
 
 
 def _digest() -> str:

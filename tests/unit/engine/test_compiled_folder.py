@@ -1,0 +1,25 @@
+"""Where machine code is kept: always under the digest of the code it was made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oracle.engine import compiled
+
+
+def test_the_folder_is_named_by_the_sources():
+    """A change of any source of the engine is another folder, beside the sources by default."""
+    folder = compiled._folder("")
+    assert folder.name == compiled._digest()
+    assert folder.parent == Path(compiled.__file__).parent / "__pycache__"
+
+
+def test_a_given_folder_has_the_digest_too(tmp_path):
+    """NUMBA_CACHE_DIR must not bring an old release's code back."""
+    assert compiled._folder(str(tmp_path)) == tmp_path / compiled._digest()
+
+
+def test_where_nothing_can_be_written_it_is_kept_for_the_process(tmp_path):
+    """A system install without a home still starts: it compiles every time."""
+    (tmp_path / "file").write_text("")
+    assert compiled._folder(str(tmp_path / "file")).name.startswith("plumbline-")
