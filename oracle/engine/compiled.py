@@ -3,15 +3,16 @@
 No re-association, no fused multiply-add, no fast-math: the same bits on every processor. The code
 is the Python you read: with `NUMBA_DISABLE_JIT=1` it runs as such, a hundred times slower.
 
-A compiled step is kept under the digest of all sources of the engine: the compiler's own cache looks
-only at the file of the function itself, and would run old machine code after a change of what it
-calls. It is kept beside the sources, else in the user's cache, else until the process ends.
+A compiled step is kept under the digest of all sources of the engine: the compiler's own cache
+looks only at the file of the function itself, and would run old machine code after a change of what
+it calls. It is kept beside the sources, else in the user's cache, else until the process ends.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -58,8 +59,7 @@ def entry(function: F) -> F:
 @cache
 def _folder(given: str) -> Path:
     """Return a folder for this very code that can be written: below `given`, if there is one."""
-    beside = Path(str(files(__package__))) / "__pycache__"
-    for base in (Path(given),) if given else (beside, Path("~/.cache/plumbline").expanduser()):
+    for base in (Path(given),) if given else _bases():
         folder = base / _digest()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -68,6 +68,12 @@ def _folder(given: str) -> Path:
         except OSError:
             continue
     return Path(mkdtemp(prefix="plumbline-"))  # of a name that nobody can prepare
+
+
+def _bases() -> Iterator[Path]:
+    yield Path(str(files(__package__))) / "__pycache__"
+    with suppress(RuntimeError):  # a user without a home
+        yield Path.home() / ".cache" / "plumbline"
 
 
 def _digest() -> str:
