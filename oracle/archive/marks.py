@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
-from oracle.model.errors import ConfigError
-from oracle.model.fixed import Px, float_nearest
-from oracle.model.messages import Mark
+from oracle.archive.whole import WholeFiles, named
+from oracle.engine.reasons import Reason
+from oracle.engine.records import Floats, Records
+from oracle.engine.result import MarkBatch
+from oracle.engine.spec import MarketSpec
+from oracle.model.fixed import MARK_DIGITS
+from oracle.model.validity import PRICED, BreakerState, Validity
 
 SCHEMA: Final = pa.schema(
     [
@@ -30,47 +32,33 @@ SCHEMA: Final = pa.schema(
     ]
 )
 ROW_GROUP: Final = 1 << 16
-_E8: Final = 100_000_000
-_Row = tuple[int, str, float | None, float | None, float | None, str, str, int, str]
+_E8: Final = 1e8
+VALIDITIES: Final = [validity.name for validity in Validity]
+STATES: Final = [state.name for state in BreakerState]
 
 
 class MarksWriter:
     """Writes `marks.parquet` and `marks.csv` into a folder; use as `with`.
 
-    A missing price is null, in the CSV an empty field. `conf` is the half-width of the confidence
-    interval relative to the index; `sources_rejected` is `source=reason;…`, and has the sources
-    that voted but did not count too. Both files appear, whole, at the end; left by an exception,
-    it removes what it had written.
+    Rows are the steps' messages: prices quantised as they are published, a missing one null, in
+    the CSV an empty field. `conf` is the half-width of the confidence interval relative to the
+    index; `sources_rejected` is `source=reason;…`, and has the sources that voted but did not
+    count too. Both files appear, whole, at the end.
 
     Raises:
         ConfigError: the folder cannot be made or written.
     """
 
     def __init__(self, folder: Path, *, row_group: int = ROW_GROUP) -> None:
-        self._folder: Final = folder
+        self.files: Final = (folder / "marks.parquet", folder / "marks.csv")
+        self._whole: Final = WholeFiles(SCHEMA, *self.files)
         self._row_group: Final = row_group
-        self._stack: Final = contextlib.ExitStack()
-        self._writers: list[Any] = []
-        self._rows: list[_Row] = []
+        self._held: list[MarkBatch] = []
+        self._held_rows = 0
         self.rows = 0
 
-    @property
-    def files(self) -> tuple[Path, Path]:
-        """The Parquet and the CSV file."""
-        return self._folder / "marks.parquet", self._folder / "marks.csv"
-
     def __enter__(self) -> Self:
-        parquet, csv = (_partial(file) for file in self.files)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._writers = [
-                self._stack.enter_context(pq.ParquetWriter(parquet, SCHEMA, compression="zstd")),
-                self._stack.enter_context(_csv_writer(csv, self._stack)),
-            ]
-        except OSError as error:
-            self._stack.close()
-            reason = error.strerror or str(error)
-            raise ConfigError(f"cannot write marks to {self._folder}: {reason}") from error
+        self._whole.__enter__()
         return self
 
     def __exit__(
@@ -81,58 +69,84 @@ class MarksWriter:
     ) -> None:
         if kind is None:
             self._flush()
-        self._stack.close()
-        for file in self.files:
-            if kind is None:
-                _partial(file).replace(file)
-            else:
-                _partial(file).unlink(missing_ok=True)
+        self._whole.__exit__(kind, error, trace)
 
-    def write(self, marks: Iterable[Mark]) -> None:
-        """Append marks, a row each, in the order given."""
-        for mark in marks:
-            self._rows.append(_row(mark))
-            self.rows += 1
-            if len(self._rows) >= self._row_group:
-                self._flush()
+    def write(self, made: MarkBatch) -> None:
+        """Append one step, a row for each market that was stepped."""
+        self._held.append(made)
+        self._held_rows += len(made.rows)
+        if self._held_rows >= self._row_group:
+            self._flush()
 
     def _flush(self) -> None:
-        if not self._rows:
-            return
-        columns = zip(*self._rows, strict=True)
-        arrays = [pa.array(c, field.type) for c, field in zip(columns, SCHEMA, strict=True)]
-        table = pa.Table.from_arrays(arrays, schema=SCHEMA)
-        for writer in self._writers:
-            writer.write_table(table)
-        self._rows.clear()
+        if self._held:
+            self._whole.write(_columns(self._held))
+        self.rows += self._held_rows
+        self._held, self._held_rows = [], 0
 
 
-def _row(mark: Mark) -> _Row:
-    rejected = (f"{view.source}={view.reason}" for view in mark.sources if not view.used)
-    return (
-        mark.time_ns,
-        mark.market,
-        _float(mark.index),
-        _float(mark.mark),
-        None if mark.conf_e8 is None else mark.conf_e8 / _E8,
-        mark.validity.name,
-        mark.state.name,
-        sum(view.used for view in mark.sources),
-        ";".join(rejected),
+def _columns(steps: list[MarkBatch]) -> list[Any]:
+    stepped = [np.sort(made.rows) for made in steps]
+    marks = joined([made.marks[rows] for made, rows in zip(steps, stepped, strict=True)])
+    used, rejected = _sources(steps, [rows.tolist() for rows in stepped])
+    names = [market.name for market in steps[0].markets]
+    return [
+        marks["time_ns"],
+        named(names, np.concatenate(stepped), pa.string()),
+        quantised(marks["index"]),
+        published_mark(marks),
+        or_null(np.ceil(marks["conf"] * _E8) / _E8),
+        named(VALIDITIES, marks["validity"], pa.string()),
+        named(STATES, marks["state"], pa.string()),
+        used,
+        rejected,
+    ]
+
+
+def joined(parts: Sequence[Records]) -> Records:
+    """Return records one after another, as the bytes they are: by field it takes far longer."""
+    together: Records = np.concatenate([part.view(np.uint8) for part in parts])
+    return together.view(parts[0].dtype)
+
+
+def published_mark(marks: Records) -> pa.Array:
+    """Return the marks where there is one to publish."""
+    priced = np.isin(marks["validity"], list(PRICED))
+    return quantised(np.where(priced, marks["mark"], np.nan))
+
+
+def quantised(prices: Floats) -> pa.Array:
+    """Round as `px_half_even` does: text of so many digits, read back, is the float of its `Px`."""
+    digits = f".{MARK_DIGITS - 1}e"
+    rounded = [float(format(price, digits)) for price in prices.tolist()]
+    return or_null(np.where(prices > 0, rounded, np.nan))
+
+
+def or_null(values: Floats) -> pa.Array:
+    """Return a column that is null where there is no value."""
+    return pa.array(values, mask=~np.isfinite(values))
+
+
+def _sources(steps: list[MarkBatch], stepped: list[list[int]]) -> tuple[list[int], pa.Array]:
+    """Return of each row how many sources count, and which do not: few of them ever differ."""
+    known: dict[tuple[int, bytes], int] = {}
+    counts: list[int] = []
+    texts: list[str] = []
+    at: list[int] = []
+    for made, rows in zip(steps, stepped, strict=True):
+        for row in rows:
+            codes = made.reason[made.places(row)].tobytes()
+            number = known.setdefault((row, codes), len(texts))
+            if number == len(texts):
+                counts.append(codes.count(Reason.USED))
+                texts.append(_rejected(made.markets[row], codes))
+            at.append(number)
+    return np.take(counts, at).tolist(), named(texts, at, pa.string())
+
+
+def _rejected(market: MarketSpec, codes: bytes) -> str:
+    return ";".join(
+        f"{place.source}={Reason(code).label}"
+        for place, code in zip(market.places, codes, strict=True)
+        if code != Reason.USED
     )
-
-
-def _float(px: Px | None) -> float | None:
-    return None if px is None else float_nearest(px)
-
-
-def _csv_writer(path: Path, stack: contextlib.ExitStack) -> Any:
-    sink = stack.enter_context(pa.OSFile(str(path), "wb"))
-    names: Sequence[str] = SCHEMA.names
-    sink.write((",".join(names) + "\n").encode())
-    options = pa_csv.WriteOptions(include_header=False)
-    return pa_csv.CSVWriter(sink, SCHEMA, write_options=options)
-
-
-def _partial(file: Path) -> Path:
-    return file.with_name(f".{file.name}.partial")
