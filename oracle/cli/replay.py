@@ -26,17 +26,36 @@ def replay(
     ticks: Annotated[list[Path], typer.Argument(help="Tick files.", show_default=False)],
     config: ConfigOption,
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for marks.parquet and .csv.", show_default=False)
+        Path, typer.Option("--out", help="Folder for what is written.", show_default=False)
     ],
     step: Annotated[str, typer.Option("--step", help="Recorded time between steps.")] = "1s",
     chain: Annotated[
         ChainChoice | None,
         typer.Option("--chain", help="Also sign, and push to a node of this kind."),
     ] = None,
+    sources: Annotated[
+        bool,
+        typer.Option("--sources", help="Also write what each source said, and how far off it was."),
+    ] = False,
+    plot: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plot",
+            help="Also draw each market: 'all', or START/END in UTC; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Replay tick files in the order they were received, as fast as they are computed."""
+    """Replay tick files in the order they were received, as fast as they are computed.
+
+    Writes marks.parquet, marks.csv and events.csv; with --sources a table sources/MARKET.parquet
+    for every market, a row a step, ours beside theirs; with --plot MARKET.svg.
+    """
     from oracle.cli.replay_run import run_replay
+    from oracle.cli.replay_windows import window
+
+    windows = [window(each) for each in plot or []]
 
     loaded = load(config)
     try:
@@ -46,7 +65,16 @@ def replay(
     if step_ns < 1_000_000:
         raise ConfigError(f"--step {step} is too short: a report's time has whole milliseconds")
     made = asyncio.run(
-        run_replay(loaded, ticks, out, step_ns, sandbox=chain is not None, quiet=as_json)
+        run_replay(
+            loaded,
+            ticks,
+            out,
+            step_ns,
+            sandbox=chain is not None,
+            quiet=as_json,
+            sources=sources,
+            plots=windows,
+        )
     )
     if as_json:
         emit(made, as_json=True, text="")

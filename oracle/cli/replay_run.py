@@ -5,22 +5,34 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import numpy as np
 
 from feeds.replay import batches
 from feeds.ticks.reader import TickReader
+from oracle.archive.events import write_events
 from oracle.archive.marks import MarksWriter
 from oracle.cli.output import bar
+from oracle.cli.replay_said import Said
+from oracle.cli.replay_windows import Window, clock
 from oracle.config.root import Config
 from oracle.engine.engine import Engine
+from oracle.engine.events import BreakerEvent
+from oracle.engine.result import MarkBatch
+from oracle.engine.spec import EngineSpec
 from oracle.model.errors import ConfigError
+from oracle.model.fixed import float_nearest
 from oracle.model.messages import Mark, StepManifest
-from oracle.model.ticks import TickBatch
+from oracle.model.validity import Validity
 from oracle.node.compile import engine_spec
 from oracle.node.stepper import GROUP
+
+_PROGRESS_EVERY: Final = 128
+"""Steps."""
 
 
 class Sink(Protocol):
@@ -35,68 +47,106 @@ class Sink(Protocol):
         ...
 
 
-class NoChain:
-    """Takes nothing."""
-
-    async def take(self, marks: list[Mark], manifest: StepManifest) -> None:
-        """Do nothing."""
-
-    async def summary(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-
 async def run_replay(
-    config: Config, files: list[Path], out: Path, step_ns: int, *, sandbox: bool, quiet: bool
+    config: Config,
+    files: list[Path],
+    out: Path,
+    step_ns: int,
+    *,
+    sandbox: bool,
+    quiet: bool,
+    sources: bool = False,
+    plots: Sequence[Window] = (),
 ) -> dict[str, Any]:
     """Replay `files` into `out`, through a sandbox chain when asked; return what was done.
+
+    With `sources`, and to draw `plots`, what each source said is written and summed up too.
 
     Raises:
         ConfigError: a bad tick file, or none with ticks.
     """
-    reader = TickReader(files)
-    tally = _Tally(config)
     started = time.monotonic()
-    engine = Engine(engine_spec(config.markets))
+    reader = TickReader(files)
+    spec = engine_spec(config.markets)
     steps = iter(batches(reader, step_ns))
     first = next(steps, None)
     if first is None:
         raise ConfigError("the tick files hold no ticks: nothing was replayed")
+    tally = _Tally(spec)
+    said = Said(spec, out / "sources") if sources or plots else None
     async with _sink(config, sandbox, first[0]) as sink:
-        with MarksWriter(out) as writer, bar(quiet) as progress:
+        with ExitStack() as stack:
+            marks = stack.enter_context(MarksWriter(out))
+            if said is not None:
+                stack.enter_context(said)
+            engine, progress = Engine(spec), stack.enter_context(bar(quiet))
             task = progress.add_task("replaying", total=1.0)
             for now_ns, batch in itertools.chain([first], steps):
-                marks, manifest = _step(engine, batch, now_ns)
-                writer.write(marks)
-                tally.add(marks, manifest)
-                await sink.take(marks, manifest)
-                progress.update(task, completed=reader.progress)
-        made = tally.summary() | await sink.summary()
-    made["refused_rows"] = {f"{s}: {why}": n for (s, why), n in reader.refused.items()}
-    return made | {
+                made = engine.step([batch], [], now_ns)
+                marks.write(made)
+                tally.add(made, len(batch))
+                if said is not None:
+                    said.add(made, batch)
+                if sink is not None:
+                    await sink.take(list(made.messages()), _manifest(made, len(batch)))
+                if made.sequence % _PROGRESS_EVERY == 0:
+                    progress.update(task, completed=reader.progress)
+        summary = tally.summary() | ({} if sink is None else await sink.summary())
+    events = out / "events.csv"
+    write_events(events, tally.events)
+    files = [*marks.files, events]
+    if said is not None:
+        files += [*said.files, *_compare(spec, said, out, plots, summary["markets"])]
+    return summary | {
+        "refused_rows": {f"{s}: {why}": n for (s, why), n in reader.refused.items()},
         "seconds": round(time.monotonic() - started, 2),
-        "files": [str(file) for file in writer.files],
+        "files": [str(file) for file in files],
     }
 
 
-def _step(engine: Engine, batch: TickBatch, now_ns: int) -> tuple[list[Mark], StepManifest]:
-    made = engine.step([batch], [], now_ns)
-    manifest = StepManifest(
+def _compare(
+    spec: EngineSpec,
+    said: Said,
+    out: Path,
+    plots: Sequence[Window],
+    summary: dict[str, dict[str, Any]],
+) -> list[Path]:
+    """Add to each market's summary who was how far from whom, and draw it; return the plots."""
+    from oracle.cli.replay_figures import figures
+    from oracle.cli.replay_plot import write_plot
+
+    drawn = []
+    for market in spec.markets:
+        run = said.read(market)
+        summary[market.name] |= figures(run)
+        for window in plots:
+            part = run.within(window)
+            if len(part.time_ns) < 2:
+                raise ConfigError(
+                    f"--plot {window}: the recording has no two steps there; it goes from "
+                    f"{clock(int(run.time_ns[0]))} to {clock(int(run.time_ns[-1]))}"
+                )
+            drawn.append(out / f"{market.name}{window.label}.svg")
+            write_plot(part, drawn[-1])
+    return drawn
+
+
+def _manifest(made: MarkBatch, ticks: int) -> StepManifest:
+    return StepManifest(
         group=GROUP,
         sequence=made.sequence,
-        time_ns=now_ns,
-        ticks=len(batch),
+        time_ns=made.time_ns,
+        ticks=ticks,
         tick_offsets={},
         control_offsets={},
         rejected=made.rejected,
     )
-    return list(made.messages()), manifest
 
 
 @asynccontextmanager
-async def _sink(config: Config, sandbox: bool, start_ns: int) -> AsyncIterator[Sink]:
+async def _sink(config: Config, sandbox: bool, start_ns: int) -> AsyncIterator[Sink | None]:
     if not sandbox:
-        yield NoChain()
+        yield None
         return
     from oracle.cli.replay_chain import sandbox_sink
 
@@ -107,32 +157,36 @@ async def _sink(config: Config, sandbox: bool, start_ns: int) -> AsyncIterator[S
 class _Tally:
     """What a replay did, market by market."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, spec: EngineSpec) -> None:
         self._ticks = self._steps = 0
         self._rejected: Counter[str] = Counter()
-        self._validity: dict[str, Counter[str]] = {name: Counter() for name in config.markets}
-        self._last: dict[str, Mark] = {}
+        self._rows: Final = np.arange(len(spec.markets))
+        self._validity: Final = np.zeros((len(spec.markets), len(Validity)), np.int64)
+        self._last: MarkBatch | None = None
+        self.events: Final[list[BreakerEvent]] = []
 
-    def add(self, marks: list[Mark], manifest: StepManifest) -> None:
-        self._ticks += manifest.ticks
+    def add(self, made: MarkBatch, ticks: int) -> None:
+        self._ticks += ticks
         self._steps += 1
-        self._rejected.update(manifest.rejected)
-        for mark in marks:
-            self._validity[mark.market][mark.validity.name] += 1
-            self._last[mark.market] = mark
+        self._rejected.update(made.rejected)
+        self._validity[self._rows, made.validity] += 1
+        self._last = made
+        self.events.extend(made.events)
 
     def summary(self) -> dict[str, Any]:
+        marks = () if self._last is None else self._last.messages()
         markets = {
-            name: {
-                "steps": dict(self._validity[name]),
-                "last_index": None if mark.index is None else float(str(mark.index)),
-                "last_mark": None if mark.mark is None else float(str(mark.mark)),
+            mark.market: {
+                "steps": {v.name: int(counts[v]) for v in reversed(Validity) if counts[v]},
+                "last_index": None if mark.index is None else float_nearest(mark.index),
+                "last_mark": None if mark.mark is None else float_nearest(mark.mark),
             }
-            for name, mark in self._last.items()
+            for mark, counts in zip(marks, self._validity, strict=True)
         }
         return {
             "ticks": self._ticks,
             "steps": self._steps,
+            "events": len(self.events),
             "rejected_ticks": dict(self._rejected),
             "markets": markets,
         }
