@@ -157,6 +157,16 @@ def test_sources_that_stay_split_keep_a_market_recovering():
     assert walk.apart(30) == "NORMAL"
 
 
+def test_agreement_at_its_bound_is_agreement():
+    """Exactly as far apart as is allowed, in figures that a float holds exactly."""
+    rules = replace(SPLIT, agree_bps=39.0625)
+    walk = Split(rules)
+    walk.apart(210)
+    walk.apart(0, 5)
+    marks = walk.go(10, {"a:X": "255", "b:X": "256", "c:X": "257"})
+    assert marks.state[0] == BreakerState.NORMAL
+
+
 @pytest.mark.parametrize("disturbed", ["apart", "guarded", "silent"])
 def test_disturbed_the_recovery_starts_anew(disturbed):
     """Disagreement, a figure that guards, or silence: none is served as calm; none goes back."""
@@ -327,3 +337,13 @@ def test_guarded_publishes_the_raw_mark_and_halted_none():
     mark = only(walk.go(1, dict.fromkeys(THREE, "109")))
     assert (mark.validity, mark.mark) == (Validity.HALTED, None)
     assert str(mark.index) == "109.00000"
+
+
+def test_a_halt_without_an_index_still_says_what_halted_it():
+    """The sources fall silent after it: the figure of the halt stands, and none is invented."""
+    walk = Split()
+    walk.apart(210)
+    walk.silent(15)
+    mark = only(walk.go(1))
+    assert mark.index is None
+    assert mark.reason == "breaker HALTED: dispersion 210 bps (bound 200)"

@@ -168,6 +168,21 @@ def test_a_depeg_guards_then_cuts_then_mends():
         assert reasons(marks["B-USD"])["b:B"] == reason, rate
 
 
+def test_a_peg_is_left_at_its_bound_and_regained_within_half_of_it():
+    """At a quarter off it is cut, at an eighth it still is, and below that no more."""
+    peg = replace(BREAKER, deviations=(), peg=PegSpec(1.0, 1_000.0, 2_500.0))
+    walk = _walk(_edge(breaker=peg))
+    walk.go(1)
+    for rate, reason in (
+        ("0.75", "conversion_depegged"),
+        ("0.875", "conversion_depegged"),
+        ("0.8750001", ""),
+        ("0.7500001", ""),
+    ):
+        marks = by_market(walk.go(1, dict.fromkeys(RATE, rate)))
+        assert reasons(marks["B-USD"])["b:B"] == reason, rate
+
+
 def test_a_depeg_and_its_end_are_events_of_the_conversion_market():
     """Each with the figure and the bound it passed, beside the breaker's own events."""
     walk = _walk(_pegged())

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from oracle.engine.spec import MarkSpec, Method, TwapSpec
-from tests.engine_builders import CALM, S, Walk, after, engine, market, source
+from tests.engine_builders import CALM, S, Walk, after, batch, engine, market, quote, source, trade
 from tests.unit.engine.desk import Desk, mid
 
 BASIS = MarkSpec(Method.INDEX_BASIS)
@@ -167,6 +167,21 @@ def test_perps_are_converted_by_the_rate_of_this_step():
     prices = {"a:T": "0.8", "b:T": "0.8", "a:X": "100", "b:X": "100", "p:P": "126"}
     marks = Walk(engine([rate], [x]), prices).go(1)
     assert marks.premium[0] == pytest.approx(0.008)
+
+
+def test_the_whole_book_of_a_perp_is_converted():
+    """Bid, ask and last as well as the mid, be the rate the first market of all."""
+    rate = market("T-USD", [source("a:T"), source("b:T")], 0, breaker=CALM)
+    perps = (source("p:P", edge="T-USD"),)
+    rules = MarkSpec(Method.MEDIAN3_EMA, own="p:P")
+    x = market("X-USD", [source("a:X"), source("b:X")], 1, perps=perps, breaker=CALM, mark=rules)
+    prices = {"a:T": "0.8", "b:T": "0.8", "a:X": "100", "b:X": "100"}
+    rates = batch(*(trade(name, price) for name, price in prices.items()))
+    book = quote("p:P", "125.5", "126.5")
+    traded = trade("p:P", "127.5", sequence=2)
+    marks = engine([rate], [x]).step([*rates, *batch(book, traded)], [], after(1))
+    # First 100.8, second the ask's 101.2; their EMA, which is the second, makes three.
+    assert marks.mark[1] == pytest.approx(101.2)
 
 
 def test_a_perp_without_a_fresh_quote_is_worth_its_last_trade():

@@ -139,6 +139,14 @@ def test_a_perp_is_measured_by_this_steps_index():
     assert reasons(only(walk.go(1, {"p:P": "799", "q:P": "13"})))["p:P"] == ""
 
 
+def test_perps_are_not_measured_by_their_own_median():
+    """Two of three that are far off, but by no factor of the index, do not refuse the third."""
+    perps = tuple(source(f"{venue}:P") for venue in "pqr")
+    prices = THREE | {"p:P": "700", "q:P": "700", "r:P": "80"}
+    mark = only(Walk(engine([_market(perps=perps)]), prices).go(1))
+    assert {reasons(mark)[f"{venue}:P"] for venue in "pqr"} == {""}
+
+
 def _with_leg(wrong: str, *, rate: str = "3", **rules: float) -> str:
     """Return the reason of one of three sources of a market beside a conversion market."""
     edge = market("E-USD", [source("a:E"), source("b:E")], 2, breaker=CALM)

@@ -171,6 +171,16 @@ def test_the_first_depth_stands_for_all_before_it():
     assert _share(["a:X"], _sources(1, 1, 1), DEPTH, said) == pytest.approx(1 / 2, rel=1e-5)
 
 
+def test_a_late_quote_beside_news_is_no_depth():
+    """A tick whose trade is news but whose quote is older than the one held."""
+    first = [_said(f"{name}:X", 1, book="1") for name in "abc"]
+    held = [_said("a:X", 3, book="1")]
+    late = [_said("a:X", 2, traded="1", book="1000")]
+    steps = (first, [], held, late, *[[]] * 6)
+    share = _share(["a:X"], _sources(1, 1, 1), DEPTH, *steps)
+    assert share == pytest.approx(1 / 3, rel=1e-5)
+
+
 def test_a_flash_of_depth_weighs_by_the_time_it_stood():
     """A thousandfold book for a millisecond, after a quiet while, is no thousandfold depth."""
     first = [_said(f"{name}:X", 1, book="1") for name in "abc"]
