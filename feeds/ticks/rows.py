@@ -28,6 +28,8 @@ OPTIONAL: Final = ("bid_size", "ask_size", "last_size", "funding")
 PRICES: Final = ("bid", "ask", "last")
 SIZES: Final = ("bid_size", "ask_size", "last_size")
 MAX_SOURCES: Final = 2**16
+LATEST_NS: Final = 2**62
+"""The engine's time ends there, in the year 2116."""
 NANOSECONDS: Final = "a whole number of nanoseconds"
 _NUMBER_TYPES: Final[tuple[Callable[[Any], bool], ...]] = (
     pa.types.is_string,
@@ -79,7 +81,8 @@ def judge_rows(
     for column in numbers.values():
         for fault in np.unique(column.fault[column.fault > 0]):
             reason[column.fault == fault] = REASONS[int(fault)]
-    reason[(received_ns <= 0) | (event_ns <= 0)] = "malformed_time"
+    early, late = np.minimum(received_ns, event_ns), np.maximum(received_ns, event_ns)
+    reason[(early <= 0) | (late >= LATEST_NS)] = "malformed_time"
 
     names = list(sources)
     bad = np.flatnonzero(reason != "")

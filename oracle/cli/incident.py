@@ -36,6 +36,8 @@ def incident(
     """
     from oracle.incidents.catalogue import SCENARIOS
 
+    if not name and out is not None:
+        raise ConfigError(f"--out {out} needs an incident: give its ID, or {ALL!r}")
     if not name:
         _list(list(SCENARIOS.values()), as_json=as_json)
         return

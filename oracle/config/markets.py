@@ -21,6 +21,9 @@ from oracle.config.rules import (
 )
 from oracle.config.units import PositiveNs, RatioBps
 
+MOST_PLACES = 256
+"""`oracle.engine.records.MOST_PLACES`: configuration does not import the engine."""
+
 SOURCE_PATTERN = re.compile(r"[a-z0-9]+:[A-Za-z0-9/:.\-]+")
 
 
@@ -108,6 +111,10 @@ class MarketConfig(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"source {twice[0]!r} is listed twice in one market")
+        if len(names) > MOST_PLACES:
+            raise ValueError(
+                f"{len(names)} sources and perps; a market may have {MOST_PLACES} in all"
+            )
         origins = {entry.origin for entry in self.sources}
         _at_most("min_sources", self.min_sources, len(self.sources), "sources")
         _at_most("min_origins", self.min_origins, len(origins), "origins", _named(origins))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,9 @@ class AdmissionConfig(Section):
         return self
 
 
+HALF_BPS: Final = 5_000.0
+
+
 class WeightsConfig(Section):
     """What multiplies the sources' weights, and how much of the whole one may have."""
 
@@ -50,11 +53,21 @@ class WeightsConfig(Section):
     group_cap: RatioBps = Field(default=10_000.0, gt=0, le=10_000)
     """Largest share of one correlation group."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.by != "equal" and self.origin_cap >= HALF_BPS:
+            raise ValueError(
+                f"weights by {self.by} need an origin_cap below 50%, got "
+                f"{self.origin_cap / 100:g}%: a venue reports its own sizes, and half of the "
+                "weight makes the price"
+            )
+        return self
+
 
 class OutlierConfig(Section):
     """When a source is labelled an outlier: beyond `mads` weighted MADs, within the bounds."""
 
-    mads: float = Field(default=5.0, gt=0)
+    mads: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     floor: RatioBps = 25.0
     ceiling: RatioBps = 300.0
 

@@ -82,7 +82,7 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
                     take_volume(rules, rest, columns, row)
             reason = _take(state, rest, bid, ask, last, funding, event_ns, sequence)
             if reason == USED:
-                state.received_ns = max(state.received_ns, columns.received_ns[row])
+                state.received_ns = max(state.received_ns, min(columns.received_ns[row], now_ns))
         elif reason != PAUSED and min(event_ns, now_ns) >= rest.refused_ns:
             # A pause is not kept: once it has ended it is no reason any more. And a tick of the
             # future must not outlast the good ones that come before its time.

@@ -20,6 +20,11 @@ class ControlBook:
     def __bool__(self) -> bool:
         return bool(self._last)
 
+    def is_news(self, control: Control) -> bool:
+        """Whether an order was issued after the one that is known for its subject."""
+        known = self._last.get(control.key)
+        return known is None or control.issued_ns > known.issued_ns
+
     def apply(self, controls: Iterable[Control]) -> None:
         """Take orders as they stand in the log."""
         self._last.update({control.key: control for control in controls})

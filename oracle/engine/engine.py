@@ -22,6 +22,7 @@ from oracle.model.errors import Rejected
 from oracle.model.messages import Control
 from oracle.model.ticks import TickBatch, pack
 
+_END_NS: Final = 2**62
 _LABELS: Final = tuple(reason.label for reason in Reason)
 
 
@@ -63,10 +64,13 @@ class Engine:
         through them; the others keep their marks and their time. Orders concern all markets.
 
         Raises:
-            Rejected: `now_ns` is not after the step before.
+            Rejected: `now_ns` is not after the step before, or beyond the year 2116.
         """
-        if now_ns <= self._time_ns:
-            raise Rejected(f"step at {now_ns} ns is not after the one at {self._time_ns} ns")
+        if not self._time_ns < now_ns < _END_NS:
+            raise Rejected(
+                f"step at {now_ns} ns is not after the one at {self._time_ns} ns "
+                f"and before {_END_NS} ns"
+            )
         self._sequence, self._time_ns = self._sequence + 1, now_ns
         tables = self._tables
         self._take_orders(controls, now_ns)
@@ -113,11 +117,15 @@ class Engine:
         step_markets(self._tables, self._layout.order[:0], 0)
 
     def _take_orders(self, controls: Sequence[Control], now_ns: int) -> None:
-        """Apply orders; `resume` of a market lifts its latch and forgets its scale."""
+        """Apply orders; `resume` of a market lifts its latch and forgets its scale.
+
+        An order that was known before, as after a restart the whole log is, has had its effect.
+        """
+        news = [order for order in controls if self._controls.is_news(order)]
         self._controls.apply(controls)
         if not self._controls:
             return
-        for order in controls:
+        for order in news:
             row = self._layout.market_at.get(order.subject)
             if order.kind == "market" and not order.paused and row is not None:
                 market = self._tables.market[row]

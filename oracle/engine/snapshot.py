@@ -8,6 +8,7 @@ another length or mean starts anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from oracle.model.errors import SchemaError
 from oracle.model.messages import Control
 
 VERSION: Final = 1
+_CHECKSUM: Final = 32
 
 _STATE: Final = (
     ("source", "source"),
@@ -49,9 +51,10 @@ def take(
 ) -> bytes:
     """Return the state as bytes."""
     records = {name: getattr(tables, name).tobytes() for name, _ in _STATE}
-    return msgspec.msgpack.encode(
+    data = msgspec.msgpack.encode(
         _Snapshot(VERSION, sequence, time_ns, list(orders), _names(layout), records)
     )
+    return sha256(data).digest() + data
 
 
 def restore(layout: Layout, tables: Tables, data: bytes) -> tuple[int, int, list[Control]]:
@@ -60,6 +63,9 @@ def restore(layout: Layout, tables: Tables, data: bytes) -> tuple[int, int, list
     Raises:
         SchemaError: not a snapshot, cut, or of another version.
     """
+    checksum, data = data[:_CHECKSUM], data[_CHECKSUM:]
+    if sha256(data).digest() != checksum:
+        raise SchemaError("engine snapshot is damaged or cut: start without it")
     try:
         found = msgspec.msgpack.decode(data, type=_Snapshot)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

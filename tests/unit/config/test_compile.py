@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from oracle.config import breaker
+from oracle.config import breaker, markets
 from oracle.config.load import parse
-from oracle.engine import spec
+from oracle.engine import records, spec
 from oracle.engine.spec import OFF, BreakerSpec, DeviationSpec, MarketSpec, PegSpec, SourceSpec
 from oracle.node.compile import engine_spec
 
@@ -52,7 +52,7 @@ admission:
   scale_memory: 12h
   max_unchanged: 10m
   unchanged: 40bps
-weights: {by: depth, window: 10m, origin_cap: 60%, group_cap: 70%}
+weights: {by: depth, window: 10m, origin_cap: 45%, group_cap: 70%}
 outlier: {mads: 4, floor: 20bps, ceiling: 2%}
 breaker:
   deviations:
@@ -104,6 +104,7 @@ def test_without_a_word_the_defaults_are_the_engine_s_own():
     assert made.breaker == BreakerSpec((DeviationSpec(300 * 10**9, 200.0, 500.0),))
     assert made.sources[0] == SourceSpec("a:X/USD", "a", 1.0, 10 * 10**9, group="USD")
     assert breaker.MAX_DEVIATIONS == spec.MAX_DEVIATIONS
+    assert markets.MOST_PLACES == records.MOST_PLACES
 
 
 def test_funding_has_the_engine_s_defaults():
