@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
+from oracle.cli.figures import bps_text, readable
 from oracle.cli.options import ConfigOption, JsonOption
 from oracle.cli.output import console, emit, table
 from oracle.config.load import load
@@ -95,6 +97,9 @@ def _show(made: dict[str, Any]) -> None:
     columns = ["market", "valid", "guarded", "uncertain", "halted", "missing", "last mark"]
     title = f"{made['ticks']:,} ticks, {made['steps']:,} steps in {made['seconds']} s"
     console.print(table(title, columns, rows))
+    for name, market in made["markets"].items():
+        if "sources" in market:
+            console.print(_sources(name, market["sources"], made["steps"]))
     for chain in made.get("chains", []):
         console.print(
             f"chain {chain['name']}: {chain['updates']:,} updates, "
@@ -104,3 +109,14 @@ def _show(made: dict[str, Any]) -> None:
     for why, count in (made["rejected_ticks"] | made["refused_rows"]).items():
         console.print(f"refused {why}: {count:,}", highlight=False)
     console.print("\n".join(made["files"]), highlight=False)
+
+
+def _sources(name: str, sources: dict[str, Any], steps: int) -> Table:
+    """Return how often each source counted, and how far from the index it was."""
+    rows = []
+    for source, said in sources.items():
+        off = said["to_index"] or {}
+        away = [bps_text(off.get(figure)).lstrip("+") for figure in ("median", "p99")]
+        away.append(bps_text(off.get("worst")))
+        rows.append([readable(source), f"{said['counted'] / steps:.1%}", *away])
+    return table(name, ["source", "counted", "median off", "p99", "worst"], rows)

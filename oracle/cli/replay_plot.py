@@ -41,6 +41,8 @@ PRICES: Final = 240.0
 DISTANCES: Final = 130.0
 MOST_POINTS: Final = 500
 """Points that a line of 880 pixels is drawn with."""
+EVERY_STEP: Final = 660
+"""So many steps are drawn as they are: eleven minutes, second by second."""
 MOST_PARTS: Final = 880
 """Of a strip, one a pixel; each shows the strictest of its time."""
 _LIMITS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 25.0)
@@ -118,7 +120,7 @@ class _Line(NamedTuple):
 
     def curve(self, seconds: Floats, values: Floats) -> Curve:
         """Return what can be seen of values: of each part the smallest, the largest and a gap."""
-        size = -(-2 * len(values) // MOST_POINTS)
+        size = 1 if len(values) <= EVERY_STEP else -(-2 * len(values) // MOST_POINTS)
         cut = np.full((-(-len(values) // size), size), np.nan)
         cut.flat[: len(values)] = values
         gap = ~np.isfinite(cut)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -17,7 +17,7 @@ from feeds.ticks.reader import TickReader
 from oracle.archive.events import write_events
 from oracle.archive.marks import MarksWriter
 from oracle.cli.output import bar
-from oracle.cli.replay_said import Said
+from oracle.cli.replay_said import Said, read
 from oracle.cli.replay_windows import Window, clock
 from oracle.config.root import Config
 from oracle.engine.engine import Engine
@@ -27,9 +27,12 @@ from oracle.engine.spec import EngineSpec
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import float_nearest
 from oracle.model.messages import Mark, StepManifest
+from oracle.model.ticks import TickBatch
 from oracle.model.validity import Validity
 from oracle.node.compile import engine_spec
 from oracle.node.stepper import GROUP
+
+Steps = Iterator[tuple[int, TickBatch]]
 
 _PROGRESS_EVERY: Final = 128
 """Steps."""
@@ -79,9 +82,8 @@ async def run_replay(
             marks = stack.enter_context(MarksWriter(out))
             if said is not None:
                 stack.enter_context(said)
-            engine, progress = Engine(spec), stack.enter_context(bar(quiet))
-            task = progress.add_task("replaying", total=1.0)
-            for now_ns, batch in itertools.chain([first], steps):
+            engine = Engine(spec)
+            for now_ns, batch in _shown(itertools.chain([first], steps), reader, quiet):
                 made = engine.step([batch], [], now_ns)
                 marks.write(made)
                 tally.add(made, len(batch))
@@ -89,19 +91,28 @@ async def run_replay(
                     said.add(made, batch)
                 if sink is not None:
                     await sink.take(list(made.messages()), _manifest(made, len(batch)))
-                if made.sequence % _PROGRESS_EVERY == 0:
-                    progress.update(task, completed=reader.progress)
         summary = tally.summary() | ({} if sink is None else await sink.summary())
     events = out / "events.csv"
     write_events(events, tally.events)
     files = [*marks.files, events]
     if said is not None:
-        files += [*said.files, *_compare(spec, said, out, plots, summary["markets"])]
+        files += [*said.files.values(), *_compare(spec, said, out, plots, summary["markets"])]
     return summary | {
         "refused_rows": {f"{s}: {why}": n for (s, why), n in reader.refused.items()},
         "seconds": round(time.monotonic() - started, 2),
         "files": [str(file) for file in files],
     }
+
+
+def _shown(steps: Steps, reader: TickReader, quiet: bool) -> Steps:
+    """Pass the steps on, with a bar of how much of the files is read."""
+    with bar(quiet) as progress:
+        task = progress.add_task("replaying", total=1.0)
+        for number, step in enumerate(steps):
+            if number % _PROGRESS_EVERY == 0:
+                progress.update(task, completed=reader.progress)
+            yield step
+        progress.update(task, completed=1.0)
 
 
 def _compare(
@@ -117,7 +128,7 @@ def _compare(
 
     drawn = []
     for market in spec.markets:
-        run = said.read(market)
+        run = read(said.files[market.name], market)
         summary[market.name] |= figures(run)
         for window in plots:
             part = run.within(window)

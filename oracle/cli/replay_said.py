@@ -31,7 +31,6 @@ class Said:
         self._book: Final = Book(sorted({place.source for place in places}))
         self._places: Final = Places(places, self._book, rows)
         self._writer: Final = SourcesWriter(folder, spec.markets)
-        self._markets: Final = spec.markets
 
     def __enter__(self) -> Self:
         self._writer.__enter__()
@@ -46,29 +45,14 @@ class Said:
         self._writer.__exit__(kind, error, trace)
 
     @property
-    def files(self) -> list[Path]:
+    def files(self) -> dict[str, Path]:
         """One a market."""
-        return list(self._writer.files.values())
+        return self._writer.files
 
     def add(self, made: MarkBatch, batch: TickBatch) -> None:
         """Take one step."""
         self._book.take(batch, made.time_ns)
         self._writer.write(made, self._places.prices(made.index, made.time_ns))
-
-    def read(self, market: MarketSpec) -> Replayed:
-        """Return what was written of a market."""
-        table = pq.read_table(self._writer.files[market.name])
-        names = [place.source for place in market.places]
-        return Replayed(
-            market,
-            table["ts_ns"].to_numpy(),
-            table["index"].to_numpy(),
-            table["mark"].to_numpy(),
-            _codes(table["validity"], [validity.name for validity in Validity]),
-            _codes(table["state"], [state.name for state in BreakerState]),
-            np.stack([table[name].to_numpy() for name in names], axis=1),
-            np.stack([_codes(table[name + WHY], REASONS) for name in names], axis=1),
-        )
 
 
 @dataclass(frozen=True)
@@ -97,6 +81,22 @@ class Replayed:
         steps = slice(int(first), int(np.searchsorted(self.time_ns, window.end_ns, "right")))
         cut = {f.name: getattr(self, f.name)[steps] for f in fields(self) if f.name != "market"}
         return replace(self, **cut)
+
+
+def read(file: Path, market: MarketSpec) -> Replayed:
+    """Return what was written of a market."""
+    table = pq.read_table(file)
+    names = [place.source for place in market.places]
+    return Replayed(
+        market,
+        table["ts_ns"].to_numpy(),
+        table["index"].to_numpy(),
+        table["mark"].to_numpy(),
+        _codes(table["validity"], [validity.name for validity in Validity]),
+        _codes(table["state"], [state.name for state in BreakerState]),
+        np.stack([table[name].to_numpy() for name in names], axis=1),
+        np.stack([_codes(table[name + WHY], REASONS) for name in names], axis=1),
+    )
 
 
 def _codes(column: Any, words: list[str]) -> Codes:

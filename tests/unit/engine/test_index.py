@@ -183,6 +183,11 @@ def test_confidence_of_two_is_the_farther_vote():
     assert _confidence((100.0, 0.1), (100.2, 0.2)) == pytest.approx(0.2 / 100, rel=1e-6)
 
 
+def test_confidence_looks_at_every_vote():
+    """The second vote from above, 100.06, is the lower of the two highest, and no price itself."""
+    assert _confidence((100.0, 0.1), (100.05, 0.01)) == pytest.approx(0.06 / 100, rel=1e-6)
+
+
 def test_confidence_has_half_the_spread_and_a_basis_point_of_age():
     """Sources that agree still quote a spread, and what is old is less certain."""
     assert _confidence((100.0, 0.1), (100.0, 0.1)) == pytest.approx(0.001, rel=1e-6)

@@ -97,6 +97,14 @@ def test_any_window_makes_too_volatile():
     assert only(walk.go(1, SPREAD)).validity is Validity.TOO_VOLATILE
 
 
+def test_too_volatile_begins_at_its_bound():
+    """A thirty-second off is 312.5 bps, exactly."""
+    for bound, validity in ((312.5, Validity.TOO_VOLATILE), (312.6, Validity.VALID)):
+        walk = _walk(deviations=_deviation(OFF, OFF, bound))
+        walk.go(10, dict.fromkeys(THREE, "64"))
+        assert only(walk.go(1, dict.fromkeys(THREE, "66"))).validity is validity
+
+
 def test_confidence_at_its_bound_is_not_yet_too_uncertain():
     """A wider one is: the bound itself may be published."""
     walk = _walk()

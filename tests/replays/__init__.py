@@ -1,0 +1,1 @@
+"""The recorded days of docs/replays.md: how they are replayed, and what is written of them."""
