@@ -233,6 +233,14 @@ def test_a_cap_is_of_the_origin_not_of_its_feeds():
     assert _share(["evil:2"], sources, rules) == pytest.approx(0.2, rel=1e-5)
 
 
+def test_where_a_cap_cannot_hold_labels_are_equal_and_not_feeds():
+    """Two origins cannot have 40 % each: half for the two feeds of one, half for the other."""
+    sources = [source("evil:1", weight=9.0), source("evil:2", weight=3.0), source("b:X")]
+    rules = WeightSpec(origin_cap=0.4)
+    assert _share(["b:X"], sources, rules) == pytest.approx(1 / 2, rel=1e-5)
+    assert _share(["evil:1"], sources, rules) == pytest.approx(3 / 8, rel=1e-5)
+
+
 def test_a_cap_is_of_the_weight_that_is_admitted():
     """With a source silent the others' shares grow, and the cap holds again."""
     sources = _sources(3, 3, 1, 1, 1)
