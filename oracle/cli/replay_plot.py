@@ -39,7 +39,7 @@ from oracle.model.validity import BreakerState, Validity
 HEAD: Final = 20.0
 PRICES: Final = 240.0
 DISTANCES: Final = 130.0
-MOST_POINTS: Final = 500
+MOST_POINTS: Final = 420
 """Points that a line of 880 pixels is drawn with."""
 EVERY_STEP: Final = 660
 """So many steps are drawn as they are: eleven minutes, second by second."""
