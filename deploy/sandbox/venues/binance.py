@@ -141,8 +141,11 @@ class _Binance(Dialect):
             ],
         }
 
-    def _of_symbols(self, row: Callable[[str], Json]) -> Handler:
-        """Answer for `symbol` (one object), `symbols` (a JSON list) or all."""
+    def _of_symbols(self, row: Callable[[str, Quote], Json]) -> Handler:
+        """Answer for `symbol` (one object), `symbols` (a JSON list) or all.
+
+        A row is made of one quote: prices of one step never stand beside the time of another.
+        """
 
         async def handler(request: web.Request) -> web.Response:
             one = request.query.get("symbol")
@@ -150,13 +153,12 @@ class _Binance(Dialect):
             symbols = self.symbols if ids is None else [self.symbol_of(i) for i in ids]
             if None in symbols:
                 return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
-            rows = [row(symbol) for symbol in symbols if symbol is not None]
+            rows = [row(symbol, self.quote(symbol)) for symbol in symbols if symbol is not None]
             return web.json_response(rows[0] if one else rows)
 
         return handler
 
-    def _book_ticker(self, symbol: str) -> Json:
-        quote = self.quote(symbol)
+    def _book_ticker(self, symbol: str, quote: Quote) -> Json:
         return {
             "symbol": self.market_id(symbol),
             "bidPrice": quote.bid,
@@ -165,10 +167,9 @@ class _Binance(Dialect):
             "askQty": quote.ask_size,
         }
 
-    def _ticker_24hr(self, symbol: str) -> Json:
-        quote = self.quote(symbol)
+    def _ticker_24hr(self, symbol: str, quote: Quote) -> Json:
         return {
-            **self._book_ticker(symbol),
+            **self._book_ticker(symbol, quote),
             "lastPrice": quote.last,
             "openTime": quote.event_ms - 86_400_000,
             "closeTime": quote.event_ms,
@@ -239,15 +240,13 @@ class BinanceUsdM(_Binance):
             "quantityPrecision": 3,
         }
 
-    def _book_ticker(self, symbol: str) -> Json:
-        return {**super()._book_ticker(symbol), "time": self.quote(symbol).event_ms}
+    def _book_ticker(self, symbol: str, quote: Quote) -> Json:
+        return {**super()._book_ticker(symbol, quote), "time": quote.event_ms}
 
-    def _price(self, symbol: str) -> Json:
-        quote = self.quote(symbol)
+    def _price(self, symbol: str, quote: Quote) -> Json:
         return {"symbol": self.market_id(symbol), "price": quote.last, "time": quote.event_ms}
 
-    def _premium_index(self, symbol: str) -> Json:
-        quote = self.quote(symbol)
+    def _premium_index(self, symbol: str, quote: Quote) -> Json:
         index = f"{self.knobs.index_price(self.listing(symbol)):.8f}"
         return {
             "symbol": self.market_id(symbol),
