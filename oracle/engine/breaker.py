@@ -5,8 +5,10 @@
        └──────────┘           └────────────┘
 
 Up is at once. Down takes calm (an index, and every figure below its release bound) for the dwell
-time; out of HALTED also a whole recovery time of calm in which the sources agree: an attacker who
-has split them cannot end the halt by waiting. Disturbance, be it silence, starts that time anew.
+time. HALTED asks only what can halt to be calm: what merely guards keeps a market GUARDED however
+long it lasts, so it keeps it in RECOVERING, which allows the same. From there it takes a whole
+recovery time of calm in which the sources agree: an attacker who has split them cannot end the
+halt by waiting. Disturbance, be it silence, starts that time anew.
 """
 
 from __future__ import annotations
@@ -109,7 +111,7 @@ def move(tables: Any, rules: Any, market: Any, mark: Any, now_ns: int, slept_ns:
     state = market.breaker
     mark.before = state
     level, trigger = _worst(tables, rules)
-    calm = not math.isnan(mark.index) and _calm(tables, rules)
+    calm = not math.isnan(mark.index) and _calm(tables, rules, state == HALTED)
     served = now_ns - market.since_ns >= rules.dwell_ns
     target = state
     if level == 2:
@@ -152,10 +154,12 @@ def _worst(tables: Any, rules: Any) -> tuple[int, int]:
 
 
 @compiled
-def _calm(tables: Any, rules: Any) -> bool:
-    """Whether every trigger is below its release bound."""
+def _calm(tables: Any, rules: Any, halts_only: bool) -> bool:
+    """Whether every trigger, or every one that can halt, is below its release bound."""
     figures = tables.work[0].figures
     for n in range(TRIGGERS):
+        if halts_only and rules.halted[n] == math.inf:
+            continue
         bound = min(rules.guarded[n], rules.halted[n])
         if bound < math.inf and not figures[n] < bound * rules.release:
             return False

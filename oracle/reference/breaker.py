@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oracle.engine.spec import BreakerSpec
+from oracle.engine.spec import OFF, BreakerSpec
 from oracle.model.validity import BreakerState
 from oracle.reference.triggers import Figure
 
@@ -42,7 +42,8 @@ class Breaker:
     ) -> list[Event]:
         """Move by this step's figures; `priced` says that there is an index."""
         before = self.state
-        calm = priced and all(figure.calm(self._spec.release) for figure in figures)
+        asked = [f for f in figures if before is not BreakerState.HALTED or f.halted != OFF]
+        calm = priced and all(figure.calm(self._spec.release) for figure in asked)
         agreed = calm and dispersion_bps <= self._spec.agree_bps
         self._recover(agreed, now_ns)
         halting = [figure for figure in figures if figure.value >= figure.halted]

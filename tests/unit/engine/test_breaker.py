@@ -136,6 +136,19 @@ def test_halted_never_steps_down_to_guarded():
     assert walk.apart(110, 60) == "HALTED"
 
 
+def test_what_only_guards_keeps_a_market_recovering_not_halted():
+    """A missing source would never have halted it: out of HALTED, but no further than guarded."""
+    walk = Split(replace(SPLIT, alarm_sources=3))
+    walk.apart(210)
+    two = {"a:X": "100", "b:X": "100", "c:X": "104"}  # an outlier does not count
+    walk.go(5, two)
+    assert walk.path == ["HALTED", "RECOVERING"]
+    marks = walk.go(20, two)
+    assert (walk.path[-1], marks.validity[0]) == ("RECOVERING", Validity.GUARDED)
+    assert walk.apart(0, 9) == "RECOVERING"
+    assert walk.apart(0) == "NORMAL"
+
+
 def test_recovery_is_a_whole_time_of_calm_and_agreement():
     """HALTED, RECOVERING, and NORMAL after ten seconds; the mark is served as GUARDED."""
     walk = Split()
