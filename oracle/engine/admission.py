@@ -48,17 +48,17 @@ def in_order(columns: Any, newest: Any) -> bool:
 
 
 @entry
-def admit(tables: Any, columns: Any, now_ns: int) -> None:
-    """Take ticks, those of each source in order; count refusals in `tables.counted`.
+def admit(inbox: Any, columns: Any, now_ns: int) -> None:
+    """Take ticks, those of each source in order; count refusals in `inbox.counted`.
 
-    `columns` is a `columns.TickColumns`.
+    `inbox` is a `records.Inbox`, `columns` a `columns.TickColumns`.
     """
     sized, funded = len(columns.last_size) > 0, len(columns.funding_e12) > 0
     sized = sized or len(columns.bid_size) > 0
     for row in range(len(columns.source_at)):
         at = columns.number[columns.source_at[row]]
         if at < 0:
-            tables.counted[0, UNKNOWN_SOURCE] += 1
+            inbox.counted[0, UNKNOWN_SOURCE] += 1
             continue
         exponent = columns.exponent[row]
         bid = float_nearest(columns.bid[row], exponent)
@@ -68,10 +68,10 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
         if funded and columns.funding_e12[row] != _MISSING:
             funding = columns.funding_e12[row] / _FUNDING_ONE
         event_ns = columns.event_ns[row]
-        rules, state = tables.source_rules[tables.rules_at[at]], tables.source[at]
-        rest = tables.source_rest[at]
+        rules, state = inbox.source_rules[inbox.rules_at[at]], inbox.source[at]
+        rest = inbox.source_rest[at]
         reason = PAUSED
-        if not tables.paused_source[at]:
+        if not inbox.paused_source[at]:
             reason = _fault(rules, bid, ask, last, funding, event_ns, now_ns)
         if reason == USED:
             sequence = columns.sequence[row]
@@ -88,7 +88,7 @@ def admit(tables: Any, columns: Any, now_ns: int) -> None:
             # future must not outlast the good ones that come before its time.
             rest.refusal, rest.refused_ns = reason, min(event_ns, now_ns)
         if reason != USED:
-            tables.counted[0, reason] += 1
+            inbox.counted[0, reason] += 1
 
 
 @compiled

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from oracle.engine.admission import admit, in_order
-from oracle.engine.columns import Gatherer, TickColumns
+from oracle.engine.columns import Gatherer, TickColumns, columns_of
 from oracle.engine.controls import ControlBook
 from oracle.engine.events import transitions
 from oracle.engine.layout import Layout
@@ -41,6 +41,7 @@ class Engine:
     def __init__(self, spec: EngineSpec, snapshot: bytes | None = None) -> None:
         self._layout = Layout(spec)
         self._tables = self._layout.tables()
+        self._inbox = self._tables.inbox()
         self._gatherer = Gatherer(self._layout.source_at)
         self._users = _users(self._layout)
         self._controls = ControlBook()
@@ -77,7 +78,7 @@ class Engine:
         columns = self._gatherer.gather(list(ticks))
         tables.counted[:] = 0
         for part in columns:
-            admit(tables, part, now_ns)
+            admit(self._inbox, part, now_ns)
         rows = self._layout.order
         if touched and not controls:
             rows = self._touched(columns)
@@ -111,9 +112,9 @@ class Engine:
 
     def _compile(self) -> None:
         """Run the compiled parts on nothing: they load, or compile, now and not in a step."""
-        nothing = self._gatherer.read(pack([]))
-        in_order(nothing, self._gatherer.newest)
-        admit(self._tables, nothing, 0)
+        nothing = columns_of(pack([]), np.empty(0, np.int64))
+        in_order(nothing, np.empty((0, 2), np.int64))
+        admit(self._inbox, nothing, 0)
         step_markets(self._tables, self._layout.order[:0], 0)
 
     def _take_orders(self, controls: Sequence[Control], now_ns: int) -> None:
