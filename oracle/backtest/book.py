@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from oracle.engine.arithmetic import POWERS
 from oracle.engine.spec import SourceSpec
 from oracle.model.ticks import MISSING, TickBatch
 
@@ -98,6 +99,9 @@ def _sizes(batch: TickBatch) -> Floats:
 
 
 def _decoded(mantissas: bytes, exponents: bytes) -> Floats:
+    """Return the nearest floats: powers of ten up to 22 are exact, and so one rounding is all."""
     mantissa = np.frombuffer(mantissas, "<i8")
-    exponent = np.frombuffer(exponents, "i1").astype(np.float64)
-    return np.where(mantissa == MISSING, np.nan, mantissa * 10.0**exponent)
+    exponent = np.frombuffer(exponents, "i1")
+    power = POWERS[np.abs(exponent.astype(np.int64))]
+    decoded = np.where(exponent < 0, mantissa / power, mantissa * power)
+    return np.where(mantissa == MISSING, np.nan, decoded)

@@ -81,7 +81,7 @@ def short_names(sources: Sequence[str], perps: Collection[str] = ()) -> dict[str
         if source in perps:
             names[source] = f"{venue} perp"
         elif venues.count(venue) > 1:
-            names[source] = f"{venue} {instrument[:6]}"
+            names[source] = f"{venue} {instrument if '/' in instrument else instrument[:6]}"
         else:
             names[source] = venue
     return names

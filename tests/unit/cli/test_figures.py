@@ -44,8 +44,8 @@ def test_short_names_tell_a_venue_s_instruments_apart() -> None:
     """The venue alone where that is enough."""
     names = ["binance:BTC/USDT", "binance:BTC/FDUSD", "kraken:BTC/USD", "okx:BTC/USDT:USDT"]
     assert list(short_names(names, ["okx:BTC/USDT:USDT"]).values()) == [
-        "binance BTC/US",
-        "binance BTC/FD",
+        "binance BTC/USDT",
+        "binance BTC/FDUSD",
         "kraken",
         "okx perp",
     ]
