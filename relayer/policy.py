@@ -1,12 +1,13 @@
 """When to push: pure decisions from what a chain holds and what a report offers.
 
 Both sides are group words, so that a decision needs neither a clock nor the chain. The age that
-a heartbeat limits is the offered time against the held one: what a push would gain.
+a heartbeat limits is the offered time against the held one: what a push would gain. What is under
+way counts as held (see `overlaid`), so that nothing is sent twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from relayer.stored import stored_entry, stored_ms
 
 BPS_E8: Final = 10_000
 """One bps of a ratio times 10**8."""
+NEVER_EARLY: Final = 1.0
 
 
 class Reason(StrEnum):
@@ -29,6 +31,11 @@ class Reason(StrEnum):
     HEARTBEAT = "heartbeat"
     EARLY = "early"
     """Near its limits, and another group goes anyway."""
+
+
+ALL_REASONS: Final = frozenset(Reason)
+AT_ONCE: Final = frozenset({Reason.FIRST, Reason.VALIDITY})
+"""What does not wait for a transaction that is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +59,50 @@ class Push(NamedTuple):
 
 
 def decide(
-    held: Mapping[int, bytes], offered: Mapping[int, bytes], policies: Mapping[int, PushPolicy]
+    held: Mapping[int, bytes],
+    offered: Mapping[int, bytes],
+    policies: Mapping[int, PushPolicy],
+    reasons: Collection[Reason] = ALL_REASONS,
 ) -> list[Push]:
     """Return the groups to push, rising; none when nothing but early joiners would go.
 
     `held` and `offered` are words by group, `policies` by market number. A group that is missing
     from `held`, or whose word there has no time, was never stored. A group that is not newer than
-    held, or without a market that has a policy, is never pushed.
+    held, or without a market that has a policy, is never pushed. Only `reasons` count.
     """
     pushes = []
     for group, word in sorted(offered.items()):
-        reason = _reason_of_group(group, held.get(group, bytes(32)), word, policies)
+        reason = _reason_of_group(group, held.get(group, bytes(32)), word, policies, reasons)
         if reason is not None:
             pushes.append(Push(group, reason))
     return pushes if any(push.reason is not Reason.EARLY for push in pushes) else []
 
 
-def strongest(pushes: list[Push]) -> Reason:
+def overlaid(
+    held: Mapping[int, bytes], under_way: Iterable[Mapping[int, bytes]]
+) -> dict[int, bytes]:
+    """Return what a chain will hold once `under_way` is stored: of each group the newest word."""
+    words = dict(held)
+    for sent in under_way:
+        for group, word in sent.items():
+            if (stored_ms(word) or 0) > (stored_ms(words.get(group, bytes(32))) or 0):
+                words[group] = word
+    return words
+
+
+def split(pushes: Sequence[Push], most_groups: int) -> list[list[Push]]:
+    """Part pushes into transactions of at most so many groups, the strongest reasons first.
+
+    Early joiners fill the last one, and never make one more.
+    """
+    by_strength = sorted(pushes, key=lambda push: _STRENGTH[push.reason])
+    own = sum(push.reason is not Reason.EARLY for push in pushes)
+    room = -(-own // most_groups) * most_groups
+    chosen = by_strength[:room]
+    return [sorted(chosen[at : at + most_groups]) for at in range(0, len(chosen), most_groups)]
+
+
+def strongest(pushes: Sequence[Push]) -> Reason:
     """Return the one reason that a transaction of these pushes is sent for."""
     return min((push.reason for push in pushes), key=_STRENGTH.__getitem__)
 
@@ -77,7 +111,11 @@ _STRENGTH: Final = {reason: at for at, reason in enumerate(Reason)}
 
 
 def _reason_of_group(
-    group: int, held: bytes, offered: bytes, policies: Mapping[int, PushPolicy]
+    group: int,
+    held: bytes,
+    offered: bytes,
+    policies: Mapping[int, PushPolicy],
+    reasons: Collection[Reason],
 ) -> Reason | None:
     first = group * GROUP_SIZE
     markets = [at for at in range(GROUP_SIZE) if first + at in policies]
@@ -85,36 +123,38 @@ def _reason_of_group(
     if not markets or offered_ms is None:
         return None
     if held_ms is None:
-        return Reason.FIRST
+        return Reason.FIRST if Reason.FIRST in reasons else None
     age_ms = offered_ms - held_ms
     if age_ms <= 0:
         return None
-    reasons = [
-        _reason_of_market(
+    found = (
+        reason
+        for at in markets
+        for reason in _reasons_of_market(
             stored_entry(held, at), stored_entry(offered, at), age_ms, policies[first + at]
         )
-        for at in markets
-    ]
-    return min((r for r in reasons if r is not None), key=_STRENGTH.__getitem__, default=None)
+        if reason in reasons
+    )
+    return min(found, key=_STRENGTH.__getitem__, default=None)
 
 
-def _reason_of_market(
+def _reasons_of_market(
     held: Entry, offered: Entry, age_ms: int, policy: PushPolicy
-) -> Reason | None:
+) -> Iterator[Reason]:
     if offered.validity is not held.validity:
-        return Reason.VALIDITY
+        yield Reason.VALIDITY
     moved_bps = 0.0
     if held.price is not None and offered.price is not None:
         moved_bps = deviation_bps(held.price, offered.price)
         if moved_bps >= policy.deviation_bps:
-            return Reason.DEVIATION
+            yield Reason.DEVIATION
         if _confidence_changed(held.conf_e8, offered.conf_e8, policy):
-            return Reason.CONFIDENCE
+            yield Reason.CONFIDENCE
     if age_ms >= policy.heartbeat_ms:
-        return Reason.HEARTBEAT
-    if moved_bps >= policy.early * policy.deviation_bps > 0:
-        return Reason.EARLY
-    return Reason.EARLY if age_ms >= policy.early * policy.heartbeat_ms else None
+        yield Reason.HEARTBEAT
+    near = moved_bps >= policy.early * policy.deviation_bps > 0
+    if near or age_ms >= policy.early * policy.heartbeat_ms:
+        yield Reason.EARLY
 
 
 def deviation_bps(held: Px, offered: Px) -> float:

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from oracle.model.fixed import Px
 from oracle.model.validity import PRICED, Validity
 from oracle.report.word import ENTRY_BITS, Entry
-from relayer.policy import Push, PushPolicy, Reason, decide, deviation_bps, strongest
+from relayer.policy import (
+    AT_ONCE,
+    Push,
+    PushPolicy,
+    Reason,
+    decide,
+    deviation_bps,
+    overlaid,
+    split,
+    strongest,
+)
 from relayer.stored import stored_entry, stored_ms
 from tests.unit.relayer.words import NEVER, T0_MS, valid, word
 
@@ -195,3 +205,77 @@ def test_a_word_as_signed_reads_the_same_when_stored(signed: bytes) -> None:
     for at in range(4):
         assert stored_entry(signed, at) == stored_entry(paused, at)
     assert (stored_ms(signed) or 0) >= T0_MS
+
+
+@given(groups, groups, policies, st.sets(st.sampled_from(sorted(Reason))))
+def test_only_the_reasons_that_count(
+    held: dict[int, bytes], offered: dict[int, bytes], rules: dict[int, PushPolicy], some: set[str]
+) -> None:
+    """Fewer reasons push no group that all would not, and for no other reason than those."""
+    everything = {push.group for push in decide(held, offered, rules)}
+    pushes = decide(held, offered, rules, {Reason(name) for name in some})
+
+    assert {push.reason for push in pushes} <= some
+    if Reason.EARLY not in some:
+        assert {push.group for push in pushes} <= everything
+
+
+def test_a_weaker_reason_counts_where_the_strongest_does_not() -> None:
+    """A market that moved and is old goes for its age when moves do not count."""
+    offered = {0: word(60_000, valid(200_000))}
+
+    assert decide({0: HELD}, offered, {0: POLICY}, {Reason.HEARTBEAT}) == [
+        Push(0, Reason.HEARTBEAT)
+    ]
+
+
+def test_what_is_under_way_counts_as_held() -> None:
+    """Of each group the newest word, whether stored or sent."""
+    old, new, newer = word(0), word(1, valid(101_000)), word(2, valid(102_000))
+
+    assert overlaid({0: new, 1: old}, [{0: old, 1: new}, {1: newer, 2: old}]) == {
+        0: new,
+        1: newer,
+        2: old,
+    }
+    assert overlaid({0: NEVER}, [{0: old}]) == {0: old}
+    assert decide(overlaid({0: old}, [{0: new}]), {0: newer}, {0: POLICY}, AT_ONCE) == []
+    halted = word(3, Entry(Validity.HALTED))
+    assert decide(overlaid({0: old}, [{0: new}]), {0: halted}, {0: POLICY}, AT_ONCE) == [
+        Push(0, Reason.VALIDITY)
+    ]
+
+
+def test_large_pushes_are_split_by_strength() -> None:
+    """What matters most goes first; early joiners fill up but never make one more."""
+    pushes = [
+        Push(0, Reason.HEARTBEAT),
+        Push(1, Reason.EARLY),
+        Push(2, Reason.VALIDITY),
+        Push(3, Reason.DEVIATION),
+        Push(4, Reason.EARLY),
+    ]
+
+    assert split(pushes, 2) == [
+        [Push(2, Reason.VALIDITY), Push(3, Reason.DEVIATION)],
+        [Push(0, Reason.HEARTBEAT), Push(1, Reason.EARLY)],
+    ]
+    assert split(pushes, 64) == [sorted(pushes)]
+    assert split([], 2) == []
+
+
+@given(groups, groups, policies, st.integers(1, 4))
+def test_a_split_loses_nothing_that_has_to_go(
+    held: dict[int, bytes], offered: dict[int, bytes], rules: dict[int, PushPolicy], most: int
+) -> None:
+    """Every group with a reason of its own is in exactly one part, each part in rising order."""
+    pushes = decide(held, offered, rules)
+    parts = split(pushes, most)
+    sent = [push for part in parts for push in part]
+
+    assert len(sent) == len(set(sent))
+    assert {p for p in pushes if p.reason is not Reason.EARLY} <= set(sent) <= set(pushes)
+    for part in parts:
+        assert 0 < len(part) <= most
+        assert part == sorted(part)
+        assert any(push.reason is not Reason.EARLY for push in part)
