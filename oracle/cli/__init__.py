@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_EXTRAS = {"ccxt": "cex", "aiokafka": "kafka", "aiohttp": "sandbox"}
+_EXTRAS = {"ccxt": "cex", "aiokafka": "kafka", "aiohttp": "sandbox", "botocore": "kms"}
 """Optional libraries, and the extra of the distribution that brings each."""
 
 

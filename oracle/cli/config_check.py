@@ -10,7 +10,6 @@ import typer
 
 from oracle.cli.options import JsonOption
 from oracle.cli.output import console, emit
-from oracle.cli.secrets import password_of
 from oracle.config.advice import advice
 from oracle.config.load import Mistakes, config_hash, load
 from oracle.config.root import Config
@@ -184,15 +183,19 @@ def _feeds(config: Config) -> list[str]:
 
 
 def _keys(config: Config) -> list[str]:
-    from oracle.config.keystore import decrypt_keystore
+    from prometheus_client import CollectorRegistry
 
+    from oracle.keys.metrics import KeyMetrics
+    from oracle.keys.opening import open_signer
+
+    metrics = KeyMetrics(CollectorRegistry())
     keys = [(f"chains.{at}.key", chain.key) for at, chain in enumerate(config.chains)]
     if config.committee is not None:
         keys += [(f"committee.keys.{at}", key) for at, key in enumerate(config.committee.keys)]
     mistakes = []
     for place, key in keys:
         try:
-            decrypt_keystore(key.keystore, password_of(key))
+            open_signer(key, metrics)
         except ConfigError as error:
             mistakes.append(f"{place}: {error}")
     return mistakes

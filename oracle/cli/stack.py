@@ -18,14 +18,15 @@ from oracle.bus.memory import MemoryBus
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.roles import Role
-from oracle.cli.secrets import password_of
 from oracle.cli.supervise import Service
 from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
-from oracle.committee.signer import LocalSigner
-from oracle.config.keystore import decrypt_keystore
+from oracle.config.keys import KeyConfig
 from oracle.config.root import Config
 from oracle.engine.engine import Engine
+from oracle.keys.metrics import KeyMetrics
+from oracle.keys.opening import open_signer
+from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
@@ -57,11 +58,24 @@ class Stack:
     """Folder of the control socket and the signing journal."""
     registry: CollectorRegistry
     chains: list[EvmChain] = field(default_factory=list)
+    signers: list[Signer] = field(default_factory=list)
     now_ns: Callable[[], int] = time.time_ns
+
+    def __post_init__(self) -> None:
+        self._key_metrics = KeyMetrics(self.registry)
 
     def clock(self) -> int:
         """Return the time in ns that the roles go by; a replay feed brings its own."""
         return self.now_ns()
+
+    def signer(self, key: KeyConfig) -> Signer:
+        """Open a key; it is closed with the stack.
+
+        Raises:
+            ConfigError: a file, a password or a library is missing or wrong.
+        """
+        self.signers.append(open_signer(key, self._key_metrics))
+        return self.signers[-1]
 
     def services(self, roles: Sequence[Role]) -> dict[str, Service]:
         """Return the loops of the wanted roles, by name.
@@ -101,7 +115,7 @@ class Stack:
         return Attestor(
             self.bus,
             self.committee(),
-            [LocalSigner(decrypt_keystore(k.keystore, password_of(k))) for k in config.keys],
+            [self.signer(key) for key in config.keys],
             list(self.config.markets),
             config.slot,
             SigningJournal(journal),
@@ -114,7 +128,7 @@ class Stack:
             raise ConfigError("relaying needs at least one entry under 'chains'")
         made = []
         for chain in self.config.chains:
-            self.chains.append(connect(chain, password_of(chain.key), metrics))
+            self.chains.append(connect(chain, self.signer(chain.key), metrics))
             policy = PushPolicy(
                 chain.push.deviation, chain.push.heartbeat // 1_000_000, chain.push.confidence
             )
@@ -222,3 +236,5 @@ async def open_stack(
         finally:
             for chain in stack.chains:
                 await chain.aclose()
+            for signer in stack.signers:
+                await signer.aclose()

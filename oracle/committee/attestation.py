@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from oracle.bus.interface import Bus
 from oracle.committee.assemble import leaves_of
 from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.signer import Signer
 from oracle.committee.steps import Steps
+from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError
 from oracle.model.messages import Mark, SignedReport, StepManifest, encode
 from oracle.model.topics import Topic
@@ -124,8 +124,8 @@ class Attestor:
             return await self._report(report, step.time_ns)
 
     async def _report(self, report: Unsigned, time_ns: int) -> SignedReport:
-        digest = report.digest(self._committee.salt)
-        made = [signer.sign(digest) for signer in self._signers.values()]
+        message = report.message(self._committee.salt)
+        made = [signer.sign(message) for signer in self._signers.values()]
         signatures = dict(zip(self._signers, await asyncio.gather(*made), strict=True))
         return SignedReport(
             deployment=self._deployment,

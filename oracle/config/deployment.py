@@ -9,10 +9,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from oracle.config.base import Section
+from oracle.config.keys import Address, HttpUrl, KeyConfig
 from oracle.config.units import DurationNs, PositiveNs, RatioBps
 
-Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
 Url = Annotated[str, Field(pattern=r"^(https?|wss?)://[^\s]+$")]
 
 
@@ -147,20 +146,6 @@ class EngineConfig(Section):
         return self
 
 
-class KeyConfig(Section):
-    """An encrypted keystore file; its password comes from a file or the environment."""
-
-    keystore: Path
-    password_file: Path | None = None
-    password_env: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.password_file is None) == (self.password_env is None):
-            raise ValueError(f"{self.keystore}: give exactly one of password_file and password_env")
-        return self
-
-
 class CommitteeConfig(Section):
     """Who signs, and how many must."""
 
@@ -204,6 +189,17 @@ class CommitteeConfig(Section):
         return self
 
 
+class TierConfig(Section):
+    """Markets that are pushed at limits of their own; what it leaves out is the chain's."""
+
+    markets: list[str] = Field(min_length=1)
+    """Names or patterns such as `BTC-*`."""
+    deviation: RatioBps | None = None
+    heartbeat: PositiveNs | None = None
+    confidence: float | None = Field(default=None, gt=1)
+    early: float | None = Field(default=None, ge=0, le=1)
+
+
 class PushConfig(Section):
     """When a relayer pushes a market."""
 
@@ -211,6 +207,28 @@ class PushConfig(Section):
     heartbeat: PositiveNs = 60 * 10**9
     confidence: float = Field(default=3.0, gt=1)
     """Push when the confidence has widened or narrowed by this factor."""
+    early: float = Field(default=0.5, ge=0, le=1)
+    """Share of deviation or heartbeat from which a group rides along with another; 1: never."""
+    tiers: list[TierConfig] = Field(default_factory=list)
+    """The first that fits a market counts."""
+
+
+class BudgetConfig(Section):
+    """What a chain may cost in any 24 hours."""
+
+    coins_per_day: float = Field(gt=0)
+    """In the chain's own coin."""
+    reserve: RatioBps = 2000.0
+    """The share kept for changes of validity and stretched heartbeats."""
+    stretch: float = Field(default=4.0, ge=1)
+    """Heartbeats are so many times longer while the reserve is used."""
+
+    @field_validator("reserve")
+    @classmethod
+    def _check_reserve(cls, value: float) -> float:
+        if value > 10_000:
+            raise ValueError(f"a reserve of {value:g} bps is more than the whole budget (100%)")
+        return value
 
 
 class EvmChainConfig(Section):
@@ -220,6 +238,13 @@ class EvmChainConfig(Section):
     kind: Literal["evm"] = "evm"
     chain_id: int = Field(gt=0)
     rpc: list[HttpUrl] = Field(min_length=1)
+    send_rpc: list[HttpUrl] = Field(default_factory=list)
+    """Where transactions go instead of `rpc`: private endpoints. Nothing is read from them."""
+    read_quorum: int | None = Field(default=None, ge=1)
+    """Endpoints that must agree; by default a majority of three or more, else one."""
+    max_lag: PositiveNs = 30 * 10**9
+    max_lag_blocks: int = Field(default=5, ge=1)
+    """An endpoint further behind the others, in blocks and in time, is not read from."""
     oracle: Address
     key: KeyConfig
     push: PushConfig = PushConfig()
@@ -227,7 +252,33 @@ class EvmChainConfig(Section):
     """How often receipts and the chain's state are read."""
     timeout: PositiveNs = 5 * 10**9
     receipt_timeout: PositiveNs = 60 * 10**9
+    """How long a push waits for a block before it counts as failed; it is seen to even after."""
+    replace_after: PositiveNs = 15 * 10**9
+    max_replacements: int = Field(default=5, ge=0, le=20)
+    fees: Literal["auto", "eip1559", "legacy"] = "auto"
     max_fee_gwei: float = Field(default=500.0, gt=0)
+    max_gas: int = Field(default=10_000_000, ge=100_000)
+    max_groups: int = Field(default=64, ge=1, le=1024)
+    """Groups in one transaction; more become several."""
+    finality_depth: int = Field(default=32, ge=1)
+    """Blocks after which a transaction is no longer watched."""
+    budget: BudgetConfig | None = None
+
+    @property
+    def quorum(self) -> int:
+        """How many endpoints must agree on what is read."""
+        if self.read_quorum is not None:
+            return self.read_quorum
+        return len(self.rpc) // 2 + 1 if len(self.rpc) > 2 else 1
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.quorum > len(self.rpc):
+            raise ValueError(
+                f"read_quorum {self.quorum} of {len(self.rpc)} endpoints under rpc: it can never "
+                "be met; lower it or name more endpoints"
+            )
+        return self
 
 
 class ApiConfig(Section):

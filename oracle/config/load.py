@@ -79,8 +79,7 @@ def _resolve(config: Config, folder: Path) -> Config:
     keys = [chain.key for chain in config.chains]
     keys += config.committee.keys if config.committee else []
     for key in keys:
-        key.keystore = folder / key.keystore
-        key.password_file = folder / key.password_file if key.password_file else None
+        key.place_in(folder)
     for feed in config.feeds:
         if feed.kind == "replay":
             feed.files = [folder / file for file in feed.files]

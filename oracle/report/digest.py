@@ -24,9 +24,9 @@ def domain_separator(salt: bytes) -> bytes:
     return keccak(_DOMAIN_TYPE + _NAME + _VERSION + salt)
 
 
-def report_digest(domain: bytes, root: bytes, inputs_root: bytes, epoch: int, slot: int) -> bytes:
-    """Return the 32 bytes that each member signs."""
+def report_message(domain: bytes, root: bytes, inputs_root: bytes, epoch: int, slot: int) -> bytes:
+    """Return the 66 bytes whose keccak256, the digest, each member signs."""
     struct = (
         _REPORT_TYPE + root + inputs_root + epoch.to_bytes(32, "big") + slot.to_bytes(32, "big")
     )
-    return keccak(b"\x19\x01" + domain + keccak(struct))
+    return b"\x19\x01" + domain + keccak(struct)

@@ -10,7 +10,7 @@ from eth_hash.auto import keccak
 
 from oracle.model.errors import Rejected
 from oracle.report import merkle
-from oracle.report.digest import domain_separator, report_digest
+from oracle.report.digest import domain_separator, report_message
 from oracle.report.signature import COMPACT_BYTES, recover
 from oracle.report.word import EPOCH_2020_MS, PAUSE_MASK, GroupWord, decode_word
 
@@ -67,10 +67,14 @@ class Unsigned(NamedTuple):
             raise Rejected(f"carries {len(report.leaves)} of {report.groups} groups; need all")
         return cls(report.epoch, report.slot, report.inputs_root, report.leaves)
 
-    def digest(self, salt: bytes) -> bytes:
-        """Return the digest to sign for the deployment with this salt."""
+    def message(self, salt: bytes) -> bytes:
+        """Return what to sign for the deployment with this salt."""
         root = merkle.root_of(self.hashes())
-        return report_digest(domain_separator(salt), root, self.inputs_root, self.epoch, self.slot)
+        return report_message(domain_separator(salt), root, self.inputs_root, self.epoch, self.slot)
+
+    def digest(self, salt: bytes) -> bytes:
+        """Return the hash of the message, which is what signatures are over."""
+        return keccak(self.message(salt))
 
 
 class Report(NamedTuple):
@@ -94,7 +98,10 @@ class Report(NamedTuple):
         """
         known = {leaf.group: keccak(leaf.encode()) for leaf in self.leaves}
         root = merkle.root_from(known, self.groups, self.siblings)
-        return report_digest(domain_separator(salt), root, self.inputs_root, self.epoch, self.slot)
+        message = report_message(
+            domain_separator(salt), root, self.inputs_root, self.epoch, self.slot
+        )
+        return keccak(message)
 
     def members(self) -> list[int]:
         """Return the member numbers that signed, rising."""

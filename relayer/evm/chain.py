@@ -6,12 +6,10 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from oracle.config.deployment import EvmChainConfig
-from oracle.config.keystore import decrypt_keystore
+from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError
 from oracle.model.messages import Receipt
 from relayer.base import Clock, Delivery, Refused
@@ -135,14 +133,13 @@ class EvmChain:
 
 
 def connect(
-    config: EvmChainConfig, password: str, metrics: RelayerMetrics, *, clock: Clock = time.time_ns
+    config: EvmChainConfig, signer: Signer, metrics: RelayerMetrics, *, clock: Clock = time.time_ns
 ) -> EvmChain:
-    """Build a chain from its configuration. Reads the keystore; asks no node (see `start`).
+    """Build a chain from its configuration and its wallet; asks no node (see `start`).
 
     Raises:
-        ConfigError: the keystore, its password, the ABI or an RPC address is wrong.
+        ConfigError: the ABI or an RPC address is wrong.
     """
-    wallet: LocalAccount = Account.from_key(decrypt_keystore(config.key.keystore, password))
     reverts = Reverts(load_abi())
     node = Node(JsonRpc(config.name, config.chain_id, config.rpc, config.timeout / 1e9, metrics))
     limits = Limits(
@@ -150,5 +147,5 @@ def connect(
         receipt_timeout_s=config.receipt_timeout / 1e9,
         poll_s=config.poll / 1e9,
     )
-    sender = Sender(node, wallet, limits, metrics, clock)
+    sender = Sender(node, signer, limits, metrics, clock)
     return EvmChain(node, to_checksum_address(config.oracle), sender, reverts, metrics)

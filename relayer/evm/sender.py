@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
+from oracle.keys.signer import Signer
 from oracle.model.errors import PlumblineError, Rejected, Retryable
 from relayer.base import Clock
 from relayer.evm.errors import NodeError, NonceSpent, Refusal, Unreachable, refusal_of
 from relayer.evm.fees import Fees, outbid, quote, quote_legacy
 from relayer.evm.node import Mined, Node
 from relayer.evm.nonces import Nonces
-from relayer.evm.transaction import Call, sign
+from relayer.evm.transaction import Call, sign_transaction
 from relayer.metrics import RelayerMetrics
 
 BIDS: Final = 4
@@ -53,14 +54,14 @@ class Sender:
     def __init__(
         self,
         node: Node,
-        wallet: LocalAccount,
+        signer: Signer,
         limits: Limits,
         metrics: RelayerMetrics,
         clock: Clock = time.time_ns,
     ) -> None:
         self._node: Final = node
         self._chain: Final = node.rpc.chain
-        self._wallet: Final = wallet
+        self._signer: Final = signer
         self._limits: Final = limits
         self._metrics: Final = metrics
         self._clock: Final = clock
@@ -71,7 +72,7 @@ class Sender:
     @property
     def address(self) -> str:
         """The wallet's address."""
-        return str(self._wallet.address)
+        return str(to_checksum_address(self._signer.address))
 
     async def send(self, to: str, data: bytes) -> Sent:
         """Send a call and return once it is in a block, reverted or not.
@@ -166,7 +167,7 @@ class Sender:
             NonceSpent: another transaction took the nonce.
             Retryable: refused, or no endpoint answers. In the latter case it may have arrived.
         """
-        signed = sign(self._wallet, call, self._node.rpc.chain_id, nonce, fees)
+        signed = await sign_transaction(self._signer, call, self._node.rpc.chain_id, nonce, fees)
         try:
             await self._node.send_raw(signed.raw)
         except Unreachable:

@@ -1,20 +1,25 @@
-"""Sign a call as a raw transaction."""
+"""Sign a call as a raw transaction: RLP here, the signature by whoever holds the key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from eth_account.signers.local import LocalAccount
+import rlp
+from eth_hash.auto import keccak
 
+from oracle.keys.signer import Signer
 from relayer.evm.fees import Fees
+
+_DYNAMIC_FEE: Final = b"\x02"
+_PARITY: Final = 1 << 255
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to call, and the most gas it may use."""
+    """What to call, and the most gas it may use; without an address it makes a contract."""
 
-    to: str
+    to: str | None
     data: bytes
     gas: int
 
@@ -27,23 +32,27 @@ class Signed:
     hash: str
 
 
-def sign(wallet: LocalAccount, call: Call, chain_id: int, nonce: int, fees: Fees) -> Signed:
-    """Sign as type 2, or as a legacy transaction with replay protection (EIP-155)."""
-    fields: dict[str, Any] = {
-        "to": call.to,
-        "data": "0x" + call.data.hex(),
-        "gas": call.gas,
-        "nonce": nonce,
-        "chainId": chain_id,
-        "value": 0,
-    }
+async def sign_transaction(
+    signer: Signer, call: Call, chain_id: int, nonce: int, fees: Fees
+) -> Signed:
+    """Sign as type 2 (EIP-1559), or as a legacy transaction with replay protection (EIP-155).
+
+    Raises:
+        Retryable: the key's holder gives no signature in time.
+    """
+    to = bytes.fromhex(call.to[2:]) if call.to else b""
+    target = [call.gas, to, 0, call.data]
     if fees.priority_wei is None:
-        fields["gasPrice"] = fees.max_wei
+        fields = [nonce, fees.max_wei, *target]
+        r, s, parity = _split(await signer.sign(rlp.encode([*fields, chain_id, 0, 0])))
+        raw = rlp.encode([*fields, chain_id * 2 + 35 + parity, r, s])
     else:
-        fields |= {
-            "type": 2,
-            "maxFeePerGas": fees.max_wei,
-            "maxPriorityFeePerGas": fees.priority_wei,
-        }
-    signed = wallet.sign_transaction(fields)
-    return Signed(bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex())
+        fields = [chain_id, nonce, fees.priority_wei, fees.max_wei, *target, []]
+        r, s, parity = _split(await signer.sign(_DYNAMIC_FEE + rlp.encode(fields)))
+        raw = _DYNAMIC_FEE + rlp.encode([*fields, parity, r, s])
+    return Signed(raw, "0x" + keccak(raw).hex())
+
+
+def _split(compact: bytes) -> tuple[int, int, int]:
+    both = int.from_bytes(compact[32:], "big")
+    return int.from_bytes(compact[:32], "big"), both & (_PARITY - 1), both >> 255

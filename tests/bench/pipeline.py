@@ -12,7 +12,7 @@ from oracle.bus.memory import MemoryBus
 from oracle.cli.demo.latency import LatencyBook
 from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
-from oracle.committee.signer import LocalSigner
+from oracle.keys.signer import LocalSigner
 from oracle.engine.engine import Engine
 from oracle.engine.spec import EngineSpec
 from oracle.model.fixed import Px

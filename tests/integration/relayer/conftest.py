@@ -18,6 +18,8 @@ from deploy.sandbox.chains.anvil import SandboxChain, anvil
 from deploy.sandbox.chains.oracle import deploy_mark_oracle
 from deploy.sandbox.keys import SandboxKey, make_keys
 from oracle.config.deployment import EvmChainConfig
+from oracle.keys.metrics import KeyMetrics
+from oracle.keys.opening import open_signer
 from oracle.model.errors import ConfigError
 from oracle.report.word import encode_word
 from relayer.evm.abi import load_abi
@@ -40,6 +42,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.metrics = RelayerMetrics(self.registry)
+        self.key_metrics = KeyMetrics(self.registry)
         self.chain = self.connect()
 
     def config(self, **changes: Any) -> EvmChainConfig:
@@ -58,8 +61,8 @@ class Site:
 
     def connect(self, **changes: Any) -> EvmChain:
         """Return a chain object with nonces of its own, closed when the test ends."""
-        password = self.key.password_file.read_text()
-        chain = connect(self.config(**changes), password, self.metrics)
+        config = self.config(**changes)
+        chain = connect(config, open_signer(config.key, self.key_metrics), self.metrics)
         self.exits.push_async_callback(chain.aclose)
         return chain
 

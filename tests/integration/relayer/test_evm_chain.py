@@ -11,7 +11,6 @@ from oracle.model.errors import ConfigError, Retryable
 from oracle.report.digest import deployment_salt
 from oracle.report.report import subset
 from relayer.base import Delivery, Refused
-from relayer.evm.chain import connect
 from relayer.evm.errors import Unreachable
 from tests.integration.relayer.conftest import Site, fresh_word, now_ms, until
 from tests.unit.relayer.words import SALT, report
@@ -267,14 +266,6 @@ async def test_refuses_the_wrong_chain_and_contract(home: Site) -> None:
         await nothing.start(SALT)
     with pytest.raises(ConfigError, match="has deployment salt 0x"):
         await home.chain.start(deployment_salt("other", bytes(20), 1))
-
-
-async def test_refuses_a_wrong_password(home: Site) -> None:
-    """Before any node is asked, in a line without the password."""
-    with pytest.raises(ConfigError, match=r"wrong password") as caught:
-        connect(home.config(), "not the password", home.metrics)
-
-    assert "not the password" not in str(caught.value)
 
 
 async def _pending(site: Site) -> dict[str, str]:

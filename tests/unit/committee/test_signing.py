@@ -14,7 +14,7 @@ from oracle.bus.memory import MemoryBus
 from oracle.committee.assemble import entry_of, leaves_of
 from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
-from oracle.committee.signer import LocalSigner
+from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
 from oracle.model.messages import Mark, SignedReport, StepManifest

@@ -19,7 +19,7 @@ from feeds.ticks.reader import TickReader
 from oracle.archive.marks import SCHEMA
 from oracle.cli import config_check
 from oracle.cli.app import app
-from oracle.config import breaker, deployment, markets, rules
+from oracle.config import breaker, deployment, keys, markets, rules
 from oracle.config.advice import advice
 from oracle.config.load import load
 from oracle.config.root import Config
@@ -50,9 +50,13 @@ HEADINGS: dict[type[BaseModel], str] = {
     deployment.EngineConfig: "`engine`",
     deployment.DeploymentConfig: "`deployment`",
     deployment.CommitteeConfig: "`committee`",
-    deployment.KeyConfig: "A key",
+    keys.KeyConfig: "A key",
+    keys.KmsConfig: "`kms`",
+    keys.RemoteConfig: "`remote`",
     deployment.EvmChainConfig: "A chain",
     deployment.PushConfig: "`push`",
+    deployment.TierConfig: "A tier",
+    deployment.BudgetConfig: "`budget`",
     deployment.MemoryBusConfig: "A bus of kind `memory`",
     deployment.KafkaBusConfig: "A bus of kind `kafka`",
     deployment.ApiConfig: "`api`",

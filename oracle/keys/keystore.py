@@ -1,14 +1,16 @@
-"""Decrypt the key files that a configuration names: Ethereum keystores, version 3."""
+"""Encrypted key files, and their passwords: Ethereum keystores, version 3."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Final
 
 from eth_account import Account
 
+from oracle.config.keys import KeyConfig
 from oracle.model.errors import ConfigError
 
 RECURSION_LIMIT: Final = 1000
@@ -37,3 +39,23 @@ def decrypt_keystore(path: Path, password: str) -> bytes:
         raise ConfigError(f"not a version 3 keystore: {path}") from None
     except (KeyError, TypeError, AttributeError, NotImplementedError):
         raise ConfigError(f"not a version 3 keystore: {path}") from None
+
+
+def password_of(key: KeyConfig) -> str:
+    """Return a keystore's password: from a file or the environment, never from an argument.
+
+    Raises:
+        ConfigError: the file cannot be read or the variable is not set.
+    """
+    if key.password_file is not None:
+        try:
+            return key.password_file.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(
+                f"cannot read password file {key.password_file} of keystore {key.keystore}: {why}"
+            ) from None
+    name = key.password_env or ""
+    if name not in os.environ:
+        raise ConfigError(f"environment variable {name} (password of {key.keystore}) is not set")
+    return os.environ[name]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from oracle.config.keystore import RECURSION_LIMIT, decrypt_keystore
+from oracle.keys.keystore import RECURSION_LIMIT, decrypt_keystore
 from oracle.model.errors import ConfigError
 
 PASSWORD = "correct horse"
