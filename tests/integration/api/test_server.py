@@ -16,7 +16,7 @@ import pytest
 
 from oracle.api.app import create_app
 from oracle.api.fanout import Fanout
-from oracle.api.server import GRACE_S, serve, serving
+from oracle.api.server import serve, serving
 from oracle.api.view import LatestView
 from oracle.bus.memory import MemoryBus
 from oracle.client import (
@@ -31,6 +31,7 @@ from oracle.client import (
     StreamEvent,
     verify_report,
 )
+from oracle.listening import GRACE_S
 from oracle.model.errors import ConfigError
 from oracle.model.topics import Topic
 from tests.unit.api.samples import (

@@ -1,0 +1,223 @@
+"""What stands before every handler of a member: who asks, when, how much, how often."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import structlog
+from eth_hash.auto import keccak
+
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.refusing import health_body, refusal_body
+from oracle.committee.requests import (
+    ANSWER_HEADER,
+    REQUEST_HEADER,
+    Distrust,
+    Distrusted,
+    Envelope,
+)
+from oracle.committee.sessions import OwnSession
+from oracle.committee.transport import Answer
+from oracle.committee.trust import Nonces, Sessions, check_signature, check_time
+from oracle.listening import PROVE
+from oracle.model.errors import Retryable
+
+BODY_S: Final = 2.0
+"""For the body of a request, once its head is here."""
+AT_ONCE: Final = 16
+"""Requests of one member that are worked on at a time."""
+PER_SECOND, BURST = 200.0, 400.0
+_SAID_EVERY_S: Final = 5.0
+
+_STATUS: Final = {
+    Distrust.UNKNOWN_PATH: 404,
+    Distrust.TOO_SLOW: 408,
+    Distrust.TOO_LARGE: 413,
+    Distrust.TOO_MANY: 429,
+}
+Handler = Callable[[int, bytes], Awaitable[Answer]]
+"""Takes the asking member's number and the body."""
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Route(NamedTuple):
+    """What answers a path, and how long a body it takes."""
+
+    handler: Handler
+    most_bytes: int
+
+
+class Budget:
+    """How often one member may ask: `PER_SECOND` on average, `BURST` at once."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._left, self._at = BURST, monotonic()
+
+    def take(self) -> bool:
+        """Take one from the budget, if there is one."""
+        now = self._monotonic()
+        self._left = min(BURST, self._left + (now - self._at) * PER_SECOND)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Gate:
+    """An ASGI application: signed requests of members reach their handlers, nothing else does."""
+
+    def __init__(
+        self,
+        members: Sequence[bytes],
+        own: OwnSession,
+        sessions: Sessions,
+        routes: Mapping[str, Route],
+        health: Callable[[], list[str]],
+        metrics: CommitteeMetrics,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._numbers = {address: number for number, address in enumerate(members)}
+        self._own, self._sessions, self._routes = own, sessions, routes
+        self._health, self._metrics, self._now_ns = health, metrics, now_ns
+        self._nonces = Nonces()
+        self._budgets = {address: Budget() for address in members}
+        self._working = dict.fromkeys(members, 0)
+        self._said: dict[tuple[str, str], float] = {}
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        if scope["method"] == "GET" and scope["path"] == "/health":
+            await self._answer_health(send)
+            return
+        request: bytes | None = None
+        try:
+            envelope, route = self._opened(scope)
+            body = await self._body(scope, receive, route.most_bytes)
+            request = self._believed(envelope, scope["path"], body)
+            if (prove := scope.get(PROVE)) is not None:
+                prove()
+            answer = await self._worked(envelope, route, body)
+        except Distrusted as refused:
+            self._note(scope, refused)
+            status = _STATUS.get(refused.reason, 401)
+            answer = Answer(status, refusal_body(refused.reason, str(refused)))
+        await self._send(send, request, answer)
+
+    def _opened(self, scope: dict[str, Any]) -> tuple[Envelope, Route]:
+        """Do what costs nothing: the header, whom it is for, the path."""
+        envelope = Envelope.decode(_header(scope, REQUEST_HEADER))
+        if envelope.session.member not in self._numbers:
+            member = f"0x{envelope.session.member.hex()}"
+            raise Distrusted(Distrust.UNKNOWN_MEMBER, f"{member} is no member of this epoch")
+        if envelope.receiver != self._own.member:
+            raise Distrusted(
+                Distrust.WRONG_RECEIVER, f"for 0x{envelope.receiver.hex()}, which is not here"
+            )
+        route = self._routes.get(scope["path"])
+        if route is None or scope["method"] != "POST":
+            raise Distrusted(
+                Distrust.UNKNOWN_PATH, f"POST to one of {', '.join(sorted(self._routes))}"
+            )
+        return envelope, route
+
+    async def _body(self, scope: dict[str, Any], receive: Receive, most: int) -> bytes:
+        length = _header(scope, "content-length")
+        if length.isdigit() and int(length) > most:
+            raise Distrusted(Distrust.TOO_LARGE, f"{length} bytes; up to {most} are taken here")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_S):
+                while True:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise Distrusted(Distrust.TOO_SLOW, "gone before the body was here")
+                    body += message.get("body", b"")
+                    if len(body) > most:
+                        raise Distrusted(Distrust.TOO_LARGE, f"up to {most} bytes are taken here")
+                    if not message.get("more_body"):
+                        return bytes(body)
+        except TimeoutError:
+            raise Distrusted(
+                Distrust.TOO_SLOW, f"the body did not come within {BODY_S:g} s"
+            ) from None
+
+    def _believed(self, envelope: Envelope, path: str, body: bytes) -> bytes:
+        """Check signatures, and return the hash that the answer names."""
+        self._sessions.check(envelope.session, envelope.time_ns // 10**6)
+        message = envelope.message(self._own.salt, path, body)
+        check_signature(message, envelope.signature, envelope.session)
+        return keccak(message)
+
+    async def _worked(self, envelope: Envelope, route: Route, body: bytes) -> Answer:
+        sender, now_ns = envelope.session.member, self._now_ns()
+        check_time(envelope, now_ns)
+        self._nonces.take(sender, envelope.nonce, envelope.time_ns, now_ns)
+        if not self._budgets[sender].take() or self._working[sender] >= AT_ONCE:
+            raise Distrusted(
+                Distrust.TOO_MANY, f"up to {PER_SECOND:g} requests a second, {AT_ONCE} at a time"
+            )
+        self._working[sender] += 1
+        try:
+            return await route.handler(self._numbers[sender], body)
+        except Retryable as error:
+            return Answer(503, refusal_body("not_now", str(error)))
+        finally:
+            self._working[sender] -= 1
+
+    async def _send(self, send: Send, request: bytes | None, answer: Answer) -> None:
+        headers = [(b"content-type", b"application/octet-stream")]
+        if request is not None:
+            try:
+                reply = await self._own.reply(request, answer.status, answer.body, self._now_ns())
+                headers.append((ANSWER_HEADER.encode(), reply.encode().encode()))
+            except Retryable as error:
+                answer = Answer(503, refusal_body("not_now", str(error)))
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        if request is None:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer_health(self, send: Send) -> None:
+        reasons = self._health()
+        body = health_body(reasons)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        status = 503 if reasons else 200
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _note(self, scope: dict[str, Any], refused: Distrusted) -> None:
+        """Count every one, and log one of a kind now and then: strangers must not fill the log."""
+        self._metrics.refusals.labels("request", str(refused.reason)).inc()
+        host = scope["client"][0] if scope.get("client") else "?"
+        key, now = (host, str(refused.reason)), time.monotonic()
+        if now - self._said.get(key, -_SAID_EVERY_S) < _SAID_EVERY_S:
+            return
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[key] = now
+        _log.warning(
+            "request_refused", reason=refused.reason, host=host, path=scope["path"][:64],
+            detail=str(refused),
+        )  # fmt: skip
+
+
+def _header(scope: dict[str, Any], name: str) -> str:
+    wanted = name.encode()
+    for key, value in scope["headers"]:
+        if key == wanted:
+            return bytes(value).decode("latin-1")
+    return ""

@@ -1,0 +1,43 @@
+"""Refusals as they travel: a name from an enum, and a sentence for the log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+_MOST_CHARS: Final = 500
+
+
+class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a member did not do what it was asked."""
+
+    reason: str
+    detail: str = ""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether a member is well, and what it lacks."""
+
+    ok: bool
+    reasons: list[str]
+
+
+def refusal_body(reason: str, detail: str) -> bytes:
+    """Return the body of an answer that refuses."""
+    return msgspec.json.encode(Refusal(str(reason), detail[:_MOST_CHARS]))
+
+
+def read_refusal(body: bytes) -> Refusal:
+    """Return what a peer says of its refusal; whatever it is, short and printable."""
+    try:
+        said = msgspec.json.decode(body, type=Refusal)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Refusal("unreadable")
+    reason = said.reason if said.reason.isidentifier() and len(said.reason) <= 40 else "unreadable"
+    return Refusal(reason, "".join(c for c in said.detail[:_MOST_CHARS] if c.isprintable()))
+
+
+def health_body(reasons: list[str]) -> bytes:
+    """Return the body of `GET /health`."""
+    return msgspec.json.encode(Health(not reasons, reasons))

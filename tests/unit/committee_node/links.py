@@ -1,0 +1,67 @@
+"""Two members joined without a network: a client whose requests run the other's gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from oracle.committee.clocks import PeerClocks
+from oracle.committee.gate import Gate, Route
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.sessions import OwnSession
+from oracle.committee.transport import Answer, Peer, PeerClient
+from oracle.committee.trust import Sessions
+from oracle.keys.signer import LocalSigner
+from tests.vectors.generate import address, members
+
+SALT = bytes(range(32))
+KEYS = members()
+MEMBERS = tuple(address(key) for key in KEYS)
+NOW_NS = 1_790_000_000 * 10**9
+PATH = "/v1/echo"
+
+
+async def echo(member: int, body: bytes) -> Answer:
+    """Answer with the number that the gate found, and the body."""
+    return Answer(200, bytes([member]) + body)
+
+
+class Link:
+    """Member 0 asks, member 1 answers; both clocks can be set."""
+
+    def __init__(self, routes: Mapping[str, Route] | None = None, salt: bytes = SALT) -> None:
+        self.asking_ns = self.answering_ns = NOW_NS
+        self.registry = CollectorRegistry()
+        self.gate = Gate(
+            MEMBERS,
+            OwnSession(SALT, LocalSigner(KEYS[1].secret)),
+            Sessions(SALT, MEMBERS),
+            routes or {PATH: Route(echo, 1000)},
+            lambda: [],
+            CommitteeMetrics(self.registry),
+            lambda: self.answering_ns,
+        )
+        self.own = OwnSession(salt, LocalSigner(KEYS[0].secret))
+        self.clocks = PeerClocks()
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.gate))
+        self.client = self.client_of(self.own)
+
+    def client_of(self, own: OwnSession, to: int = 1) -> PeerClient:
+        """Return a client that asks member `to`, and ends at member 1's gate."""
+        return PeerClient(
+            Peer(to, MEMBERS[to], "http://member"),
+            own,
+            Sessions(SALT, MEMBERS),
+            self.clocks,
+            CommitteeMetrics(CollectorRegistry()),
+            self.http,
+            lambda: self.asking_ns,
+        )
+
+    def refused(self, reason: str) -> float:
+        """Return how many requests the gate refused for a reason."""
+        labels = {"what": "request", "reason": reason}
+        name = "plumbline_committee_refusals_total"
+        return self.registry.get_sample_value(name, labels) or 0.0
