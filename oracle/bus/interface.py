@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from oracle.bus.sharing import Claim, Divide, Sharing
 from oracle.model.messages import Message
 from oracle.model.topics import Topic
 
@@ -89,4 +90,8 @@ class Bus(Protocol):
         Without a group, the reader sees every partition from `start`. Members of one group share
         the partitions between them, and continue from the group's last commit.
         """
+        ...
+
+    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> Sharing:
+        """Take part, as `name`, in a group that divides work between its members."""
         ...

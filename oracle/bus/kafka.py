@@ -17,7 +17,9 @@ import structlog
 from oracle.bus.interface import Start
 from oracle.bus.kafka_calls import aiokafka, bounded
 from oracle.bus.kafka_reader import KafkaSubscription
+from oracle.bus.kafka_sharing import KafkaSharing
 from oracle.bus.kafka_topics import ensure_topics
+from oracle.bus.sharing import Claim, Divide
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import CLASS_OF, Message, encode
 from oracle.model.topics import Topic
@@ -118,24 +120,26 @@ class KafkaBus:
         self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
     ) -> KafkaSubscription:
         """Read `topics`, alone or as a member of `group`."""
-        consumer = self._library.AIOKafkaConsumer
-        settings: dict[str, Any] = {
-            **self._client,
-            "group_id": None if group is None else self._prefix + group,
-            "enable_auto_commit": False,
-            # Start.TAIL is fixed by an offset; this is for a reader the log has overtaken.
-            "auto_offset_reset": "earliest",
-            "session_timeout_ms": self._session_timeout_ms,
-            # Members hear of a rebalance by heartbeat, and a new one waits for all of them.
-            "heartbeat_interval_ms": min(1000, self._session_timeout_ms // 3),
-            "request_timeout_ms": max(self._timeout_ms, self._session_timeout_ms + 1000),
-        }
         return KafkaSubscription(
-            lambda: consumer(**settings),
+            lambda: self._consumer(group),
             {self._prefix + topic: topic for topic in topics},
             self._partitions,
             self._bounded,
             start,
+        )
+
+    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> KafkaSharing:
+        """Take part, as `name`, in a group that divides work between its members."""
+        return KafkaSharing(
+            lambda assignor: self._consumer(
+                group, group_instance_id=name, partition_assignment_strategy=(assignor,)
+            ),
+            self._prefix + Topic.DUTIES,
+            name,
+            claim,
+            divide,
+            self._bounded,
+            self._session_timeout_ms / 1000,
         )
 
     async def ensure_topics(
@@ -155,6 +159,22 @@ class KafkaBus:
                 return await ensure_topics(admin, self._prefix, partitions or {}, replication)
         finally:
             await admin.close()
+
+    def _consumer(self, group: str | None, **settings: Any) -> Any:
+        return self._library.AIOKafkaConsumer(
+            **self._client
+            | {
+                "group_id": None if group is None else self._prefix + group,
+                "enable_auto_commit": False,
+                # Start.TAIL is fixed by an offset; this is for a reader the log has overtaken.
+                "auto_offset_reset": "earliest",
+                "session_timeout_ms": self._session_timeout_ms,
+                # Members hear of a rebalance by heartbeat, and a new one waits for all of them.
+                "heartbeat_interval_ms": min(1000, self._session_timeout_ms // 3),
+                "request_timeout_ms": max(self._timeout_ms, self._session_timeout_ms + 1000),
+            }
+            | settings
+        )
 
     def _bounded(self, doing: str) -> AbstractAsyncContextManager[None]:
         return bounded(doing, self._bootstrap, self._timeout_ms)

@@ -16,6 +16,7 @@ import structlog
 
 from oracle.bus.interface import Record, Start
 from oracle.bus.retention import KEPT, SKIPPED
+from oracle.bus.sharing import Claim, Divide, MemoryGroup, MemorySharing
 from oracle.model.messages import CLASS_OF, Message
 from oracle.model.topics import Topic
 
@@ -44,6 +45,7 @@ class MemoryBus:
         }
         self.readers: Final[dict[Topic, set[MemorySubscription]]] = {t: set() for t in Topic}
         self.groups: Final[dict[str, _Group]] = {}
+        self.sharing: Final[dict[str, MemoryGroup]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,6 +78,11 @@ class MemoryBus:
         """Read `topics`, alone or as a member of `group`."""
         shared = None if group is None else self.groups.setdefault(group, _Group())
         return MemorySubscription(self, topics, shared, start)
+
+    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> MemorySharing:
+        """Take part, as `name`, in a group that divides work between its members."""
+        members = self.sharing.setdefault(group, MemoryGroup())
+        return MemorySharing(members, name, claim, divide)
 
 
 class MemorySubscription:

@@ -1,0 +1,248 @@
+"""Shares work through a Kafka consumer group: its leader divides, its sessions say who is alive.
+
+The members' claims and shares travel as the user data of the group protocol; no partition is
+assigned. Membership is static: a process that is killed and comes back within the session has
+its share at once, and nobody else was disturbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+
+from oracle.bus.kafka_calls import aiokafka
+from oracle.bus.sharing import Claim, Divide
+from oracle.model.errors import ConfigError
+
+TWINS: Final = 3
+"""Times that our membership is taken over before we conclude that two processes have one name."""
+_STOP_S: Final = 3.0
+_ERRORS_S: Final = 0.02
+_FENCED: Final = "UnknownError"
+"""As the library calls Kafka's FENCED_INSTANCE_ID, a code it does not know."""
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaSharing:
+    """A member, by `name`, of a group that meets on `topic`.
+
+    `connect` makes a consumer in that group, given its assignor.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Any], Any],
+        topic: str,
+        name: str,
+        claim: Claim,
+        divide: Divide,
+        bounded: Callable[[str], AbstractAsyncContextManager[None]],
+        session_s: float,
+    ) -> None:
+        self._connect: Final = connect
+        self._topic: Final = topic
+        self._name: Final = name
+        self._assignor: Final = _assignor(claim, divide, self._give)
+        self._bounded: Final = bounded
+        self._session_s: Final = session_s
+        self._consumer: Any = None
+        self._share: bytes | None = None
+        self._news: Final = asyncio.Event()
+        self._lease: Final = Lease(session_s)
+        self._taken_over = 0
+
+    async def __aenter__(self) -> Self:
+        self._consumer = self._connect(self._assignor)
+        try:
+            async with self._bounded("join"):
+                await self._consumer.start()
+            self._watch_heartbeats()
+            self._consumer.subscribe([self._topic], listener=_listener(self._lease))
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._close()
+
+    async def next(self, *, timeout_s: float = 1.0) -> bytes | None:
+        """Return our newest share once there is another; None when the time is out."""
+        deadline = time.monotonic() + timeout_s
+        while not self._news.is_set():
+            await self._surface_errors()
+            self._lease.tick(time.monotonic())
+            left_s = min(deadline - time.monotonic(), self._session_s / 4)
+            if left_s <= 0:
+                return None
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+        self._news.clear()
+        return self._share
+
+    def holds(self) -> bool:
+        """Whether the broker cannot have given our share to another yet."""
+        return self._lease.holds(time.monotonic())
+
+    def restate(self) -> None:
+        """Have the work divided anew."""
+        self._consumer._coordinator.request_rejoin()
+
+    def _give(self, share: bytes) -> None:
+        self._share = share
+        self._news.set()
+
+    async def _surface_errors(self) -> None:
+        """Raise what went wrong in the library's own tasks."""
+        if self._taken_over >= TWINS:
+            raise ConfigError(
+                f"another process takes part as {self._name!r}: a relayer's name comes from its "
+                "wallets, so give each relayer wallets of its own, or end one of the two"
+            )
+        async with self._bounded("share"):
+            try:
+                async with asyncio.timeout(_ERRORS_S):
+                    await self._consumer.getmany(timeout_ms=0)
+            except TimeoutError:
+                pass
+            except aiokafka().errors.KafkaError as error:
+                if _FENCED not in str(error):
+                    raise
+                self._taken_over += 1
+                self._lease.end()
+                self._consumer._coordinator.reset_generation()
+
+    def _watch_heartbeats(self) -> None:
+        """Follow the library's heartbeats, which it tells nobody of."""
+        coordinator = self._consumer._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def watched() -> bool:
+            began = time.monotonic()
+            known: bool = await beat()
+            if known:
+                self._lease.renew(began)
+            elif coordinator.generation < 0:
+                # Unknown within a session that was in force: another took our place.
+                taken = self._lease.holds(time.monotonic())
+                self._taken_over = self._taken_over + 1 if taken else 0
+                self._lease.end()
+                _log.warning("group_membership_lost", member=self._name, taken_over=taken)
+            return known
+
+        coordinator._do_heartbeat = watched
+
+    async def _close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        self._lease.end()
+        if consumer._coordinator is not None:
+            # A static member stays in the group when it stops. To end in order is to leave, so
+            # that the others need not wait for the session to run out.
+            consumer._coordinator._group_instance_id = None
+        stop = asyncio.ensure_future(consumer.stop())
+        await asyncio.wait([stop], timeout=_STOP_S)
+        if not stop.done() or stop.cancelled() or stop.exception() is not None:
+            stop.cancel()
+            _log.info("kafka_group_left_without_goodbye", member=self._name)
+            await consumer._client.close()
+
+
+class Lease:
+    """Until when the broker cannot have given our share away. Times are of one monotonic clock.
+
+    The broker counts a session from when a heartbeat arrives, we from before it was sent.
+    """
+
+    def __init__(self, session_s: float) -> None:
+        self._session_s: Final = session_s
+        self._renewed = -math.inf
+        self._joining: float | None = None
+        self._ticked = -math.inf
+
+    def holds(self, now: float) -> bool:
+        """Whether it is in force."""
+        return now - self._renewed < self._session_s
+
+    def renew(self, now: float) -> None:
+        """Take a heartbeat that was sent at `now` and answered."""
+        self._renewed = max(self._renewed, now)
+
+    def end(self) -> None:
+        """Give it up."""
+        self._renewed, self._joining = -math.inf, None
+
+    def join(self, now: float) -> None:
+        """Begin to divide anew: until that is over nobody is given anything."""
+        self._joining = self._ticked = now
+
+    def joined(self, now: float) -> None:
+        """Take a share."""
+        self._joining, self._renewed = None, now
+
+    def tick(self, now: float) -> None:
+        """Go on holding while the group divides; not when this process was asleep meanwhile."""
+        awake, self._ticked = now - self._ticked < self._session_s, now
+        if self._joining is None or not self.holds(now):
+            return
+        if awake and now - self._joining < 2 * self._session_s:
+            self._renewed = now
+
+
+def _assignor(claim: Claim, divide: Divide, give: Callable[[bytes], None]) -> Any:
+    """Return an assignor of the library's that assigns shares, and no partitions."""
+    aiokafka()
+    from aiokafka.coordinator.assignors.abstract import (  # noqa: PLC0415 - an optional dependency
+        AbstractPartitionAssignor,
+    )
+    from aiokafka.coordinator.protocol import (  # noqa: PLC0415 - as above
+        ConsumerProtocolMemberAssignment,
+        ConsumerProtocolMemberMetadata,
+    )
+
+    class Shares(AbstractPartitionAssignor):  # type: ignore[misc]  # optional library
+        name = "plumbline"
+
+        @classmethod
+        def metadata(cls, topics: Any) -> Any:
+            return ConsumerProtocolMemberMetadata(0, list(topics), claim())
+
+        @classmethod
+        def assign(cls, _cluster: object, members: Any) -> Any:
+            shares = divide({member: said.user_data or b"" for member, said in members.items()})
+            return {
+                member: ConsumerProtocolMemberAssignment(0, [], shares.get(member, b""))
+                for member in members
+            }
+
+        @classmethod
+        def on_assignment(cls, assignment: Any) -> None:
+            give(assignment.user_data or b"")
+
+    return Shares
+
+
+def _listener(lease: Lease) -> Any:
+    class Listener(aiokafka().ConsumerRebalanceListener):  # type: ignore[misc]  # optional library
+        def on_partitions_revoked(self, _revoked: object) -> None:
+            lease.join(time.monotonic())
+
+        def on_partitions_assigned(self, _assigned: object) -> None:
+            lease.joined(time.monotonic())
+
+    return Listener()
