@@ -4,7 +4,7 @@ so a slow or dead chain delays no other."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,13 @@ class Lane:
         names: Mapping[int, str],
         metrics: RelayerMetrics,
         clock: Clock,
+        may_push: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`may_push` is asked before each push: another relayer may have the chain by then."""
+        self.name: Final = destination.chain.name
+        self.pushing = False
+        self._may_push: Final = may_push
+        self._ailing_since: float | None = None
         self._to: Final = destination
         self._chain: Final = destination.chain
         self._groups: Final = sorted({market // GROUP_SIZE for market in destination.policies})
@@ -66,6 +72,13 @@ class Lane:
         self._log: Final = _log.bind(chain=self._chain.name)
         self._held: dict[int, bytes] = {}
         self._failures = 0
+
+    @property
+    def ailing_s(self) -> float:
+        """For how long nothing that was due has got through; 0 while all is well."""
+        if self._ailing_since is None:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._ailing_since
 
     async def run(self) -> None:
         """Serve; whatever fails is logged, counted, backed off from and tried with newer input.
@@ -88,6 +101,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001 (the lane's supervisor: other chains go on)
                 self._log.exception("chain_crashed", failures=self._failures + 1)
                 self._metrics.failed.labels(self._chain.name, type(error).__name__).inc()
+            self._ail()
             first_s, longest_s = self._to.backoff_s
             await asyncio.sleep(min(first_s * 2**self._failures, longest_s))
             self._failures = min(self._failures + 1, MAX_DOUBLINGS)
@@ -107,13 +121,18 @@ class Lane:
             if offer is None:
                 continue
             seen = offer.slot
-            if decide(self._held, offer.words, self._to.policies):
+            if self._may_push() and decide(self._held, offer.words, self._to.policies):
+                self._ail()
                 await self.deliver(offer)
                 read_at = loop.time()
-            self._failures = 0
+            self._failures, self._ailing_since = 0, None
+
+    def _ail(self) -> None:
+        if self._ailing_since is None:
+            self._ailing_since = asyncio.get_running_loop().time()
 
     async def deliver(self, offer: Offer) -> Receipt | None:
-        """Push what is due by what the chain holds at this moment; None when nothing is.
+        """Push what is due by what the chain holds at this moment; None when nothing is, or may be.
 
         Raises:
             Refused: the contract would revert, or did.
@@ -126,15 +145,20 @@ class Lane:
             return None
         groups = tuple(push.group for push in pushes)
         everything = len(groups) == len(offer.words)
-        receipt = await self._chain.push(
-            Delivery(
-                body=offer.body if everything else subset(offer.body, groups),
-                groups=groups,
-                slot=offer.slot,
-                reason=strongest(pushes),
-                signed_ns=offer.signed_ns,
-            )
+        if not self._may_push():
+            return None
+        delivery = Delivery(
+            body=offer.body if everything else subset(offer.body, groups),
+            groups=groups,
+            slot=offer.slot,
+            reason=strongest(pushes),
+            signed_ns=offer.signed_ns,
         )
+        self.pushing = True
+        try:
+            receipt = await self._chain.push(delivery)
+        finally:
+            self.pushing = False
         self._count(receipt, pushes)
         await self._publish(receipt)
         if not receipt.accepted:
