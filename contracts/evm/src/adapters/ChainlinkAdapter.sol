@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IMarkOracle} from "../interfaces/IMarkOracle.sol";
+import {MarkReader, ReadPolicy} from "./MarkReader.sol";
+import {AggregatorV3Interface} from "./interfaces/AggregatorV3Interface.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+/// @title ChainlinkAdapter
+/// @notice One market for consumers of Chainlink's data feeds. Each read is safe by itself: what
+/// `latestRoundData` returns is fresh and valid by the adapter's policy, or it reverts.
+/// @dev A round is a price: its number is the price's time in unix ms, so that it rises with each.
+contract ChainlinkAdapter is AggregatorV3Interface, MarkReader {
+    uint256 public immutable MARKET;
+
+    /// @inheritdoc AggregatorV3Interface
+    uint8 public immutable decimals;
+
+    /// @inheritdoc AggregatorV3Interface
+    uint256 public constant version = 1;
+
+    /// @inheritdoc AggregatorV3Interface
+    string public description;
+
+    /// @notice There is no history: only the latest round can be read.
+    error NoRoundHistory(uint80 roundId);
+
+    /// @param decimals_ Decimals of answers, up to 18.
+    /// @param description_ Such as "BTC / USD".
+    constructor(
+        IMarkOracle oracle,
+        uint256 market,
+        ReadPolicy memory policy,
+        uint8 decimals_,
+        string memory description_
+    ) MarkReader(oracle, policy) {
+        if (decimals_ > PRICE_DECIMALS) {
+            revert TooManyDecimals(decimals_, PRICE_DECIMALS);
+        }
+        oracle.readMark(market);
+        (MARKET, decimals, description) = (market, decimals_, description_);
+    }
+
+    /// @inheritdoc AggregatorV3Interface
+    function latestRoundData()
+        external
+        view
+        returns (
+            uint80 roundId,
+            int256 answer,
+            uint256 startedAt,
+            uint256 updatedAt,
+            uint80 answeredInRound
+        )
+    {
+        _requireSequencer();
+        (uint256 priceE18, uint256 timeMs) = ORACLE.priceNoOlderThan(MARKET, MAX_AGE_MS, LEAST);
+        roundId = SafeCast.toUint80(timeMs);
+        answer = SafeCast.toInt256(_scaledDown(priceE18, decimals));
+        updatedAt = _pastS(timeMs);
+        return (roundId, answer, updatedAt, updatedAt, roundId);
+    }
+
+    /// @inheritdoc AggregatorV3Interface
+    function getRoundData(uint80 roundId)
+        external
+        pure
+        returns (uint80, int256, uint256, uint256, uint80)
+    {
+        revert NoRoundHistory(roundId);
+    }
+}

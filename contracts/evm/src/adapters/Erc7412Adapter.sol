@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IMarkOracle, Mark} from "../interfaces/IMarkOracle.sol";
+import {MarkReader, ReadPolicy} from "./MarkReader.sol";
+import {UpdateFee} from "./UpdateFee.sol";
+import {IERC7412} from "./interfaces/IERC7412.sol";
+
+/// @title Erc7412Adapter
+/// @notice One market for clients of ERC-7412: a read that lacks a fresh mark says which report
+/// would mend it, and goes through once that report is sent.
+/// @dev A mark that no report can mend (paused, or fresh but not good enough, or while the
+/// sequencer's grace lasts) reverts otherwise, so that clients do not fetch in vain.
+contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
+    /// @inheritdoc IERC7412
+    bytes32 public constant oracleId = "PLUMBLINE";
+
+    uint256 public immutable MARKET;
+    bytes32 private immutable SALT;
+
+    constructor(
+        IMarkOracle oracle,
+        uint256 market,
+        ReadPolicy memory policy,
+        uint256 feeWei,
+        address payable collector
+    ) MarkReader(oracle, policy) UpdateFee(feeWei, collector) {
+        oracle.readMark(market);
+        (MARKET, SALT) = (market, oracle.SALT());
+    }
+
+    /// @notice Read the price × 10^18 and its time in unix ms.
+    /// @dev The query in `OracleDataRequired` is `abi.encode(bytes32 salt, uint256 market, uint256
+    /// notBeforeMs)`: any report of the deployment `salt` will do that carries the market's group
+    /// and is not older.
+    function price() external view returns (uint256 priceE18, uint256 priceTimeMs) {
+        _requireSequencer();
+        Mark memory mark = ORACLE.readMark(MARKET);
+        if (mark.paused) revert IMarkOracle.Paused(MARKET);
+        if (_ageMs(mark.statusTimeMs) > MAX_AGE_MS) _requireData();
+        _requireUsable(MARKET, mark.paused, mark.validity);
+        if (_ageMs(mark.priceTimeMs) > MAX_AGE_MS) _requireData();
+        return (mark.priceE18, mark.priceTimeMs);
+    }
+
+    /// @inheritdoc IERC7412
+    function fulfillOracleQuery(bytes calldata signedOffchainData) external payable {
+        if (msg.value < FEE_WEI) revert FeeRequired(FEE_WEI);
+        uint256 accepted = ORACLE.update(signedOffchainData);
+        // Nothing new, because somebody else's came first: nothing to pay.
+        _refund(accepted == 0 ? 0 : FEE_WEI);
+    }
+
+    function _requireData() private view {
+        uint256 notBeforeMs = block.timestamp * 1000 - MAX_AGE_MS;
+        revert OracleDataRequired(address(this), abi.encode(SALT, MARKET, notBeforeMs));
+    }
+}

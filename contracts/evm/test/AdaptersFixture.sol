@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ReadPolicy} from "../src/adapters/MarkReader.sol";
+import {AggregatorV3Interface} from "../src/adapters/interfaces/AggregatorV3Interface.sol";
+import {Validity} from "../src/interfaces/IMarkOracle.sol";
+import {OracleFixture} from "./OracleFixture.sol";
+import {Draft} from "./ReportBuilder.sol";
+
+/// @notice An L2 sequencer's uptime feed that says what a test sets.
+contract UptimeFeed is AggregatorV3Interface {
+    uint8 public constant decimals = 0;
+    string public constant description = "L2 Sequencer Uptime Status Feed";
+    uint256 public constant version = 1;
+    int256 private _answer;
+    uint256 private _sinceS;
+
+    function set(int256 answer, uint256 sinceS) external {
+        (_answer, _sinceS) = (answer, sinceS);
+    }
+
+    function getRoundData(uint80) external view returns (uint80, int256, uint256, uint256, uint80) {
+        return latestRoundData();
+    }
+
+    function latestRoundData() public view returns (uint80, int256, uint256, uint256, uint80) {
+        return (1, _answer, _sinceS, _sinceS, 1);
+    }
+}
+
+/// @notice An oracle whose market 2 has a price of 60,000.12 in group 0, and an L2 whose sequencer
+/// has been up for long.
+abstract contract AdaptersFixture is OracleFixture {
+    uint256 internal constant MARKET = 2;
+    uint256 internal constant PRICE_E18 = 60_000.12e18;
+    uint64 internal constant MAX_AGE_MS = 30_000;
+    uint64 internal constant GRACE_S = 3600;
+
+    UptimeFeed internal sequencer = new UptimeFeed();
+
+    function setUp() public virtual override {
+        super.setUp();
+        sequencer.set(0, START_S - 1 days);
+        pushEntry(entryOf(6));
+    }
+
+    function policy() internal view returns (ReadPolicy memory) {
+        return ReadPolicy(Validity.GUARDED, MAX_AGE_MS, sequencer, GRACE_S);
+    }
+
+    /// @dev 60,000.12 (60000120 × 10^(15 - 18)), confidence 5 (0.5 bps).
+    function entryOf(uint256 validity) internal pure returns (uint256) {
+        return validity < 3 ? bareEntry(validity) : pricedEntry(60_000_120, 15, validity);
+    }
+
+    function pushEntry(uint256 entry) internal {
+        assertEq(push(draftOf(wordWith(entry, nowMs()))), 1);
+    }
+
+    /// @dev A word in which our market has this entry, and the others are unused.
+    function wordWith(uint256 entry, uint256 timeMs) internal pure returns (uint256) {
+        return wordOf(timeMs, 0, 0, entry, 0);
+    }
+
+    function pauseIt() internal {
+        vm.prank(guardian);
+        oracle.pauseMarket(MARKET, "test");
+    }
+
+    /// @dev A report of one group that carries `entry`, signed by a quorum.
+    function reportOf(uint256 entry, uint256 timeMs, uint40 prevMs)
+        internal
+        view
+        returns (bytes memory)
+    {
+        Draft memory d = draftOf(wordWith(entry, timeMs));
+        d.prevMs = prevMs;
+        return fullBody(d, QUORUM);
+    }
+}
