@@ -21,7 +21,8 @@ from oracle.bus.memory import MemoryBus
 from oracle.cli.onchain import OracleReader
 from oracle.cli.stack import Stack
 from oracle.committee.attestation import Attestor
-from oracle.config.deployment import CommitteeConfig, DeploymentConfig, EvmChainConfig
+from oracle.config.committee import CommitteeConfig
+from oracle.config.deployment import DeploymentConfig, EvmChainConfig
 from oracle.config.root import Config
 from oracle.model.fixed import float_nearest
 from oracle.model.messages import Mark, StepManifest

@@ -1,8 +1,7 @@
-"""Everything but the markets: bus, feeds, committee, chains, API."""
+"""Everything but the markets and the committee: bus, feeds, chains, API."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -142,49 +141,6 @@ class EngineConfig(Section):
         if self.coalesce > self.step:
             raise ValueError(
                 f"coalesce {self.coalesce / 10**6:g}ms is longer than step {self.step / 10**6:g}ms"
-            )
-        return self
-
-
-class CommitteeConfig(Section):
-    """Who signs, and how many must."""
-
-    epoch: int = Field(ge=1)
-    threshold: int = Field(ge=1)
-    members: list[Address] = Field(min_length=1, max_length=32)
-    """Addresses of all members, rising, as the contracts hold them."""
-    keys: list[KeyConfig] = Field(default_factory=list)
-    """The keys this process holds."""
-    shared_view: bool = False
-    """Required when one process holds several keys: it is one engine, signed several times."""
-    slot: PositiveNs = 250 * 10**6
-
-    @field_validator("slot")
-    @classmethod
-    def _check_slot(cls, value: int) -> int:
-        if value % 1_000_000:
-            raise ValueError(f"slot of {value} ns: a report's times have whole milliseconds")
-        return value
-
-    @field_validator("members")
-    @classmethod
-    def _check_members(cls, value: list[str]) -> list[str]:
-        numbers = [int(member, 16) for member in value]
-        if any(a >= b for a, b in pairwise(numbers)):
-            raise ValueError("members must be distinct and in rising order of their addresses")
-        return value
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not len(self.members) / 2 < self.threshold <= len(self.members):
-            raise ValueError(
-                f"threshold {self.threshold} of {len(self.members)} members: it must be more than "
-                f"half of them, and no more than all"
-            )
-        if len(self.keys) > 1 and not self.shared_view:
-            raise ValueError(
-                f"{len(self.keys)} keys in one process sign one shared view: say shared_view: true "
-                "(and know that it is one engine), or give each member its own process"
             )
         return self
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -16,6 +16,11 @@ from pydantic_core import ErrorDetails
 from oracle.config.base import Section, sections_in
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError
+
+MEMBERS_OWN: Final = {
+    "keys", "peers", "listen", "sanity", "max_clock_offset", "next", "previous",
+}  # fmt: skip
+"""Keys of the committee's section that members may have each in their own way."""
 
 
 class Mistakes(ConfigError):
@@ -60,12 +65,12 @@ def parse(data: dict[str, Any], name: str = "configuration") -> Config:
 def config_hash(config: Config) -> bytes:
     """Return the SHA-256 of what decides prices and signatures, whatever host it runs on.
 
-    Markets, engine, committee without its key files, and what pools are read and how.
+    Markets, engine, what the committee agrees on, and what pools are read and how.
     """
     part = config.model_dump(
         mode="json",
         include={"version": True, "markets": True, "engine": True, "committee": True},
-        exclude={"committee": {"keys"}},
+        exclude={"committee": MEMBERS_OWN},
     )
     pools = [feed for feed in config.feeds if feed.kind == "uniswap3"]
     part["pools"] = [

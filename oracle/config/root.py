@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from oracle.config.base import Section, sections_in, spelled_out
+from oracle.config.committee import CommitteeConfig
 from oracle.config.deployment import (
     ApiConfig,
-    CommitteeConfig,
     DeploymentConfig,
     EngineConfig,
     EvmChainConfig,
@@ -54,6 +54,9 @@ class Config(Section):
         }
         return {**data, "markets": markets}
 
+    def _replays(self) -> bool:
+        return any(feed.kind == "replay" for feed in self.feeds)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         _refuse_twice("market number", [str(market.number) for market in self.markets.values()])
@@ -66,6 +69,8 @@ class Config(Section):
             raise ValueError("a replay feed stands alone: its clock is the recorded one")
         if self.committee is not None and self.deployment is None:
             raise ValueError("a committee needs a 'deployment' section: signatures name it")
+        if self.committee is not None and self.committee.peers and self._replays():
+            raise ValueError("a replay goes by the recorded clock; among peers all go by the same")
         return self
 
 

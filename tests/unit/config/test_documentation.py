@@ -19,7 +19,7 @@ from feeds.ticks.reader import TickReader
 from oracle.archive.marks import SCHEMA
 from oracle.cli import config_check
 from oracle.cli.app import app
-from oracle.config import breaker, deployment, keys, markets, rules
+from oracle.config import breaker, committee, deployment, keys, markets, rules
 from oracle.config.advice import advice
 from oracle.config.load import load
 from oracle.config.root import Config
@@ -49,7 +49,9 @@ HEADINGS: dict[type[BaseModel], str] = {
     deployment.ReplayFeedConfig: "A feed of kind `replay`",
     deployment.EngineConfig: "`engine`",
     deployment.DeploymentConfig: "`deployment`",
-    deployment.CommitteeConfig: "`committee`",
+    committee.CommitteeConfig: "`committee`",
+    committee.NextConfig: "`next`",
+    committee.PreviousConfig: "`previous`",
     keys.KeyConfig: "A key",
     keys.KmsConfig: "`kms`",
     keys.RemoteConfig: "`remote`",
