@@ -37,6 +37,7 @@ async def opened_bus(config: Config, state: Path) -> AsyncIterator[Bus]:
         config.bus.bootstrap,
         prefix=config.bus.prefix,
         request_timeout_ms=config.bus.request_timeout // 1_000_000,
+        session_timeout_ms=config.bus.session // 1_000_000,
     )
     async with bus:
         for difference in await bus.ensure_topics():

@@ -40,6 +40,8 @@ class KafkaBusConfig(Section):
     """`host:port`, comma-separated."""
     prefix: str = "plumbline."
     request_timeout: PositiveNs = 10 * 10**9
+    session: Annotated[PositiveNs, Field(ge=10**9)] = 6 * 10**9
+    """A member of a group that is silent for so long is taken to be dead."""
 
 
 class CcxtFeedConfig(Section):
@@ -201,6 +203,8 @@ class EvmChainConfig(Section):
     max_lag: PositiveNs = 30 * 10**9
     max_lag_blocks: int = Field(default=5, ge=1)
     """An endpoint further behind the others, in blocks and in time, is not read from."""
+    watch_rpc: list[HttpUrl] = Field(default_factory=list)
+    """Endpoints of the watchdog and of `plumb status`; by default `rpc`, the last first."""
     oracle: Address
     key: KeyConfig
     push: PushConfig = PushConfig()

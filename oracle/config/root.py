@@ -18,6 +18,7 @@ from oracle.config.deployment import (
     MemoryBusConfig,
 )
 from oracle.config.markets import MarketConfig, SourceConfig, base_of, quote_of
+from oracle.config.relayer import RelayerConfig
 
 MarketName = Annotated[str, Field(pattern=r"^[A-Z0-9.]{1,24}-[A-Z0-9]{2,12}(\.[a-z]+)?$")]
 
@@ -37,6 +38,7 @@ class Config(Section):
     markets: dict[MarketName, MarketConfig] = Field(min_length=1)
     committee: CommitteeConfig | None = None
     chains: list[EvmChainConfig] = Field(default_factory=list)
+    relayer: RelayerConfig = RelayerConfig()
     api: ApiConfig = ApiConfig()
 
     @model_validator(mode="before")

@@ -19,7 +19,7 @@ from feeds.ticks.reader import TickReader
 from oracle.archive.marks import SCHEMA
 from oracle.cli import config_check
 from oracle.cli.app import app
-from oracle.config import breaker, committee, deployment, keys, markets, rules
+from oracle.config import breaker, committee, deployment, keys, markets, relayer, rules
 from oracle.config.advice import advice
 from oracle.config.load import load
 from oracle.config.root import Config
@@ -62,6 +62,7 @@ HEADINGS: dict[type[BaseModel], str] = {
     deployment.MemoryBusConfig: "A bus of kind `memory`",
     deployment.KafkaBusConfig: "A bus of kind `kafka`",
     deployment.ApiConfig: "`api`",
+    relayer.RelayerConfig: "`relayer`",
 }
 
 
