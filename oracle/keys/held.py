@@ -70,7 +70,10 @@ class HeldSigner:
             signature = normalised(keccak(message), raw, self._address)
         except TimeoutError:
             self._outcomes["timeout"].inc()
-            raise Retryable(f"{self}: no signature in {self._timeout_s:g} s") from None
+            raise Retryable(
+                f"key 0x{self._address.hex()} ({self._holder.kind}): no signature in "
+                f"{self._timeout_s:g} s"
+            ) from None
         except ConfigError:
             self._outcomes["wrong_key"].inc()
             raise

@@ -115,8 +115,8 @@ def _client(region: str, endpoint: str | None, timeout_s: float) -> Any:
             region_name=region,
             endpoint_url=endpoint,
             config=Config(
-                connect_timeout=timeout_s,
-                read_timeout=timeout_s,
+                connect_timeout=timeout_s / ATTEMPTS,
+                read_timeout=timeout_s / ATTEMPTS,
                 retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
                 max_pool_connections=THREADS,
             ),
