@@ -142,10 +142,12 @@ class CommitteeConfig(Section):
                 f"peers lacks {len(missing)} members, as {missing[0]}: give every other member's "
                 "url (your own may be there too)"
             )
-        least = 2 * self.faults + 1
-        if self.threshold < least:
+        n, faults = len(self.members), self.faults
+        least, most = (n + faults) // 2 + 1, n - faults
+        if not least <= self.threshold <= most:
             raise ValueError(
-                f"threshold {self.threshold} of {len(self.members)} members: with {self.faults} "
-                f"liars it takes at least {least}"
+                f"threshold {self.threshold} of {n} members of their own, {faults} of whom may "
+                f"fail: {least} to {most}, so that two quorums share an honest member and the "
+                "honest ones are enough"
             )
         return self

@@ -37,6 +37,8 @@ class Cadence:
 
     step_ns: int
     coalesce_ns: int
+    boundary_ns: int = 0
+    """Also as soon as the clock passes a multiple of this: members observe at the same times."""
 
 
 class Stepper:
@@ -101,14 +103,23 @@ class Stepper:
 
     async def _collect(self, ticks: Subscription) -> Sequence[Record]:
         """Wait for ticks until a step is due; once one is there, a little for its company."""
-        waited_ns = self._now_ns() - self._last_ns if self._last_ns else 0
-        step_ns = self._cadence.step_ns  # the longest wait also while the clock is behind
-        due_s = min(max(step_ns - waited_ns, 0), step_ns) / 1e9
-        records = list(await ticks.take(limit=10_000, timeout_s=due_s))
+        records = list(await ticks.take(limit=10_000, timeout_s=self._due_ns() / 1e9))
         if records:
             await asyncio.sleep(self._cadence.coalesce_ns / 1e9)
             records += await ticks.take(limit=10_000, timeout_s=0)
         return records
+
+    def _due_ns(self) -> int:
+        """Return how long from now a step is due."""
+        now_ns, step_ns = self._now_ns(), self._cadence.step_ns
+        waited_ns = now_ns - self._last_ns if self._last_ns else 0
+        due_ns = min(max(step_ns - waited_ns, 0), step_ns)  # also while the clock is behind
+        boundary_ns = self._cadence.boundary_ns
+        if not boundary_ns:
+            return due_ns
+        if self._last_ns // boundary_ns < now_ns // boundary_ns:
+            return 0
+        return min(due_ns, boundary_ns - now_ns % boundary_ns)
 
     def _step(self, records: Iterable[Record]) -> tuple[MarkBatch, StepManifest]:
         batches = []

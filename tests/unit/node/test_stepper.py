@@ -74,14 +74,18 @@ class Watch:
 
 @contextlib.asynccontextmanager
 async def running(
-    bus: MemoryBus, clock: Clock, *, step_ms: int = 2, coalesce_ms: int = 1
+    bus: MemoryBus,
+    clock: Callable[[], int],
+    *,
+    step_ms: int = 2,
+    coalesce_ms: int = 1,
+    boundary_ms: int = 0,
 ) -> AsyncIterator[Watch]:
     """Run a stepper over one market of two sources."""
     registry = CollectorRegistry()
     made = engine([market("X-USD", [source("a:X"), source("b:X")])])
-    stepper = Stepper(
-        bus, made, Cadence(step_ms * MS, coalesce_ms * MS), NodeMetrics(registry), clock
-    )
+    cadence = Cadence(step_ms * MS, coalesce_ms * MS, boundary_ms * MS)
+    stepper = Stepper(bus, made, cadence, NodeMetrics(registry), clock)
     watch = Watch(bus, registry)
     async with bus.subscribe(Topic.STEPS, Topic.MARKS) as reader:
         tasks = [asyncio.create_task(stepper.run()), asyncio.create_task(watch.read(reader))]
@@ -116,6 +120,21 @@ async def test_it_steps_without_ticks() -> None:
         assert [step.sequence for step in watch.steps[:3]] == [1, 2, 3]
         assert {step.ticks for step in watch.steps} == {0}
         assert {mark.validity for mark in watch.marks} == {Validity.MISSING}
+
+
+async def test_it_steps_as_soon_as_a_boundary_has_passed() -> None:
+    """Members that observe at the same times need a step there, however seldom one is due."""
+    now_ns = [T0 - T0 % S + 300 * MS]
+    async with (
+        MemoryBus() as bus,
+        running(bus, lambda: now_ns[0], step_ms=3_600_000, boundary_ms=250) as watch,
+    ):
+        await watch.more(1)
+        for passed_ms in (501, 760, 1999):
+            now_ns[0] = T0 - T0 % S + passed_ms * MS
+            await watch.more(1)
+    stepped_ms = sorted({(step.time_ns - T0 + T0 % S) // MS for step in watch.steps})
+    assert stepped_ms == [300, 501, 760, 1999]
 
 
 async def test_ticks_that_come_together_share_a_step() -> None:
