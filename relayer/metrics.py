@@ -48,6 +48,9 @@ class RelayerMetrics:
         )
         self.balance_wei = gauge("balance_wei", "Balance of the wallet, in wei.", "chain")
         self.nonce = gauge("nonce", "Next nonce of the wallet.", "chain")
+        self.owned = gauge("owned", "1 while this relayer has the chain.", "chain")
+        self.gave_way = counter("gave_way", "Times that a chain was offered to others.", "chain")
+        self.group_failed = counter("group_failed", "Times that the group was out of reach.")
         self.progress = gauge(
             "progress_timestamp_seconds", "When the chain's loop last completed a turn.", "chain"
         )

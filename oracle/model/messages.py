@@ -18,7 +18,7 @@ from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -107,10 +107,12 @@ class SignedReport(_Message, frozen=True):
 
 
 class Duty(_Message, frozen=True):
-    """`duties`: a (deployment, chain) to be owned by one relayer of the group."""
+    """`duties`: a (deployment, chain), and which relayer of the group has taken it."""
 
     deployment: str
     chain: str
+    relayer: str = ""
+    since_ns: int = 0
 
 
 class Receipt(_Message, frozen=True):
