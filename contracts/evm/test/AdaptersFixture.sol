@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {ReadPolicy} from "../src/adapters/MarkReader.sol";
+import {PythAdapter} from "../src/adapters/PythAdapter.sol";
+import {PythFeed} from "../src/adapters/PythFeeds.sol";
 import {AggregatorV3Interface} from "../src/adapters/interfaces/AggregatorV3Interface.sol";
 import {Validity} from "../src/interfaces/IMarkOracle.sol";
 import {OracleFixture} from "./OracleFixture.sol";
@@ -76,5 +78,41 @@ abstract contract AdaptersFixture is OracleFixture {
         Draft memory d = draftOf(wordWith(entry, timeMs));
         d.prevMs = prevMs;
         return fullBody(d, QUORUM);
+    }
+}
+
+/// @notice A PythAdapter with a fee, for two markets in two groups.
+abstract contract AdaptersPythFixture is AdaptersFixture {
+    bytes32 internal constant BTC = keccak256("BTC/USD");
+    bytes32 internal constant ETH = keccak256("ETH/USD");
+    uint256 internal constant FEE_WEI = 7;
+
+    address payable internal collector = payable(makeAddr("collector"));
+    PythAdapter internal pyth;
+
+    function setUp() public override {
+        super.setUp();
+        PythFeed[] memory feeds = new PythFeed[](2);
+        // BTC is market 2 with its average in market 3, ETH is market 4, in the next group.
+        feeds[0] = PythFeed(BTC, uint16(MARKET), 3, true, 8);
+        feeds[1] = PythFeed(ETH, 4, 0, false, 5);
+        pyth = new PythAdapter(oracle, policy(), feeds, FEE_WEI, collector);
+    }
+
+    receive() external payable {}
+
+    function list(bytes memory report) internal pure returns (bytes[] memory reports) {
+        reports = new bytes[](1);
+        reports[0] = report;
+    }
+
+    function ids(bytes32 id) internal pure returns (bytes32[] memory some) {
+        some = new bytes32[](1);
+        some[0] = id;
+    }
+
+    function times(uint64 time) internal pure returns (uint64[] memory some) {
+        some = new uint64[](1);
+        some[0] = time;
     }
 }
