@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oracle.model.errors import Rejected, SchemaError
 from oracle.model.fixed import Px
-from oracle.model.messages import decode, encode
+from oracle.model.messages import SCHEMA_VERSION, decode, encode
 from oracle.model.ticks import Tick, TickBatch, pack
 from oracle.model.topics import Topic
 
@@ -79,7 +79,7 @@ def test_columns_of_unequal_length_are_refused(column: str) -> None:
     at = TickBatch.__struct_fields__.index(column)
     raw[at] = raw[at][:-1]
     with pytest.raises(SchemaError, match="rows of"):
-        decode(Topic.TICKS, b"\x01" + msgspec.msgpack.encode(raw))
+        decode(Topic.TICKS, bytes([SCHEMA_VERSION]) + msgspec.msgpack.encode(raw))
 
 
 def test_a_row_of_an_unlisted_source_is_refused() -> None:
@@ -87,4 +87,4 @@ def test_a_row_of_an_unlisted_source_is_refused() -> None:
     packed = pack([Tick("a", 1, 1, 1, last=Px(1, 0))])
     stray = msgspec.structs.asdict(packed) | {"sources": []}
     with pytest.raises(SchemaError, match="does not list"):
-        decode(Topic.TICKS, b"\x01" + msgspec.msgpack.encode(list(stray.values())))
+        decode(Topic.TICKS, bytes([SCHEMA_VERSION]) + msgspec.msgpack.encode(list(stray.values())))
