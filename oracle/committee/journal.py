@@ -30,6 +30,9 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last time of every group ever signed (unix ms), with or without a place in this one."""
     body: bytes
     """The report's wire format, with no signers."""
+    view: int = 0
+    proposal: bytes = b""
+    """What its leader asked to sign, so that any member can finish it; empty for a shared view."""
 
 
 class SigningJournal:

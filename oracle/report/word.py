@@ -16,6 +16,7 @@ EPOCH_2020_MS: Final = 1_577_836_800_000
 
 MANTISSA_BITS, EXPONENT_BITS, CONF_BITS, PREMIUM_BITS, VALIDITY_BITS = 27, 5, 7, 11, 3
 ENTRY_BITS: Final = 53
+CONF_SHIFT, PREMIUM_SHIFT, VALIDITY_SHIFT = 32, 39, 50
 TIME_SHIFT: Final = 216
 PAUSE_SHIFT: Final = 212
 PAUSE_MASK: Final = 0xF << PAUSE_SHIFT
@@ -66,7 +67,7 @@ def encode_entry(entry: Entry) -> int:
     if entry.validity not in PRICED:
         if entry.validity is Validity.STALE or entry.price is not None:
             raise Rejected(f"a report cannot carry {entry}: HALTED and MISSING have no price")
-        return int(entry.validity) << 50
+        return int(entry.validity) << VALIDITY_SHIFT
     if entry.price is None:
         raise Rejected(f"a report cannot carry {entry}: {entry.validity.name} needs a price")
     if entry.conf_e8 < 0:
@@ -74,7 +75,34 @@ def encode_entry(entry: Entry) -> int:
     mantissa, exponent = _normalise(entry.price)
     conf = minifloat.encode_up(-(-entry.conf_e8 // CONF_UNIT_E8), _CONF_M)
     premium = PREMIUM_MISSING if entry.premium_e8 is None else _encode_premium(entry.premium_e8)
-    return mantissa | exponent << 27 | conf << 32 | premium << 39 | int(entry.validity) << 50
+    return (
+        mantissa
+        | exponent << 27
+        | conf << 32
+        | premium << 39
+        | int(entry.validity) << VALIDITY_SHIFT
+    )
+
+
+def check_entry(code: int) -> None:
+    """Check that 53 bits are an entry that `encode_entry` can make.
+
+    Raises:
+        Rejected: the entry is bad by docs/report-format.md.
+    """
+    raw_validity = code >> VALIDITY_SHIFT
+    if raw_validity in (Validity.STALE, 7):
+        raise Rejected(f"entry {code:#x}: validity {raw_validity} never appears in a report")
+    mantissa, exponent = code & (2**27 - 1), code >> 27 & 31
+    if raw_validity not in PRICED:
+        if code & (2**50 - 1):
+            raise Rejected(f"entry {code:#x}: {Validity(raw_validity).name} must carry no price")
+    elif not (
+        MIN_NORMAL <= mantissa < 10 * MIN_NORMAL or (exponent == 0 and 0 < mantissa < MIN_NORMAL)
+    ):
+        raise Rejected(
+            f"entry {code:#x}: mantissa {mantissa} at exponent {exponent} not normalised"
+        )
 
 
 def decode_entry(code: int) -> Entry:
@@ -83,24 +111,13 @@ def decode_entry(code: int) -> Entry:
     Raises:
         Rejected: the entry is bad by docs/report-format.md.
     """
-    raw_validity = code >> 50
-    if raw_validity in (Validity.STALE, 7):
-        raise Rejected(f"entry {code:#x}: validity {raw_validity} never appears in a report")
-    validity = Validity(raw_validity)
-    mantissa, exponent = code & (2**27 - 1), code >> 27 & 31
+    check_entry(code)
+    validity = Validity(code >> VALIDITY_SHIFT)
     if validity not in PRICED:
-        if code & (2**50 - 1):
-            raise Rejected(f"entry {code:#x}: {validity.name} must carry no price")
         return Entry(validity)
-    if not (
-        MIN_NORMAL <= mantissa < 10 * MIN_NORMAL or (exponent == 0 and 0 < mantissa < MIN_NORMAL)
-    ):
-        raise Rejected(
-            f"entry {code:#x}: mantissa {mantissa} at exponent {exponent} not normalised"
-        )
-    price = Px(mantissa, exponent - PRICE_SCALE)
-    conf_e8 = minifloat.decode(code >> 32 & 0x7F, _CONF_M) * CONF_UNIT_E8
-    return Entry(validity, price, conf_e8, _decode_premium(code >> 39 & 0x7FF))
+    price = Px(code & (2**27 - 1), (code >> 27 & 31) - PRICE_SCALE)
+    conf_e8 = minifloat.decode(code >> CONF_SHIFT & 0x7F, _CONF_M) * CONF_UNIT_E8
+    return Entry(validity, price, conf_e8, _decode_premium(code >> PREMIUM_SHIFT & 0x7FF))
 
 
 def encode_word(time_ms: int, entries: Sequence[Entry]) -> bytes:
@@ -109,28 +126,44 @@ def encode_word(time_ms: int, entries: Sequence[Entry]) -> bytes:
     Raises:
         Rejected: more than four entries, or a time outside 2020 to 2054.
     """
+    return pack_word(time_ms, [encode_entry(entry) for entry in entries])
+
+
+def pack_word(time_ms: int, codes: Sequence[int]) -> bytes:
+    """Put up to four encoded entries and the group's time (unix ms) into 32 bytes.
+
+    Raises:
+        Rejected: more than four entries, or a time outside 2020 to 2054.
+    """
     since = time_ms - EPOCH_2020_MS
-    if len(entries) > GROUP_SIZE or not 0 <= since <= MAX_TIME_MS:
+    if len(codes) > GROUP_SIZE or not 0 <= since <= MAX_TIME_MS:
         raise Rejected(
-            f"a group holds up to 4 entries at a time from 2020: {len(entries)}, {time_ms}"
+            f"a group holds up to 4 entries at a time from 2020: {len(codes)}, {time_ms}"
         )
     word = since << TIME_SHIFT
-    for at, entry in enumerate(entries):
-        word |= encode_entry(entry) << at * ENTRY_BITS
+    for at, code in enumerate(codes):
+        word |= code << at * ENTRY_BITS
     return word.to_bytes(32, "big")
+
+
+def unpack_word(word: bytes) -> tuple[int, tuple[int, ...]]:
+    """Return a word's time (unix ms) and its four encoded entries, good or bad."""
+    value = int.from_bytes(word, "big")
+    codes = tuple(value >> at * ENTRY_BITS & (2**ENTRY_BITS - 1) for at in range(GROUP_SIZE))
+    return (value >> TIME_SHIFT) + EPOCH_2020_MS, codes
 
 
 def decode_word(word: bytes) -> GroupWord:
     """Decode 32 bytes. A bad entry is returned as MISSING, as the contracts treat it."""
-    value = int.from_bytes(word, "big")
+    time_ms, codes = unpack_word(word)
     entries = []
-    for at in range(GROUP_SIZE):
+    for code in codes:
         try:
-            entries.append(decode_entry(value >> at * ENTRY_BITS & (2**ENTRY_BITS - 1)))
+            entries.append(decode_entry(code))
         except Rejected:
             entries.append(Entry(Validity.MISSING))
     first, second, third, fourth = entries
-    return GroupWord((value >> TIME_SHIFT) + EPOCH_2020_MS, (first, second, third, fourth))
+    return GroupWord(time_ms, (first, second, third, fourth))
 
 
 def _normalise(price: Px) -> tuple[int, int]:
