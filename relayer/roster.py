@@ -1,0 +1,149 @@
+"""This relayer's part in the sharing of chains: which are its own now."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from oracle.bus.interface import Bus
+from oracle.bus.sharing import Sharing
+from oracle.model.errors import Retryable
+from oracle.model.messages import Duty
+from oracle.model.topics import Topic
+from relayer.ailments import Ailments
+from relayer.duties import Claim, Share, divide, encode, own_share, read_share
+from relayer.metrics import RelayerMetrics
+
+LOOK_S: Final = 0.5
+RETRY_S: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who this relayer is, and when it gives way."""
+
+    relayer: str = "relayer"
+    """No two relayers have the same: it comes from their wallets."""
+    give_way_s: float = 30.0
+    sit_out_s: float = 60.0
+
+
+class Roster:
+    """Takes part in the group of a deployment's relayers, and tells which chains are ours.
+
+    `ailing_s` says for how long nothing got through to a chain that we have.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        deployment: str,
+        serves: tuple[str, ...],
+        terms: Terms,
+        metrics: RelayerMetrics,
+        ailing_s: Callable[[str], float],
+    ) -> None:
+        self.owned: frozenset[str] = frozenset()
+        self._bus: Final = bus
+        self._deployment: Final = deployment
+        self._group: Final = f"relayers.{deployment[2:18]}"
+        self._serves: Final = tuple(sorted(serves))
+        self._terms: Final = terms
+        self._metrics: Final = metrics
+        self._ailing_s: Final = ailing_s
+        self._ailments: Final = Ailments(terms.give_way_s, terms.sit_out_s)
+        self._sharing: Sharing | None = None
+        self._changed: Final = asyncio.Condition()
+        self._turn = 0
+        for chain in self._serves:
+            metrics.owned.labels(chain).set(0)
+
+    def may_push(self, chain: str) -> bool:
+        """Whether a chain is ours at this moment: ours by the last division, and that holds."""
+        return chain in self.owned and self._sharing is not None and self._sharing.holds()
+
+    async def until(self, chain: str, *, ours: bool) -> None:
+        """Wait until a chain is ours, or until it no longer is."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: (chain in self.owned) is ours)
+
+    async def run(self) -> None:
+        """Take part until cancelled; a group that cannot be reached is joined again.
+
+        Raises:
+            Fatal: another process has our name, and with it our wallets.
+        """
+        while True:
+            try:
+                await self._take_part()
+            except Retryable as error:
+                _log.warning("group_unreachable", group=self._group, error=str(error))
+                self._metrics.group_failed.inc()
+            await asyncio.sleep(RETRY_S)
+
+    async def _take_part(self) -> None:
+        sharing = self._bus.share(self._group, self._terms.relayer, self._claim, divide)
+        async with sharing:
+            self._sharing = sharing
+            try:
+                while True:
+                    share = await sharing.next(timeout_s=min(LOOK_S, self._terms.give_way_s / 4))
+                    if share is not None:
+                        await self._take(read_share(share), sharing)
+                    self._look(sharing)
+            finally:
+                self._sharing = None
+
+    def _claim(self) -> bytes:
+        self._turn += 1
+        holding = self._sharing is not None and self._sharing.holds()
+        return encode(
+            Claim(
+                relayer=self._terms.relayer,
+                serves=self._serves,
+                holds=tuple(sorted(self.owned)) if holding else (),
+                ailing=self._ailments.flagged,
+                turn=self._turn,
+            )
+        )
+
+    async def _take(self, share: Share, sharing: Sharing) -> None:
+        said = (self._serves, self._ailments.flagged)
+        if share.heard is None or (share.heard.serves, share.heard.ailing) != said:
+            sharing.restate()  # it was divided by what we said before
+        before, self.owned = self.owned, own_share(share, self._terms.relayer)
+        for chain in sorted(self.owned - before):
+            _log.info("duty_taken", chain=chain, relayer=self._terms.relayer)
+        for chain in sorted(before - self.owned):
+            _log.info("duty_passed_on", chain=chain, to=share.owners.get(chain, ""))
+        for chain in self._serves:
+            self._metrics.owned.labels(chain).set(chain in self.owned)
+        async with self._changed:
+            self._changed.notify_all()
+        await self._announce(self.owned - before)
+
+    def _look(self, sharing: Sharing) -> None:
+        before = set(self._ailments.flagged)
+        if self._ailments.look(self.owned, self._ailing_s, time.monotonic()):
+            for chain in sorted(set(self._ailments.flagged) - before):
+                self._metrics.gave_way.labels(chain).inc()
+                _log.warning("gives_way", chain=chain, relayer=self._terms.relayer)
+            sharing.restate()
+
+    async def _announce(self, taken: frozenset[str]) -> None:
+        """Tell the log who has what. The group knows already, so a failure is only noted."""
+        duties = [
+            Duty(self._deployment, chain, self._terms.relayer, time.time_ns())
+            for chain in sorted(taken)
+        ]
+        try:
+            await self._bus.publish(Topic.DUTIES, [(duty.chain, duty) for duty in duties])
+        except Retryable as error:
+            _log.warning("duty_unannounced", error=str(error))

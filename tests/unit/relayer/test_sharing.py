@@ -1,0 +1,224 @@
+"""Relayers that share chains, on one bus in memory: hand-over, giving way, draining."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from oracle.bus.interface import Start
+from oracle.bus.memory import MemoryBus
+from oracle.model.messages import Duty
+from oracle.model.topics import Topic
+from relayer import service
+from relayer.evm.errors import Unreachable
+from relayer.lane import Destination
+from relayer.metrics import RelayerMetrics
+from relayer.policy import PushPolicy
+from relayer.roster import Terms
+from relayer.service import Relayer
+from tests.unit.relayer.fakes import FakeChain
+from tests.unit.relayer.test_service import until
+from tests.unit.relayer.words import COMMITTEE, T0_MS, report, valid, word
+
+POLICY = PushPolicy(deviation_bps=10.0, heartbeat_ms=60_000, confidence=3.0, early=1.0)
+
+
+class Site:
+    """A chain as several relayers see it: one contract, and a connection for each."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.words: dict[int, bytes] = {}
+
+    def seen_by(self) -> FakeChain:
+        """Return a connection to it."""
+        chain = FakeChain(self.name)
+        chain.words = self.words
+        return chain
+
+
+class Peer:
+    """A relayer with connections of its own."""
+
+    def __init__(self, name: str, bus: MemoryBus, sites: list[Site], **terms: float) -> None:
+        self.name = name
+        self.chains = {site.name: site.seen_by() for site in sites}
+        self.registry = CollectorRegistry()
+        self.relayer = Relayer(
+            bus,
+            COMMITTEE,
+            [
+                Destination(chain, {0: POLICY}, poll_s=0.01, backoff_s=(0.001, 0.002))
+                for chain in self.chains.values()
+            ],
+            names={0: "BTC-USD"},
+            metrics=RelayerMetrics(self.registry),
+            clock=lambda: T0_MS * 10**6,
+            terms=Terms(name, **terms),
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def owned(self) -> set[str]:
+        """The chains it has."""
+        return set(self.relayer.roster.owned)
+
+    def start(self) -> None:
+        """Run it."""
+        self._task = asyncio.create_task(self.relayer.run())
+
+    async def stop(self) -> None:
+        """End it in order."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return a sample, 0 where there is none."""
+        return self.registry.get_sample_value(f"plumbline_relayer_{name}", labels) or 0
+
+
+class World:
+    """Two chains, a bus, and reports on it."""
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus()
+        self.sites = [Site("alpha"), Site("beta")]
+        self.slot = 0
+
+    def peer(self, name: str, **terms: float) -> Peer:
+        """Return a relayer that serves all chains."""
+        return Peer(name, self.bus, self.sites, **terms)
+
+    async def publish(self) -> bytes:
+        """Publish a report that is due everywhere; return its word."""
+        self.slot += 1
+        signed = report(self.slot, {0: word(self.slot, valid(100_000 * self.slot))})
+        await self.bus.publish(Topic.REPORTS, [("main", signed)])
+        return word(self.slot, valid(100_000 * self.slot))
+
+    def hold(self, newest: bytes) -> bool:
+        """Whether all chains hold a word."""
+        return all(site.words.get(0) == newest for site in self.sites)
+
+
+@asynccontextmanager
+async def running(*peers: Peer) -> AsyncIterator[None]:
+    """Run relayers, one after the other, until the block ends."""
+    try:
+        for peer in peers:
+            peer.start()
+            await until(lambda peer=peer: bool(peer.owned))
+        yield
+    finally:
+        for peer in peers:
+            await peer.stop()
+
+
+async def test_each_report_is_sent_to_each_chain_by_one() -> None:
+    """Two relayers, two chains: one each, and nothing is sent twice."""
+    world = World()
+    a, b = world.peer("a"), world.peer("b")
+    async with running(a, b):
+        await until(lambda: len(a.owned) == len(b.owned) == 1)
+        for _ in range(3):
+            newest = await world.publish()
+            await until(lambda newest=newest: world.hold(newest))
+    sent = [chain.deliveries for peer in (a, b) for chain in peer.chains.values()]
+    assert sorted(len(deliveries) for deliveries in sent) == [0, 0, 3, 3]
+
+
+async def test_who_ends_is_replaced_and_who_comes_back_gets_a_chain_again() -> None:
+    """All the while the other goes on with its own."""
+    world = World()
+    a, b = world.peer("a"), world.peer("b")
+    async with running(a, b):
+        await until(lambda: len(a.owned) == len(b.owned) == 1)
+        kept = set(a.owned)
+        await b.stop()
+        await until(lambda: a.owned == {"alpha", "beta"})
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
+        b.start()
+        await until(lambda: len(a.owned) == 1 and len(b.owned) == 1)
+        assert a.owned == kept
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
+
+
+async def test_who_has_what_is_on_the_log() -> None:
+    """For people, who ask which relayer to look at."""
+    world = World()
+    a = world.peer("a")
+    async with running(a), world.bus.subscribe(Topic.DUTIES, start=Start.EARLIEST) as reader:
+        duties = [record.message for record in await reader.take(timeout_s=5)]
+    assert all(isinstance(duty, Duty) and duty.since_ns > 0 for duty in duties)
+    assert [(duty.chain, duty.relayer) for duty in duties] == [("alpha", "a"), ("beta", "a")]
+    assert a.metric("owned", chain="alpha") == 1
+
+
+async def test_who_does_not_get_through_gives_way() -> None:
+    """Its wallet may be empty or its provider down: the other has its own."""
+    world = World()
+    a, b = world.peer("a", give_way_s=0.05), world.peer("b", give_way_s=0.05)
+    async with running(a, b):
+        await until(lambda: len(a.owned) == len(b.owned) == 1)
+        (sick,) = a.owned
+        a.chains[sick].failures = [Unreachable(f"chain {sick}: nobody answers")] * 100_000
+        await until(lambda: sick in b.owned)
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
+    assert a.metric("gave_way_total", chain=sick) == 1
+    assert a.metric("owned", chain=sick) == 0
+
+
+async def test_who_hangs_in_a_push_gives_way() -> None:
+    """A transaction that is in no block is no failure yet, and no update either."""
+    world = World()
+    a, b = world.peer("a", give_way_s=0.05), world.peer("b", give_way_s=0.05)
+    async with running(a, b):
+        await until(lambda: len(a.owned) == len(b.owned) == 1)
+        (stuck,) = a.owned
+        a.chains[stuck].open.clear()
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
+        assert stuck in b.owned
+
+
+async def test_alone_it_goes_on_trying() -> None:
+    """To give way to nobody would be to give up."""
+    world = World()
+    a = world.peer("a", give_way_s=0.05)
+    a.chains["alpha"].failures = [Unreachable("chain alpha: nobody answers")] * 100
+    async with running(a):
+        await until(lambda: a.metric("gave_way_total", chain="alpha") == 1)
+        assert a.owned == {"alpha", "beta"}
+        newest = await world.publish()
+        a.chains["alpha"].failures = []
+        await until(lambda: world.hold(newest))
+
+
+async def test_what_is_in_flight_is_waited_for_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hand-over ends the push that can end, and leaves the one that hangs to the chain."""
+    monkeypatch.setattr(service, "DRAIN_S", 0.05)
+    world = World()
+    a = world.peer("a")
+    async with running(a):
+        for chain in a.chains.values():
+            chain.open.clear()
+        await world.publish()
+        await until(lambda: all(lane.pushing for lane in a.relayer.lanes.values()))
+        b = world.peer("b")
+        async with running(b):
+            (passed_on,) = b.owned
+            await until(lambda: not a.relayer.lanes[passed_on].pushing)
+            (kept,) = a.owned
+            assert a.relayer.lanes[kept].pushing
+            await world.publish()
+            await until(lambda: bool(b.chains[passed_on].deliveries))
