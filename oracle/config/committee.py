@@ -17,6 +17,30 @@ LONGEST_OFFSET_NS = 10**9
 """Requests are taken within 2 s of the sender's clock: offsets must stay well inside."""
 
 
+def in_order(members: list[str]) -> list[str]:
+    """Return addresses of members in one spelling, as the configuration's hash has it.
+
+    Raises:
+        ValueError: they do not rise, as the contracts ask.
+    """
+    if any(int(a, 16) >= int(b, 16) for a, b in pairwise(members)):
+        raise ValueError("members must be distinct and in rising order of their addresses")
+    return [member.lower() for member in members]
+
+
+def check_majority(threshold: int, members: int) -> None:
+    """Check what the contracts ask of a threshold.
+
+    Raises:
+        ValueError: it is half of the members or less, or more than all.
+    """
+    if not members / 2 < threshold <= members:
+        raise ValueError(
+            f"threshold {threshold} of {members} members: it must be more than half of them, and "
+            "no more than all"
+        )
+
+
 class NextConfig(Section):
     """A configuration to come: observations made with it count from `activates_at`."""
 
@@ -78,10 +102,7 @@ class CommitteeConfig(Section):
     @field_validator("members")
     @classmethod
     def _check_members(cls, value: list[str]) -> list[str]:
-        numbers = [int(member, 16) for member in value]
-        if any(a >= b for a, b in pairwise(numbers)):
-            raise ValueError("members must be distinct and in rising order of their addresses")
-        return [member.lower() for member in value]  # one spelling, as the hash has it
+        return in_order(value)
 
     @field_validator("peers")
     @classmethod
@@ -101,11 +122,7 @@ class CommitteeConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not len(self.members) / 2 < self.threshold <= len(self.members):
-            raise ValueError(
-                f"threshold {self.threshold} of {len(self.members)} members: it must be more than "
-                f"half of them, and no more than all"
-            )
+        check_majority(self.threshold, len(self.members))
         if len(self.keys) > 1 and not self.shared_view:
             raise ValueError(
                 f"{len(self.keys)} keys in one process sign one shared view: say shared_view: true "

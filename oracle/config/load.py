@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -21,6 +22,11 @@ MEMBERS_OWN: Final = {
     "keys", "peers", "listen", "sanity", "max_clock_offset", "next", "previous",
 }  # fmt: skip
 """Keys of the committee's section that members may have each in their own way."""
+
+_SECRET: Final = re.compile(r"[0-9a-fA-F]{64}|[0-9]{70}")
+"""A key in hex, or as the number that YAML reads of hex without quotes."""
+
+S = TypeVar("S", bound=Section)
 
 
 class Mistakes(ConfigError):
@@ -38,6 +44,15 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: unreadable, not YAML, an unknown key or unit, or values that cannot be.
     """
+    return _resolve(parse(read_mapping(path, "markets"), str(path)), path.parent)
+
+
+def read_mapping(path: Path, needs: str) -> dict[str, Any]:
+    """Read a YAML file that is a mapping; `needs` is a key that it has in any case.
+
+    Raises:
+        ConfigError: unreadable, not YAML, or no mapping.
+    """
     try:
         data = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -45,8 +60,8 @@ def load(path: Path) -> Config:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} must be a mapping with at least a 'markets' section")
-    return _resolve(parse(data, str(path)), path.parent)
+        raise ConfigError(f"{path} must be a mapping with at least a {needs!r} section")
+    return data
 
 
 def parse(data: dict[str, Any], name: str = "configuration") -> Config:
@@ -55,10 +70,19 @@ def parse(data: dict[str, Any], name: str = "configuration") -> Config:
     Raises:
         ConfigError: with the place, what was given and what is allowed.
     """
+    return validated(Config, data, name)
+
+
+def validated(model: type[S], data: dict[str, Any], name: str) -> S:
+    """Check plain data by the model of a whole file.
+
+    Raises:
+        ConfigError: with the place, what was given and what is allowed.
+    """
     try:
-        return Config.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        mistakes = [_explain(detail) for detail in error.errors()]
+        mistakes = [_explain(model, detail) for detail in error.errors()]
         raise Mistakes(name, mistakes) from error
 
 
@@ -91,21 +115,27 @@ def _resolve(config: Config, folder: Path) -> Config:
     return config
 
 
-def _explain(detail: ErrorDetails) -> str:
+def _explain(model: type[Section], detail: ErrorDetails) -> str:
     place = ".".join(str(step) for step in detail["loc"]) or "the file"
     if detail["type"] == "extra_forbidden":
-        text = f"unknown key; {_allowed(detail['loc'])}"
+        text = f"unknown key; {_allowed(model, detail['loc'])}"
     elif detail["type"] == "missing":
         text = "this key is required"
     else:
-        given = "" if isinstance(detail["input"], dict | list) else f" (given {detail['input']!r})"
-        text = detail["msg"].removeprefix("Value error, ") + given
+        text = detail["msg"].removeprefix("Value error, ") + _given(detail["input"])
     return f"{place}: {text}"
 
 
-def _allowed(location: tuple[int | str, ...]) -> str:
+def _given(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return ""
+    shown = repr(value)
+    return " (given what may be a key: not shown)" if _SECRET.search(shown) else f" (given {shown})"
+
+
+def _allowed(model: type[Section], location: tuple[int | str, ...]) -> str:
     """Name the keys that the section at `location` takes, and the one that may be meant."""
-    section = _section_at(Config, [step for step in location[:-1] if isinstance(step, str)])
+    section = _section_at(model, [step for step in location[:-1] if isinstance(step, str)])
     known, given = sorted(section.model_fields), str(location[-1])
     inside = dict(_keys_inside(section))
     near = difflib.get_close_matches(given, known, 1)

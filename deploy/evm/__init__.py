@@ -1,0 +1,11 @@
+"""Deploy the contracts to EVM chains: what `plumb deploy evm` does, a file a concern.
+
+| file | concern |
+|---|---|
+| `settings.py` | the deploy file |
+| `artifact.py` | what the compiler made, and whether a chain has exactly that |
+| `factory.py` | an address that follows from the code: CREATE2 |
+| `steps.py` | what is to do, by what the chain already has |
+| `record.py` | the file that says what was deployed where |
+| `run.py` | one chain from first check to last |
+"""

@@ -1,0 +1,125 @@
+"""The deploy file: one deployment's parameters, and the chains that it goes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from oracle.config.base import Section
+from oracle.config.committee import check_majority, in_order
+from oracle.config.deployment import DeploymentConfig
+from oracle.config.keys import Address, HttpUrl, KeyConfig
+from oracle.config.load import read_mapping, validated
+from oracle.config.root import MarketName
+from oracle.config.units import PositiveNs
+
+MS_NS = 10**6
+LONGEST_FUTURE_MS = 60_000
+
+ChainName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+
+
+class FirstCommitteeConfig(Section):
+    """Epoch 1: who signs first."""
+
+    threshold: int = Field(ge=1)
+    members: list[Address] = Field(min_length=1, max_length=32)
+    """Rising."""
+
+    @field_validator("members")
+    @classmethod
+    def _check_members(cls, value: list[str]) -> list[str]:
+        return in_order(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_majority(self.threshold, len(self.members))
+        return self
+
+
+class ChainConfig(Section):
+    """One chain, and the wallet that deploys there."""
+
+    chain_id: int = Field(gt=0)
+    rpc: list[HttpUrl] = Field(min_length=1)
+    key: KeyConfig
+    """Owns the contract until it is handed over."""
+    owner: Address | None = None
+    guardian: Address | None = None
+    timeout: PositiveNs = 5 * 10**9
+    receipt_timeout: PositiveNs = 300 * 10**9
+    poll: PositiveNs = 10**9
+    max_fee_gwei: float = Field(default=500.0, gt=0)
+
+
+class DeployFile(Section):
+    """The whole file."""
+
+    version: Annotated[int, Field(ge=1, le=1)] = 1
+    deployment: DeploymentConfig
+    max_future: PositiveNs
+    """How far a report may be ahead of its block; fixed for ever."""
+    committee: FirstCommitteeConfig
+    guardian: Address
+    """May pause markets and revoke members; where a chain does not name its own."""
+    owner: Address
+    """Gets the contract last, and has to accept it; where a chain does not name its own."""
+    instruments: dict[Annotated[int, Field(ge=0, le=4095)], MarketName] = Field(
+        default_factory=dict
+    )
+    """What each market number means from epoch 1 on."""
+    chains: dict[ChainName, ChainConfig] = Field(min_length=1)
+
+    @field_validator("max_future")
+    @classmethod
+    def _check_future(cls, value: int) -> int:
+        if value % MS_NS or value > LONGEST_FUTURE_MS * MS_NS:
+            raise ValueError("give whole milliseconds, up to 60s")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.instruments.values())) < len(self.instruments):
+            raise ValueError("instruments: two numbers mean the same")
+        ids = [chain.chain_id for chain in self.chains.values()]
+        if len(set(ids)) < len(ids):
+            raise ValueError("chains: two of them have the same chain_id")
+        for name, chain in self.chains.items():
+            self._check_roles(name, chain)
+        return self
+
+    def _check_roles(self, name: str, chain: ChainConfig) -> None:
+        owner, guardian = self.owner_of(chain), self.guardian_of(chain)
+        members = {member.lower() for member in self.committee.members}
+        for role, address in (("owner", owner), ("guardian", guardian)):
+            if int(address, 16) == 0:
+                raise ValueError(f"chains.{name}: the {role} must not be the zero address")
+            if address in members:
+                raise ValueError(
+                    f"chains.{name}: {address} is {role} and member: a key that signs prices must "
+                    "not govern"
+                )
+        if owner == guardian:
+            raise ValueError(f"chains.{name}: owner and guardian must not be one account")
+
+    def owner_of(self, chain: ChainConfig) -> str:
+        """Return a chain's final owner, in lower case."""
+        return (chain.owner or self.owner).lower()
+
+    def guardian_of(self, chain: ChainConfig) -> str:
+        """Return a chain's guardian, in lower case."""
+        return (chain.guardian or self.guardian).lower()
+
+
+def load_deploy_file(path: Path) -> DeployFile:
+    """Read and check a deploy file. Paths in it are taken relative to its folder.
+
+    Raises:
+        ConfigError: unreadable, not YAML, an unknown key or unit, or values that cannot be.
+    """
+    file = validated(DeployFile, read_mapping(path, "chains"), str(path))
+    for chain in file.chains.values():
+        chain.key.place_in(path.parent)
+    return file
