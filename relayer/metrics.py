@@ -60,5 +60,19 @@ class RelayerMetrics:
         self.mark_time = gauge(
             "mark_timestamp_seconds", "Time of the mark that the chain holds.", "chain", "market"
         )
+        self.watched = gauge(
+            "watched_timestamp_seconds", "When the watchdog last read the chain.", "chain"
+        )
+        self.unreadable = gauge(
+            "chain_unreadable", "1 while the watchdog cannot read the chain.", "chain"
+        )
+        self.update_age = gauge(
+            "update_age_seconds", "Age of the last update that the chain took.", "chain", "market"
+        )
+        self.update_overdue = gauge(
+            "update_overdue", "1 while that is too old: the alarm.", "chain", "market"
+        )
+        self.report_age = gauge("report_age_seconds", "Age of the newest report that came.")
+        self.reports_silent = gauge("reports_silent", "1 while that is too old: the alarm.")
         self.signed_to_sent = latency("signed_to_sent", "From the last signature to the broadcast.")
         self.sent_to_receipt = latency("sent_to_receipt", "From the broadcast to the receipt seen.")

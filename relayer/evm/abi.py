@@ -16,13 +16,14 @@ ABI_FILE: Final = Path(__file__).parents[2] / "contracts" / "abi" / "MarkOracle.
 _STORED_BYTES: Final = 34  # in Updated: group (2) and word (32)
 
 
-def _selector(signature: str) -> bytes:
+def selector(signature: str) -> bytes:
+    """Return what calls of a function begin with."""
     return bytes(keccak(signature.encode())[:4])
 
 
-_UPDATE: Final = _selector("update(bytes)")
-_GROUP_WORD: Final = _selector("groupWord(uint256)")
-SALT_CALL: Final = _selector("SALT()")
+_UPDATE: Final = selector("update(bytes)")
+_GROUP_WORD: Final = selector("groupWord(uint256)")
+SALT_CALL: Final = selector("SALT()")
 UPDATED_TOPIC: Final = "0x" + keccak(b"Updated(uint64,bytes)").hex()
 
 
