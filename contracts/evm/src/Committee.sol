@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {EpochWord} from "./EpochWord.sol";
 import {ICommittee} from "./interfaces/ICommittee.sol";
 import {IReportErrors} from "./interfaces/IReportErrors.sol";
 import {Reports} from "./report/Reports.sol";
@@ -8,15 +9,10 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 
 /// @title Committee
 /// @notice Members and thresholds by epoch, and the check that a quorum of them signed a digest.
+/// @dev The members are the code of an account, 20 bytes each behind a STOP, because a cold account
+/// and a copy cost about what one cold slot does.
 abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
-    /// @dev One slot. The members are the code of `list`, 20 bytes each behind a STOP, because a
-    /// cold account and a copy cost about what one cold slot does.
-    struct Epoch {
-        address list;
-        uint64 validUntilS;
-        uint8 threshold;
-        uint8 size;
-    }
+    using EpochWord for uint256;
 
     uint256 internal constant MAX_MEMBERS = 32;
     uint256 internal constant MAX_OVERLAP_S = 30 days;
@@ -29,7 +25,9 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
 
     uint32 public currentEpoch;
     address public guardian;
-    mapping(uint256 epoch => Epoch) internal _epochs;
+
+    /// @dev By epoch. An array of fixed length, so that a slot needs no hash.
+    uint256[1 << 32] private _epochs;
 
     modifier onlyGuardian() {
         if (msg.sender != guardian && msg.sender != owner()) revert NotGuardian(msg.sender);
@@ -37,20 +35,17 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
     }
 
     /// @inheritdoc ICommittee
-    function setCommittee(address[] calldata members, uint8 threshold, uint64 previousValidUntilS)
-        external
-        onlyOwner
-    {
-        _checkMembers(members, threshold);
-        uint256 limitS = block.timestamp + MAX_OVERLAP_S;
-        if (previousValidUntilS > limitS) revert OverlapTooLong(previousValidUntilS, limitS);
-
-        uint32 epoch = ++currentEpoch;
-        if (epoch > 1) _epochs[epoch - 1].validUntilS = previousValidUntilS;
-        if (epoch > 2) _epochs[epoch - 2].validUntilS = 0;
-        _epochs[epoch] =
-            Epoch(_writeList(members), type(uint64).max, threshold, uint8(members.length));
-        emit CommitteeChanged(epoch, members, threshold, previousValidUntilS);
+    function revokeMember(uint32 epoch, address member) external onlyGuardian {
+        uint256 word = _epochs[epoch];
+        uint256 list = _readList(word);
+        uint256 i;
+        while (i < word.size() && _member(list, i) != member) ++i;
+        if ((word.signers() >> i) & 1 == 0) revert NotAMember(epoch, member);
+        word = word.without(i);
+        uint256 left = _countBits(word.signers());
+        if (left < word.threshold()) revert QuorumUnreachable(left, word.threshold());
+        _epochs[epoch] = word;
+        emit MemberRevoked(epoch, member, msg.sender);
     }
 
     /// @inheritdoc ICommittee
@@ -65,75 +60,129 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         view
         returns (address[] memory members, uint8 threshold, uint64 validUntilS)
     {
-        Epoch memory e = _epochs[epoch];
-        uint256 list = _readList(e);
-        members = new address[](e.size);
-        for (uint256 i; i < e.size; ++i) {
+        uint256 word = _epochs[epoch];
+        uint256 list = _readList(word);
+        members = new address[](word.size());
+        for (uint256 i; i < members.length; ++i) {
             members[i] = _member(list, i);
         }
-        return (members, e.threshold, e.validUntilS);
+        uint256 untilS = word.validUntilS();
+        validUntilS = untilS == EpochWord.NEVER_ENDS_S ? type(uint64).max : uint64(untilS);
+        return (members, uint8(word.threshold()), validUntilS);
     }
 
-    /// @dev Revert unless the epoch is valid now. One that never was has validUntilS = 0.
-    function _requireValid(Epoch memory e, uint32 epoch) internal view {
-        if (e.validUntilS < block.timestamp) revert UnknownEpoch(epoch, currentEpoch);
+    /// @inheritdoc ICommittee
+    function revoked(uint32 epoch) external view returns (uint256 members) {
+        uint256 word = _epochs[epoch];
+        return word.signers() ^ ((1 << word.size()) - 1);
+    }
+
+    /// @dev Start `epoch`, which must be the one after the current.
+    function _startEpoch(
+        uint32 epoch,
+        address[] calldata members,
+        uint8 threshold,
+        uint64 previousValidUntilS
+    ) internal {
+        uint256 next = uint256(currentEpoch) + 1;
+        if (epoch != next) revert EpochOrder(epoch, next);
+        _checkMembers(members, threshold);
+        uint256 limitS = block.timestamp + MAX_OVERLAP_S;
+        if (previousValidUntilS > limitS) revert OverlapTooLong(previousValidUntilS, limitS);
+
+        currentEpoch = epoch;
+        if (epoch > 1) _epochs[epoch - 1] = _epochs[epoch - 1].endingAt(previousValidUntilS);
+        if (epoch > 2) _epochs[epoch - 2] = _epochs[epoch - 2].endingAt(0);
+        _epochs[epoch] = EpochWord.pack(_writeList(members), members.length, threshold);
+        emit CommitteeChanged(epoch, members, threshold, previousValidUntilS);
+    }
+
+    /// @dev Revert unless the epoch is valid now. The word of one that never was is zero.
+    function _validEpoch(uint32 epoch) internal view returns (uint256 word) {
+        word = _epochs[epoch];
+        if (word.validUntilS() < block.timestamp) revert UnknownEpoch(epoch, currentEpoch);
     }
 
     /// @dev Revert unless the body ends, from `signersAt` on, with the bit map of exactly
-    /// `threshold` members and the valid signature of each over `digest`, and nothing else.
-    function _requireQuorum(Epoch memory e, bytes32 digest, bytes calldata body, uint256 signersAt)
+    /// `threshold` members who may sign and the valid signature of each over `digest`, and nothing
+    /// else.
+    function _requireQuorum(uint256 epoch, bytes32 digest, bytes calldata body, uint256 signersAt)
         internal
         view
     {
-        uint256 signaturesAt;
-        uint256 expected;
         unchecked {
-            signaturesAt = signersAt + Reports.SIGNERS_BYTES;
-            expected = signaturesAt + SIGNATURE_BYTES * e.threshold;
+            uint256 signaturesAt = signersAt + Reports.SIGNERS_BYTES;
+            uint256 end = signaturesAt + SIGNATURE_BYTES * epoch.threshold();
+            uint256 signers;
+            assembly ("memory-safe") {
+                signers := shr(224, calldataload(add(body.offset, signersAt)))
+                signaturesAt := add(body.offset, signaturesAt)
+            }
+            uint256 failed = 1;
+            uint256 at = signaturesAt;
+            if (signers & ~epoch.signers() == 0 && body.length == end) {
+                (failed, at) = _verifySignatures(digest, signers, _readList(epoch), at);
+            }
+            // As many signatures as bits, and as many bits as the threshold.
+            if (failed != 0 || at != signaturesAt + SIGNATURE_BYTES * epoch.threshold()) {
+                _refuse(epoch, signers, body.length, end, failed);
+            }
         }
-        if (body.length < signaturesAt) revert BadLength(body.length, expected);
-        uint256 signers;
-        assembly ("memory-safe") {
-            signers := shr(224, calldataload(add(body.offset, signersAt)))
-            signaturesAt := add(body.offset, signaturesAt)
-        }
-        if (_countBits(signers) != e.threshold || signers >> e.size != 0) {
-            revert WrongSignerCount(signers, e.size, e.threshold);
-        }
-        if (body.length != expected) revert BadLength(body.length, expected);
-
-        uint256 member = _verifySignatures(digest, signers, _readList(e), signaturesAt);
-        if (signers >> member != 0) revert BadSignature(member);
     }
 
     /// @dev Check signatures until one is bad, from `at` in the calldata: 64 bytes each,
-    /// r ‖ (yParity << 255 | s). Returns the member whose signature is bad, or, when all are good,
-    /// one above the last signer.
+    /// r ‖ (yParity << 255 | s). All `signers` must be members.
+    /// @return left The signers from the first bad one on, shifted down to it; 0 when all are good.
+    /// @return end Where the signatures taken end.
     function _verifySignatures(bytes32 digest, uint256 signers, uint256 list, uint256 at)
         private
         view
-        returns (uint256 member)
+        returns (uint256 left, uint256 end)
     {
         assembly ("memory-safe") {
-            let input := mload(0x40)
-            mstore(input, digest)
-            for {} shr(member, signers) { member := add(member, 1) } {
-                if and(shr(member, signers), 1) {
+            // The precompile returns nothing when it fails. What is in its place then is zero or
+            // the signer before, and members rise from above zero.
+            let signer := sub(list, 0x20)
+            mstore(signer, 0)
+            // Its input takes the words of the free memory pointer and of zero; both are put back.
+            let free := mload(0x40)
+            mstore(0x00, digest)
+            for { left := signers } left { left := shr(1, left) } {
+                if and(left, 1) {
                     let yParityAndS := calldataload(add(at, 0x20))
                     let s := shr(1, shl(1, yParityAndS))
-                    mstore(add(input, 0x20), add(27, shr(255, yParityAndS)))
-                    mstore(add(input, 0x40), calldataload(at))
-                    mstore(add(input, 0x60), s)
-                    // The precompile returns nothing when it fails. The zero then stays, and no
-                    // member is zero.
-                    mstore(0x00, 0)
-                    pop(staticcall(gas(), 1, input, 0x80, 0x00, 0x20))
-                    if or(gt(s, MAX_S), xor(mload(0x00), shr(96, mload(list)))) { break }
+                    mstore(0x20, add(27, shr(255, yParityAndS)))
+                    mstore(0x40, calldataload(at))
+                    mstore(0x60, s)
+                    pop(staticcall(gas(), 1, 0x00, 0x80, signer, 0x20))
+                    if or(gt(s, MAX_S), xor(mload(signer), shr(96, mload(list)))) { break }
                     at := add(at, SIGNATURE_BYTES)
                 }
                 list := add(list, ADDRESS_BYTES)
             }
+            mstore(0x40, free)
+            mstore(0x60, 0)
+            end := at
         }
+    }
+
+    /// @dev Say why a quorum was refused.
+    /// @param failed The signers from the first bad one on.
+    function _refuse(uint256 epoch, uint256 signers, uint256 length, uint256 end, uint256 failed)
+        private
+        pure
+    {
+        (uint256 threshold, uint256 size) = (epoch.threshold(), epoch.size());
+        if (length + SIGNATURE_BYTES * threshold < end) revert BadLength(length, end);
+        if (_countBits(signers) != threshold || signers >> size != 0) {
+            revert WrongSignerCount(signers, size, threshold);
+        }
+        if (length != end) revert BadLength(length, end);
+        uint256 revokedSigners = signers & ~epoch.signers();
+        if (revokedSigners != 0) revert RevokedSigner(signers, revokedSigners);
+        uint256 member;
+        while (signers >> member != failed) ++member;
+        revert BadSignature(member);
     }
 
     function _checkMembers(address[] calldata members, uint256 threshold) private pure {
@@ -166,13 +215,13 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         require(list != address(0));
     }
 
-    /// @dev Copy an epoch's members to memory; `_member` reads them there.
-    function _readList(Epoch memory e) private view returns (uint256 list) {
-        address account = e.list;
-        uint256 size = e.size;
+    /// @dev Copy an epoch's members to memory, behind a spare word; `_member` reads them there.
+    function _readList(uint256 epoch) private view returns (uint256 list) {
+        address account = epoch.list();
+        uint256 size = epoch.size();
         assembly ("memory-safe") {
             size := mul(size, ADDRESS_BYTES)
-            list := mload(0x40)
+            list := add(mload(0x40), 0x20)
             // A word more than the list: reading the last member reads 12 bytes beyond it.
             mstore(0x40, and(add(add(list, size), 0x3f), not(0x1f)))
             extcodecopy(account, list, 1, size)
@@ -185,13 +234,10 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         }
     }
 
-    /// @dev Count the bits of a 32-bit map: in pairs, nibbles, bytes, then all bytes at once.
-    function _countBits(uint256 bits) private pure returns (uint256) {
-        unchecked {
-            bits -= (bits >> 1) & 0x55555555;
-            bits = (bits & 0x33333333) + ((bits >> 2) & 0x33333333);
-            bits = (bits + (bits >> 4)) & 0x0f0f0f0f;
-            return uint8((bits * 0x01010101) >> 24);
+    /// @dev Count the bits of a 32-bit map.
+    function _countBits(uint256 bits) private pure returns (uint256 count) {
+        for (; bits != 0; bits &= bits - 1) {
+            ++count;
         }
     }
 }

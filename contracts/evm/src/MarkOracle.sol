@@ -1,32 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Committee} from "./Committee.sol";
-import {EntryFault, IMarkOracle, Leaf, Mark, Validity} from "./interfaces/IMarkOracle.sol";
+import {Markets} from "./Markets.sol";
+import {IMarkOracle, Leaf, Mark, Validity} from "./interfaces/IMarkOracle.sol";
 import {GroupWord} from "./report/GroupWord.sol";
-import {MAX_GROUPS, Reports} from "./report/Reports.sol";
+import {Reports} from "./report/Reports.sol";
 import {UpdateLog} from "./report/UpdateLog.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
 /// @title MarkOracle
 /// @notice Stores mark prices from signed reports and serves them. The assumptions are in
 /// IMarkOracle.
-contract MarkOracle is IMarkOracle, Committee {
+contract MarkOracle is Markets {
     using GroupWord for uint256;
     using Reports for bytes;
-
-    uint256 private constant MAX_MARKETS = MAX_GROUPS * GroupWord.MARKETS;
 
     bytes32 public immutable SALT;
     bytes32 public immutable DOMAIN_SEPARATOR;
     uint256 public immutable MAX_FUTURE_MS;
-
-    /// @dev By group. An array of fixed length, so that a slot needs no hash.
-    uint256[MAX_GROUPS] private _words;
-
-    /// @dev When the last price of a market was signed (as in a word), written as the market loses
-    /// its price. While it has one, the word's time is the price's.
-    mapping(uint256 market => uint40 timeMs) private _lostPriceTime;
 
     /// @param network Name of the deployment's network of chains, such as "mainnet".
     /// @param homeGovernor The governor the deployment obeys, on its home chain.
@@ -52,17 +43,17 @@ contract MarkOracle is IMarkOracle, Committee {
 
         uint256 limitUnixMs = _futureLimitUnixMs();
         uint256 log = UpdateLog.open(carried);
-        for (uint256 i; i < carried; ++i) {
-            (uint16 group,, uint256 signed) = report.leaf(i);
-            _checkWord(group, signed, limitUnixMs);
-            uint256 old = _words[group];
-            if (signed.time() <= old.time()) continue;
-            uint256 word = signed.storesAsIs(old)
-                ? signed | (old & GroupWord.PAUSE_MASK)
-                : _merge(group, old, signed);
-            _words[group] = word;
-            UpdateLog.append(log, accepted, group, word);
-            unchecked {
+        unchecked {
+            for (uint256 i; i < carried; ++i) {
+                (uint16 group,, uint256 signed) = report.leaf(i);
+                _checkWord(group, signed, limitUnixMs);
+                uint256 old = _word(group);
+                if (signed.time() <= old.time()) continue;
+                uint256 word = signed.storesAsIs(old)
+                    ? signed | (old & GroupWord.PAUSE_MASK)
+                    : _merge(group, old, signed);
+                _setWord(group, word);
+                UpdateLog.append(log, accepted, group, word);
                 ++accepted;
             }
         }
@@ -88,18 +79,6 @@ contract MarkOracle is IMarkOracle, Committee {
     }
 
     /// @inheritdoc IMarkOracle
-    function pauseMarket(uint256 market, string calldata reason) external onlyGuardian {
-        _words[_groupOf(market)] |= _pauseBit(market);
-        emit MarketPaused(market, msg.sender, reason);
-    }
-
-    /// @inheritdoc IMarkOracle
-    function unpauseMarket(uint256 market, string calldata reason) external onlyGuardian {
-        _words[_groupOf(market)] &= ~_pauseBit(market);
-        emit MarketUnpaused(market, msg.sender, reason);
-    }
-
-    /// @inheritdoc IMarkOracle
     function readMark(uint256 market) public view returns (Mark memory mark) {
         uint256 word = _words[_groupOf(market)];
         uint256 entry = word.entry(market % GroupWord.MARKETS);
@@ -113,7 +92,7 @@ contract MarkOracle is IMarkOracle, Committee {
             mark.confidenceBpsE1 = entry.confidenceBpsE1();
             (mark.premiumKnown, mark.premiumBpsE2) = entry.premiumBpsE2();
         } else if (mark.priceE18 != 0) {
-            mark.priceTimeMs = uint64(uint256(_lostPriceTime[market]).unixMs());
+            mark.priceTimeMs = uint64(uint256(_memos[market].lostPriceMs).unixMs());
         }
     }
 
@@ -135,19 +114,20 @@ contract MarkOracle is IMarkOracle, Committee {
         view
         returns (uint256 priceE18, uint256 priceTimeMs)
     {
-        Mark memory mark = readMark(market);
-        if (mark.paused) revert Paused(market);
-        if (mark.validity < least || mark.validity < Validity.STALE) {
-            revert ValidityTooLow(market, mark.validity, least);
-        }
-        uint256 ageMs = _ageMs(mark.priceTimeMs);
+        uint256 word = _words[_groupOf(market)];
+        if (word & _pauseBit(market) != 0) revert Paused(market);
+        uint256 entry = word.entry(market % GroupWord.MARKETS);
+        Validity validity = entry.validity();
+        if (validity < least || !entry.priced()) revert ValidityTooLow(market, validity, least);
+        priceTimeMs = word.time().unixMs();
+        uint256 ageMs = _ageMs(priceTimeMs);
         if (ageMs > maxAgeMs) revert TooOld(market, ageMs, maxAgeMs);
-        return (mark.priceE18, mark.priceTimeMs);
+        return (entry.priceE18(), priceTimeMs);
     }
 
     /// @inheritdoc IMarkOracle
     function groupWord(uint256 group) external view returns (uint256) {
-        return _words[group];
+        return _words[_requireGroup(group)];
     }
 
     /// @dev Tell whether any group is newer than stored, before anything is known to be signed.
@@ -156,17 +136,18 @@ contract MarkOracle is IMarkOracle, Committee {
         view
         returns (bool)
     {
-        for (uint256 i; i < carried; ++i) {
-            (uint16 group,, uint256 word) = report.leaf(i);
-            if (group >= groups) revert GroupOrder(i, group, groups);
-            if (word.time() > _words[group].time()) return true;
+        unchecked {
+            for (uint256 i; i < carried; ++i) {
+                (uint16 group,, uint256 word) = report.leaf(i);
+                if (group >= groups) revert GroupOrder(i, group, groups);
+                if (word.time() > _word(group).time()) return true;
+            }
         }
         return false;
     }
 
     function _requireSigned(bytes calldata report, uint256 groups, uint256 carried) private view {
-        Epoch memory epoch = _epochs[report.epoch()];
-        _requireValid(epoch, report.epoch());
+        uint256 epoch = _validEpoch(report.epoch());
         (bytes32 digest, uint256 signersAt) = report.digest(groups, carried, DOMAIN_SEPARATOR);
         _requireQuorum(epoch, digest, report, signersAt);
     }
@@ -177,24 +158,17 @@ contract MarkOracle is IMarkOracle, Committee {
         if (unixMs > limitUnixMs) revert FutureTime(unixMs, limitUnixMs);
     }
 
-    /// @dev What to store for a signed word: pauses stay, bad entries become MISSING, and entries
-    /// without a price keep the last one.
-    function _merge(uint256 group, uint256 old, uint256 signed) private returns (uint256 word) {
-        word = (signed.time() << GroupWord.TIME_SHIFT) | (old & GroupWord.PAUSE_MASK);
-        for (uint256 i; i < GroupWord.MARKETS; ++i) {
-            uint256 market = group * GroupWord.MARKETS + i;
-            uint256 entry = signed.entry(i);
-            EntryFault fault = entry.fault();
-            if (fault != EntryFault.NONE) {
-                emit EntryRejected(market, fault, entry);
-                entry = GroupWord.MISSING_ENTRY;
-            }
-            if (!entry.priced()) {
-                uint256 before = old.entry(i);
-                if (before.priced()) _lostPriceTime[market] = uint40(old.time());
-                entry = entry.keepPrice(before);
-            }
-            word |= entry.place(i);
+    /// @dev Read a group's word. The caller keeps `group` below MAX_GROUPS.
+    function _word(uint256 group) private view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(add(_words.slot, group))
+        }
+    }
+
+    /// @dev Store a group's word. The caller keeps `group` below MAX_GROUPS.
+    function _setWord(uint256 group, uint256 word) private {
+        assembly ("memory-safe") {
+            sstore(add(_words.slot, group), word)
         }
     }
 
@@ -208,14 +182,5 @@ contract MarkOracle is IMarkOracle, Committee {
     function _ageMs(uint256 unixMs) private view returns (uint256) {
         uint256 nowMs = block.timestamp * 1000;
         return nowMs > unixMs ? nowMs - unixMs : 0;
-    }
-
-    function _groupOf(uint256 market) private pure returns (uint256) {
-        if (market >= MAX_MARKETS) revert UnknownMarket(market, MAX_MARKETS);
-        return market / GroupWord.MARKETS;
-    }
-
-    function _pauseBit(uint256 market) private pure returns (uint256) {
-        return 1 << (GroupWord.PAUSE_SHIFT + market % GroupWord.MARKETS);
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ICommittee} from "../src/interfaces/ICommittee.sol";
+import {Binding} from "../src/interfaces/IMarkOracle.sol";
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
@@ -16,7 +17,7 @@ contract CommitteeTest is OracleFixture {
         threshold = uint8(bound(threshold, members.length / 2 + 1, members.length));
         vm.expectEmit(address(oracle));
         emit ICommittee.CommitteeChanged(2, members, threshold, 0);
-        set(members, threshold, 0);
+        rotate(2, members, threshold, 0);
         (address[] memory read, uint8 readThreshold, uint64 until) = oracle.committee(2);
         assertEq(read, members);
         assertEq(readThreshold, threshold);
@@ -47,7 +48,7 @@ contract CommitteeTest is OracleFixture {
 
     function test_setCommittee_LeavesThePreviousEpochValidForItsOverlap() public {
         uint64 until = uint64(block.timestamp + 600);
-        set(members, THRESHOLD, until);
+        rotate(2, members, THRESHOLD, until);
         vm.warp(until);
         assertEq(push(draft(1, nowMs())), 1);
         vm.warp(until + 1);
@@ -57,7 +58,7 @@ contract CommitteeTest is OracleFixture {
     }
 
     function test_setCommittee_WithoutOverlapEndsThePreviousEpochAtOnce() public {
-        set(members, THRESHOLD, 0);
+        rotate(2, members, THRESHOLD, 0);
         bytes memory report = fullBody(draft(1, nowMs()), QUORUM);
         vm.expectRevert(abi.encodeWithSelector(IReportErrors.UnknownEpoch.selector, 1, 2));
         oracle.update(report);
@@ -66,8 +67,8 @@ contract CommitteeTest is OracleFixture {
     /// @notice After a compromise no epoch but the new one signs: not even one whose own overlap
     /// had not run out.
     function test_setCommittee_EndsTheEpochBeforeThePreviousOne() public {
-        set(members, THRESHOLD, uint64(block.timestamp + 600));
-        set(members, THRESHOLD, 0);
+        rotate(2, members, THRESHOLD, uint64(block.timestamp + 600));
+        rotate(3, members, THRESHOLD, 0);
         for (uint32 epoch = 1; epoch < 3; ++epoch) {
             Draft memory d = draft(1, nowMs());
             d.epoch = epoch;
@@ -83,18 +84,18 @@ contract CommitteeTest is OracleFixture {
         address[] memory wrong = members;
         wrong[3] = wrong[2];
         vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberOrder.selector, 3, wrong[3]));
-        set(wrong, THRESHOLD, 0);
+        rotate(2, wrong, THRESHOLD, 0);
         wrong = members;
         wrong[0] = address(0);
         vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberOrder.selector, 0, address(0)));
-        set(wrong, THRESHOLD, 0);
+        rotate(2, wrong, THRESHOLD, 0);
     }
 
     function test_setCommittee_RevertsIf_MembersAreNoneOrTooMany() public {
         vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberCount.selector, 0, 32));
-        set(new address[](0), 0, 0);
+        rotate(2, new address[](0), 0, 0);
         vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberCount.selector, 33, 32));
-        set(new address[](33), 17, 0);
+        rotate(2, new address[](33), 17, 0);
     }
 
     function testFuzz_setCommittee_RevertsIf_ThresholdIsNoMajority(uint8 size, uint8 threshold)
@@ -103,12 +104,12 @@ contract CommitteeTest is OracleFixture {
         makeMembers(bound(size, 1, 32));
         vm.assume(threshold <= members.length / 2 || threshold > members.length);
         vm.expectPartialRevert(ICommittee.ThresholdOutOfRange.selector);
-        set(members, threshold, 0);
+        rotate(2, members, threshold, 0);
     }
 
     function test_setCommittee_RevertsIf_TheOverlapIsInMilliseconds() public {
         vm.expectPartialRevert(ICommittee.OverlapTooLong.selector);
-        set(members, THRESHOLD, uint64(block.timestamp * 1000));
+        rotate(2, members, THRESHOLD, uint64(block.timestamp * 1000));
     }
 
     function testFuzz_setCommittee_RevertsIf_CallerIsNotTheOwner(address caller) public {
@@ -117,7 +118,7 @@ contract CommitteeTest is OracleFixture {
         bytes memory error =
             abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, caller);
         vm.expectRevert(error);
-        oracle.setCommittee(members, THRESHOLD, 0);
+        oracle.setCommittee(2, members, THRESHOLD, 0, new Binding[](0));
         vm.expectRevert(error);
         oracle.setGuardian(caller);
     }
@@ -155,7 +156,7 @@ contract CommitteeTest is OracleFixture {
         address[] memory one = new address[](1);
         one[0] = ecrecover(digestOf(d), 27, r, high);
         assertTrue(one[0] != address(0));
-        set(one, 1, 0);
+        rotate(2, one, 1, 0);
         bytes memory report = bytes.concat(unsignedBody(d, singleton(0)), hex"00000001", r, high);
         vm.expectRevert(abi.encodeWithSelector(IReportErrors.BadSignature.selector, 0));
         oracle.update(report);
@@ -169,7 +170,7 @@ contract CommitteeTest is OracleFixture {
         bytes32 r = bytes32(GENERATOR_X);
         address[] memory one = new address[](1);
         one[0] = ecrecover(digestOf(d), 27, r, low);
-        set(one, 1, 0);
+        rotate(2, one, 1, 0);
         assertEq(
             oracle.update(bytes.concat(unsignedBody(d, singleton(0)), hex"00000001", r, low)), 1
         );
@@ -210,11 +211,6 @@ contract CommitteeTest is OracleFixture {
         bytes memory report = bytes.concat(unsignedBody(d, singleton(0)), hex"0000001f", signed);
         vm.expectRevert(abi.encodeWithSelector(IReportErrors.BadSignature.selector, member));
         oracle.update(report);
-    }
-
-    function set(address[] memory members_, uint8 threshold, uint64 untilS) private {
-        vm.prank(owner);
-        oracle.setCommittee(members_, threshold, untilS);
     }
 
     function countBits(uint256 bits) private pure returns (uint256 count) {

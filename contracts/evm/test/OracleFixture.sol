@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IMarkOracle} from "../src/interfaces/IMarkOracle.sol";
+import {Binding, IMarkOracle, JumpRule} from "../src/interfaces/IMarkOracle.sol";
 import {Draft, ReportBuilder} from "./ReportBuilder.sol";
 
-/// @notice A mark oracle with a committee of 5 of 7, at a fixed time.
+/// @notice A mark oracle with a committee of 5 of 7, at a fixed time. No price is a jump, since most
+/// tests draw theirs at random: those of jumps set a rule.
 abstract contract OracleFixture is ReportBuilder {
     uint256 internal constant ORIGIN_MS = 1_577_836_800_000;
     uint32 internal constant MAX_FUTURE_MS = 2000;
@@ -22,9 +23,23 @@ abstract contract OracleFixture is ReportBuilder {
         domain = oracle.DOMAIN_SEPARATOR();
         makeMembers(7);
         vm.startPrank(owner);
-        oracle.setCommittee(members, THRESHOLD, 0);
+        oracle.setCommittee(1, members, THRESHOLD, 0, new Binding[](0));
         oracle.setGuardian(guardian);
+        oracle.setDefaultJumpRule(JumpRule({boundBps: 0, reports: 1, holdMs: 0}));
         vm.stopPrank();
+    }
+
+    /// @dev The owner starts an epoch, binding nothing.
+    function rotate(
+        uint32 epoch,
+        address[] memory members_,
+        uint8 threshold,
+        uint256 previousValidUntilS
+    ) internal {
+        vm.prank(owner);
+        oracle.setCommittee(
+            epoch, members_, threshold, uint64(previousValidUntilS), new Binding[](0)
+        );
     }
 
     /// @dev The block's time as a word counts it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IMarkOracle} from "../src/interfaces/IMarkOracle.sol";
+import {Binding, IMarkOracle} from "../src/interfaces/IMarkOracle.sol";
 import {Draft, ReportBuilder} from "./ReportBuilder.sol";
 
 /// @notice Does to an oracle what honest and hostile callers may, and keeps beside it a plain
@@ -16,6 +16,7 @@ contract OracleHandler is ReportBuilder {
         /// @dev Confidence and premium, while there is a price.
         uint256 quality;
         bool paused;
+        bool pausedByOwner;
     }
 
     uint256 public constant GROUPS = 5;
@@ -106,21 +107,25 @@ contract OracleHandler is ReportBuilder {
         uint256 who = (seed >> 16) % 3;
         if (who == 0) caller = OWNER;
         if (who == 1) caller = GUARDIAN;
-        bool allowed = caller == OWNER || caller == GUARDIAN;
+        Model storage m = _models[market];
+        bool allowed = caller == OWNER || (caller == GUARDIAN && (wanted || !m.pausedByOwner));
         bytes memory call = wanted
             ? abi.encodeCall(ORACLE.pauseMarket, (market, "fuzzed"))
             : abi.encodeCall(ORACLE.unpauseMarket, (market, "fuzzed"));
         vm.prank(caller);
         (bool success,) = address(ORACLE).call(call);
         assertEq(success, allowed, "who may pause");
-        if (success) _models[market].paused = wanted;
+        if (!success) return;
+        m.paused = wanted;
+        m.pausedByOwner = wanted && (m.pausedByOwner || caller == OWNER);
     }
 
     /// @notice Governance rotates the committee, with or without overlap.
     function rotate(uint256 seed) external {
         uint64 untilS = seed % 2 == 0 ? 0 : uint64(block.timestamp + seed % 1000);
+        uint32 epoch = ORACLE.currentEpoch() + 1;
         vm.prank(OWNER);
-        ORACLE.setCommittee(members, 5, untilS);
+        ORACLE.setCommittee(epoch, members, 5, untilS, new Binding[](0));
     }
 
     function wait_(uint256 seconds_) external {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EntryFault, IMarkOracle, Leaf, Validity} from "../src/interfaces/IMarkOracle.sol";
+import {Binding, EntryFault, IMarkOracle, Leaf, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
 import {GroupWord} from "../src/report/GroupWord.sol";
 import {ReportBuilder} from "./ReportBuilder.sol";
@@ -184,7 +184,7 @@ contract VectorsTest is ReportBuilder {
             0,
             address(this)
         );
-        oracle.setCommittee(members, THRESHOLD, 0);
+        oracle.setCommittee(1, members, THRESHOLD, 0, new Binding[](0));
     }
 
     function at(string memory list, uint256 i, string memory field)

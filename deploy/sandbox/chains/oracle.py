@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from eth_account.signers.local import LocalAccount
@@ -25,11 +25,12 @@ async def deploy_mark_oracle(
     guardian: str,
     owner: LocalAccount | None = None,
     max_future_ms: int = MAX_FUTURE_MS,
+    instruments: Mapping[int, str] | None = None,
 ) -> str:
     """Deploy, set the first committee and the guardian; return the address.
 
-    `members` rise by address. The contract stays owned by `owner`, a fresh account when None:
-    in the sandbox nothing governs.
+    `members` rise by address; `instruments` are the names of market numbers. The contract stays
+    owned by `owner`, a fresh account when None: in the sandbox nothing governs.
     """
     owner = owner or await chain.account()
     oracle = await deploy_contract(
@@ -38,7 +39,11 @@ async def deploy_mark_oracle(
         (network, home_governor, nonce, max_future_ms, owner.address),
         owner,
     )
-    members = list(members)
-    await transact(chain.w3, oracle.functions.setCommittee(members, threshold, 0), owner)
+    bindings = [
+        (number, name.encode("ascii").ljust(32, b"\0"))
+        for number, name in (instruments or {}).items()
+    ]
+    begin = oracle.functions.setCommittee(1, list(members), threshold, 0, bindings)
+    await transact(chain.w3, begin, owner)
     await transact(chain.w3, oracle.functions.setGuardian(guardian), owner)
     return str(oracle.address)

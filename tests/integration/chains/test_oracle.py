@@ -28,12 +28,14 @@ async def test_the_oracle_has_its_committee_guardian_and_our_domain() -> None:
             members=MEMBERS,
             threshold=2,
             guardian=guardian.address,
+            instruments={7: "BTC-USD"},
         )
         abi = read_artifact(ABI / "MarkOracle.json")["abi"]
         oracle = chain.w3.eth.contract(chain.w3.to_checksum_address(address), abi=abi)
         members, threshold, _ = await oracle.functions.committee(1).call()
         assert (members, threshold) == (MEMBERS, 2)
         assert await oracle.functions.guardian().call() == guardian.address
+        assert await oracle.functions.instrumentOf(7).call() == [b"BTC-USD".ljust(32, b"\0"), 1]
         assert await oracle.functions.MAX_FUTURE_MS().call() == MAX_FUTURE_MS
         salt = deployment_salt("test", bytes.fromhex(GOVERNOR[2:]), 3)
         assert await oracle.functions.DOMAIN_SEPARATOR().call() == domain_separator(salt)

@@ -51,6 +51,26 @@ struct Mark {
     bool premiumKnown;
 }
 
+/// @notice When a price is a jump, and what makes it believed.
+struct JumpRule {
+    /// @dev Greatest change since the last accepted price that is no jump, in bps of that: 157 to
+    /// 10,000. 0: nothing is a jump.
+    uint16 boundBps;
+    /// @dev Reports that must agree with a jump before it is accepted, each within the bound of the
+    /// one before: 1 to 255. 0, with all else 0: the default rule.
+    uint16 reports;
+    /// @dev Signed time in ms that must have passed since the jump: up to an hour. Who sends
+    /// updates chooses when, but not how fast signed time passes.
+    uint32 holdMs;
+}
+
+/// @notice What instrument a market number means from an epoch on.
+struct Binding {
+    uint256 market;
+    /// @dev Its name in ASCII, filled up with zeros, such as "BTC-USD"; zero for none.
+    bytes32 instrument;
+}
+
 /// @title IMarkOracle
 /// @notice Mark prices signed by a committee, four markets to a group, stored as reports arrive.
 ///
@@ -62,8 +82,12 @@ struct Mark {
 ///   ahead, within that bound, blocks its group for as long.
 /// - `readMark` judges nothing. It returns halted, paused and old marks as such. A consumer which
 ///   only wants a price it can act on calls `priceNoOlderThan`.
+/// - A price that jumps is stored as it was signed, but as TOO_VOLATILE, until further reports
+///   agree with it or one returns. This guards against a committee that errs for a moment, not
+///   against one that lies: a quorum can walk any distance in small steps.
 /// - A market number that nothing was ever stored for reads as HALTED, price 0, times 0. Which
-///   instrument a number means is not known here.
+///   instrument a number means changes only with an epoch: `instrumentOf`. A committee signs an
+///   entry of zeros for a number that is bound to nothing.
 /// - No call leaves this contract except to the ecrecover precompile: nothing can re-enter.
 interface IMarkOracle is ICommittee, IReportErrors {
     /// @notice Groups were stored.
@@ -77,8 +101,41 @@ interface IMarkOracle is ICommittee, IReportErrors {
     event MarketPaused(uint256 indexed market, address indexed by, string reason);
     event MarketUnpaused(uint256 indexed market, address indexed by, string reason);
 
+    /// @notice A price jumped, and is stored as TOO_VOLATILE until reports agree with it.
+    event JumpHeld(uint256 indexed market, uint256 acceptedPriceE18, uint256 priceE18);
+
+    /// @notice The jump is over: enough reports agreed with it, or else (`promoted` is false) the
+    /// price returned to within the bound of the last accepted one.
+    event JumpEnded(uint256 indexed market, bool promoted);
+
+    /// @notice A market has a rule of its own, or with all 0 the default again.
+    event JumpRuleChanged(uint256 indexed market, JumpRule rule);
+    event DefaultJumpRuleChanged(JumpRule rule);
+
+    /// @notice From `epoch` on, the number means this instrument, or none.
+    event MarketBound(uint256 indexed market, bytes32 indexed instrument, uint32 indexed epoch);
+
+    /// @notice The owner set a group's time back.
+    event GroupTimeReset(uint256 indexed group, uint64 fromMs, uint64 toMs, string reason);
+
     /// @notice No report can name this market.
     error UnknownMarket(uint256 given, uint256 limit);
+
+    /// @notice No report can name this group.
+    error UnknownGroup(uint256 given, uint256 limit);
+
+    /// @notice The pause is the owner's, and only the owner lifts it.
+    error PausedByOwner(uint256 market);
+
+    /// @notice A part of a jump rule is out of its range.
+    error JumpRuleOutOfRange(JumpRule given);
+
+    /// @notice The number has had another meaning or a price: the epoch that binds it anew must
+    /// begin without overlap, or reports of the one before would price the new instrument.
+    error OverlapWhileRebinding(uint256 market, bytes32 bound, uint64 previousValidUntilS);
+
+    /// @notice A group's time (unix ms) can only be set back, and not to before words count.
+    error ResetOutOfRange(uint256 givenMs, uint256 leastMs, uint256 storedMs);
 
     /// @notice The market is paused by the guardian or the owner.
     error Paused(uint256 market);
@@ -102,13 +159,55 @@ interface IMarkOracle is ICommittee, IReportErrors {
         view
         returns (uint32 epoch, uint64 slot, bytes32 inputsRoot, Leaf[] memory leaves);
 
-    /// @notice Forbid strict reads of a market until it is unpaused. Updates go on being stored.
+    /// @notice Start the next epoch, with these members and meanings of market numbers. By the
+    /// owner.
+    /// @dev Naming the epoch makes a rotation that was queued behind another fail, rather than
+    /// bring back a member whom the other removed.
+    ///
+    /// A number that gets another meaning loses its price and all that is known of it; its pause
+    /// and its jump rule stay. It then has no price until a report of this epoch brings one: those
+    /// of the epoch before are refused from here on, since `previousValidUntilS` must be 0. A
+    /// number that never had a meaning or a price may also be bound with overlap.
+    /// @param epoch The one after the current: 1 for the first.
+    /// @param members Addresses, strictly rising; a report's bit `i` means `members[i]`.
+    /// @param threshold Signatures a report must carry.
+    /// @param previousValidUntilS Unix second up to which reports of the epoch that ends now are
+    /// still taken, at most 30 days ahead; 0 for not at all, as after a compromise. Older epochs
+    /// end at once.
+    /// @param bindings Numbers whose meaning changes; all others keep theirs.
+    function setCommittee(
+        uint32 epoch,
+        address[] calldata members,
+        uint8 threshold,
+        uint64 previousValidUntilS,
+        Binding[] calldata bindings
+    ) external;
+
+    /// @notice Set a market's rule for jumps; all 0 for the default. By the owner.
+    function setJumpRule(uint256 market, JumpRule calldata rule) external;
+
+    /// @notice Set the rule of all markets without one of their own. By the owner.
+    function setDefaultJumpRule(JumpRule calldata rule) external;
+
+    /// @notice Set a group's time back, when it was signed wrongly ahead while the chain's clock
+    /// was too: no report with the right time could replace it. By the owner.
+    /// @dev Touches this group alone, and stores no price: entries with a price become MISSING, so
+    /// that nothing can act on one whose time was wrong, and keep it with a time no later than the
+    /// group's; HALTED stays. Jumps go on being held. Then reports count again that are newer than
+    /// `timeMs`, also those seen before: each with its own time, so that strict reads refuse it
+    /// once it is too old. Give the right present time to make room for none of them.
+    /// @param timeMs Unix ms, before the stored time.
+    function resetTime(uint256 group, uint64 timeMs, string calldata reason) external;
+
+    /// @notice Forbid strict reads of a market until it is unpaused. Updates go on being stored. By
+    /// the guardian or the owner.
     function pauseMarket(uint256 market, string calldata reason) external;
 
-    /// @notice Lift a pause.
+    /// @notice Lift a pause. By the guardian or the owner; the owner's by the owner.
     function unpauseMarket(uint256 market, string calldata reason) external;
 
-    /// @notice Read a market as stored. `validity` is as signed, never STALE.
+    /// @notice Read a market as stored. `validity` is as signed, or TOO_VOLATILE while a jump is
+    /// held; never STALE.
     function readMark(uint256 market) external view returns (Mark memory);
 
     /// @notice Read a market; its validity is STALE if that of the price was better, but the price
@@ -124,9 +223,30 @@ interface IMarkOracle is ICommittee, IReportErrors {
         view
         returns (uint256 priceE18, uint256 priceTimeMs);
 
-    /// @notice The word stored for a group: as signed, with pause bits, and with the last price
-    /// kept in entries that have none now.
+    /// @notice The word stored for a group: as signed, with pause bits, TOO_VOLATILE in entries
+    /// whose jump is held, and the last price kept in entries that have none now.
     function groupWord(uint256 group) external view returns (uint256);
+
+    /// @notice The instrument a market number means, and since which epoch. Check it when storing a
+    /// number, and the epoch too when using `verify`: reports of an epoch before `fromEpoch` mean
+    /// something else.
+    /// @return instrument Zero for none.
+    function instrumentOf(uint256 market)
+        external
+        view
+        returns (bytes32 instrument, uint32 fromEpoch);
+
+    /// @notice The rule for jumps in force for a market.
+    function jumpRule(uint256 market) external view returns (JumpRule memory);
+
+    /// @notice The jump that is held of a market; all 0 for none.
+    /// @return acceptedPriceE18 The price before it.
+    /// @return sinceMs Unix ms of the first report with it.
+    /// @return agreed Reports that have agreed with it.
+    function heldJump(uint256 market)
+        external
+        view
+        returns (uint256 acceptedPriceE18, uint64 sinceMs, uint256 agreed);
 
     /// @notice Names the deployment: keccak256(abi.encode(network, homeGovernor, nonce)).
     function SALT() external view returns (bytes32);

@@ -36,6 +36,11 @@ interface IReportErrors {
     /// @param threshold Bits it must have set.
     error WrongSignerCount(uint256 signers, uint256 members, uint256 threshold);
 
+    /// @notice Members signed who have been revoked.
+    /// @param signers The bit map given.
+    /// @param revoked Those of its bits that are revoked members'.
+    error RevokedSigner(uint256 signers, uint256 revoked);
+
     /// @notice The signature said to be of this member is another's, of other data, or malleable.
     error BadSignature(uint256 member);
 }

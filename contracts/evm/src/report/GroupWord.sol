@@ -13,6 +13,10 @@ library GroupWord {
     uint256 internal constant PAUSE_SHIFT = 212;
     uint256 internal constant PAUSE_MASK = 0xf << PAUSE_SHIFT;
 
+    /// @dev A price that moved by less than 1/64 of the mantissa before is no jump.
+    uint256 internal constant NEAR_SHIFT = 6;
+    uint256 internal constant PRICE_BITS = 32;
+
     /// @dev 2020-01-01T00:00:00Z, from which a word counts its milliseconds.
     uint256 internal constant TIME_ORIGIN_UNIX_MS = 1_577_836_800_000;
 
@@ -24,7 +28,7 @@ library GroupWord {
     uint256 private constant MANTISSA_MASK = (1 << 27) - 1;
     uint256 private constant EXPONENT_SHIFT = 27;
     uint256 private constant EXPONENT_MASK = 0x1f;
-    uint256 private constant PRICE_MASK = (1 << 32) - 1;
+    uint256 private constant PRICE_MASK = (1 << PRICE_BITS) - 1;
     uint256 private constant CONFIDENCE_SHIFT = 32;
     uint256 private constant PREMIUM_SHIFT = 39;
     uint256 private constant PREMIUM_SIGN = 0x400;
@@ -36,6 +40,7 @@ library GroupWord {
 
     /// @dev A one in the lowest bit of every entry: times x, it is x in every entry.
     uint256 private constant EACH = 1 | (1 << 53) | (1 << 106) | (1 << 159);
+    uint256 private constant TOP = EACH << (ENTRY_BITS - 1);
 
     function time(uint256 word) internal pure returns (uint256 ms) {
         return word >> TIME_SHIFT;
@@ -59,27 +64,42 @@ library GroupWord {
     }
 
     /// @notice Tell, for all four entries at once, whether a signed word may be stored as it is:
-    /// each entry is well formed and has a price, or is unused (zero, here and in the `old` word).
-    /// @dev May say false for a word that is fine (a mantissa below 10^7 at exponent 0): `fault`
-    /// decides then. Sums show in one bit of each entry whether a field is in range:
-    /// - bit 52, whether the entry is not zero: its own bit 52, or a carry out of those below;
+    /// each entry is well formed and has a price near the `old` one, which was taken as signed
+    /// (its validity is above TOO_VOLATILE); or is unused (zero, here and in the old word).
+    /// @dev May say false for a word that is fine: each entry is then judged by itself. One bit of
+    /// each entry shows the outcome of a sum:
+    /// - bit 52, whether the price is near: what may be added to the old price, plus or minus what
+    ///   was added, has not fallen below bit 52, which is added too. Prices are compared with
+    ///   their exponents on top: one step of those is more than any step that is near.
     /// - with only mantissa and validity left, bit 27, whether the mantissa is at least
     ///   MANTISSA_MIN, or above MANTISSA_MAX; and bit 52, whether the validity is TOO_VOLATILE (3)
     ///   to VALID (6), since these plus 1 are 4 to 7. A validity of 7 carries into the next entry,
     ///   but by then its own has failed.
     function storesAsIs(uint256 signed, uint256 old) internal pure returns (bool) {
         unchecked {
-            uint256 low = EACH * ((1 << 52) - 1);
-            uint256 both = signed | old;
-            uint256 used = (((both & low) + low) | both) & (EACH << 52);
+            // TOO_UNCERTAIN, GUARDED and VALID have bit 52.
+            uint256 live = old & TOP;
+            uint256 liveBits = (live << 1) - (live >> (ENTRY_BITS - 1));
+            if (((signed | old) & ~liveBits) << (256 - PAUSE_SHIFT) != 0) return false;
+
+            uint256 step = ((old >> NEAR_SHIFT) & (EACH * (MANTISSA_MASK >> NEAR_SHIFT))) + TOP;
+            uint256 moved = (signed & (EACH * PRICE_MASK)) - (old & (EACH * PRICE_MASK));
+            uint256 good = (step + moved) & (step - moved);
 
             uint256 fields = signed & (EACH * (MANTISSA_MASK | (VALIDITY_MASK << VALIDITY_SHIFT)));
             uint256 reached = fields + EACH * (((1 << 27) - MANTISSA_MIN) | (1 << VALIDITY_SHIFT));
             uint256 passed = fields + EACH * ((1 << 27) - MANTISSA_MAX - 1);
-            // Who passed the greatest has reached the least: bit 27 vanishes.
-            uint256 good = reached ^ (passed & (EACH << 27));
-            uint256 needed = used | (used >> 25);
-            return good & needed == needed;
+            good &= reached & ((reached & ~passed) << (ENTRY_BITS - 1 - 27));
+            return good & live == live;
+        }
+    }
+
+    /// @notice Tell whether an entry's price is so near to `before`'s that it is no jump by any
+    /// bound that may be set: within `before` >> NEAR_SHIFT of it.
+    function isNear(uint256 entry_, uint256 before) internal pure returns (bool) {
+        unchecked {
+            uint256 step = (before & MANTISSA_MASK) >> NEAR_SHIFT;
+            return (entry_ & PRICE_MASK) + step - (before & PRICE_MASK) <= 2 * step;
         }
     }
 
@@ -102,6 +122,33 @@ library GroupWord {
     /// @notice Tell whether a well-formed entry's own report carried a price.
     function priced(uint256 entry_) internal pure returns (bool) {
         return entry_ >> VALIDITY_SHIFT > uint256(Validity.STALE);
+    }
+
+    /// @notice Take the price alone: mantissa and exponent. Zero where there never was one.
+    function price(uint256 entry_) internal pure returns (uint32) {
+        return uint32(entry_);
+    }
+
+    /// @notice Tell whether an entry was taken as signed, with a price.
+    function trusted(uint256 entry_) internal pure returns (bool) {
+        return entry_ >> VALIDITY_SHIFT > uint256(Validity.TOO_VOLATILE);
+    }
+
+    /// @notice Give an entry the validity TOO_VOLATILE.
+    function tooVolatile(uint256 entry_) internal pure returns (uint256) {
+        return
+            (entry_ & ((1 << VALIDITY_SHIFT) - 1))
+                | (uint256(Validity.TOO_VOLATILE) << VALIDITY_SHIFT);
+    }
+
+    /// @notice Give an entry the validity MISSING and take its confidence and premium away.
+    function missing(uint256 entry_) internal pure returns (uint256) {
+        return (entry_ & PRICE_MASK) | MISSING_ENTRY;
+    }
+
+    /// @notice Empty the entry at `position` of a word.
+    function cleared(uint256 word, uint256 position) internal pure returns (uint256) {
+        return word & ~(ENTRY_MASK << (ENTRY_BITS * position));
     }
 
     /// @notice Give an entry without a price the last price that `before` holds.

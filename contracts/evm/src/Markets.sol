@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {JumpHold} from "./JumpHold.sol";
+import {Binding, IMarkOracle} from "./interfaces/IMarkOracle.sol";
+import {GroupWord} from "./report/GroupWord.sol";
+import {MAX_GROUPS} from "./report/Reports.sol";
+
+/// @title Markets
+/// @notice What the owner and the guardian may do to markets. Nothing here stores a price.
+abstract contract Markets is JumpHold {
+    using GroupWord for uint256;
+
+    struct Bound {
+        bytes32 instrument;
+        uint32 fromEpoch;
+    }
+
+    mapping(uint256 market => Bound) private _bound;
+
+    /// @dev A bit for each market whose pause is the owner's, 256 to a word.
+    mapping(uint256 word => uint256) private _ownersPauses;
+
+    /// @inheritdoc IMarkOracle
+    function setCommittee(
+        uint32 epoch,
+        address[] calldata members,
+        uint8 threshold,
+        uint64 previousValidUntilS,
+        Binding[] calldata bindings
+    ) external onlyOwner {
+        _startEpoch(epoch, members, threshold, previousValidUntilS);
+        for (uint256 i; i < bindings.length; ++i) {
+            _bind(bindings[i].market, bindings[i].instrument, epoch, previousValidUntilS);
+        }
+    }
+
+    /// @inheritdoc IMarkOracle
+    function instrumentOf(uint256 market)
+        external
+        view
+        returns (bytes32 instrument, uint32 fromEpoch)
+    {
+        _requireMarket(market);
+        Bound storage bound = _bound[market];
+        return (bound.instrument, bound.fromEpoch);
+    }
+
+    /// @inheritdoc IMarkOracle
+    function pauseMarket(uint256 market, string calldata reason) external onlyGuardian {
+        _words[_groupOf(market)] |= _pauseBit(market);
+        if (msg.sender == owner()) _ownersPauses[market >> 8] |= 1 << (market & 0xff);
+        emit MarketPaused(market, msg.sender, reason);
+    }
+
+    /// @inheritdoc IMarkOracle
+    function unpauseMarket(uint256 market, string calldata reason) external onlyGuardian {
+        _words[_groupOf(market)] &= ~_pauseBit(market);
+        uint256 bit = 1 << (market & 0xff);
+        if (_ownersPauses[market >> 8] & bit != 0) {
+            if (msg.sender != owner()) revert PausedByOwner(market);
+            _ownersPauses[market >> 8] &= ~bit;
+        }
+        emit MarketUnpaused(market, msg.sender, reason);
+    }
+
+    /// @inheritdoc IMarkOracle
+    function resetTime(uint256 group, uint64 timeMs, string calldata reason) external onlyOwner {
+        uint256 old = _words[_requireGroup(group)];
+        uint256 storedMs = old.time().unixMs();
+        uint256 leastMs = uint256(1).unixMs();
+        if (timeMs < leastMs || timeMs >= storedMs) {
+            revert ResetOutOfRange(timeMs, leastMs, storedMs);
+        }
+        uint40 wordMs = uint40(timeMs - uint256(0).unixMs());
+        uint256 word = (uint256(wordMs) << GroupWord.TIME_SHIFT) | (old & GroupWord.PAUSE_MASK);
+        for (uint256 i; i < GroupWord.MARKETS; ++i) {
+            uint256 entry = old.entry(i);
+            Memo storage memo = _memos[group * GroupWord.MARKETS + i];
+            if (entry.priced()) {
+                memo.lostPriceMs = wordMs;
+                entry = entry.missing();
+            } else if (memo.lostPriceMs > wordMs) {
+                memo.lostPriceMs = wordMs;
+            }
+            word |= entry.place(i);
+        }
+        _words[group] = word;
+        emit GroupTimeReset(group, uint64(storedMs), timeMs, reason);
+    }
+
+    function _bind(uint256 market, bytes32 instrument, uint32 epoch, uint64 previousValidUntilS)
+        private
+    {
+        uint256 group = _groupOf(market);
+        uint256 position = market % GroupWord.MARKETS;
+        Bound storage bound = _bound[market];
+        bytes32 before = bound.instrument;
+        if (instrument == before) return;
+        if (bound.fromEpoch != 0 || _words[group].entry(position).price() != 0) {
+            if (previousValidUntilS != 0) {
+                revert OverlapWhileRebinding(market, before, previousValidUntilS);
+            }
+            _words[group] = _words[group].cleared(position);
+            delete _memos[market];
+        }
+        (bound.instrument, bound.fromEpoch) = (instrument, epoch);
+        emit MarketBound(market, instrument, epoch);
+    }
+
+    function _requireGroup(uint256 group) internal pure returns (uint256) {
+        if (group >= MAX_GROUPS) revert UnknownGroup(group, MAX_GROUPS);
+        return group;
+    }
+
+    function _groupOf(uint256 market) internal pure returns (uint256) {
+        _requireMarket(market);
+        return market / GroupWord.MARKETS;
+    }
+
+    function _pauseBit(uint256 market) internal pure returns (uint256) {
+        return 1 << (GroupWord.PAUSE_SHIFT + market % GroupWord.MARKETS);
+    }
+}
