@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from oracle.durable import replace_file
 from oracle.model.errors import ConfigError, Retryable
 
 
@@ -94,7 +95,7 @@ class SigningJournal:
         """
         if self._path is not None:
             try:
-                _replace(self._path, msgspec.json.encode(signed))
+                replace_file(self._path, msgspec.json.encode(signed))
             except OSError as error:
                 raise Retryable(
                     f"signing journal {self._path} cannot be written ({error.strerror}): nothing "
@@ -105,19 +106,3 @@ class SigningJournal:
 
 def _nothing_owned() -> None:
     """Give up no lock: there is none without a path."""
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace a file so that after a power cut it is the old or the new one, and the new one
-    once this returns: a rename lasts only when its folder is on disk too."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
