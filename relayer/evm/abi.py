@@ -47,6 +47,12 @@ def update_call(body: bytes) -> bytes:
     return _UPDATE + encode(["bytes"], [body])
 
 
+def update_body(data: bytes) -> bytes:
+    """Return the report that the calldata of `update(bytes)` carries."""
+    (body,) = decode(["bytes"], data[len(_UPDATE) :])
+    return bytes(body)
+
+
 def group_word_call(group: int) -> bytes:
     """Return the calldata of `groupWord(uint256)`."""
     return _GROUP_WORD + encode(["uint256"], [group])
