@@ -7,6 +7,7 @@ is the same every time. The node's clock follows the recorded one.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,6 @@ from deploy.sandbox.chains.anvil import SandboxChain
 from deploy.sandbox.chains.oracle import deploy_mark_oracle
 from deploy.sandbox.keys import SandboxKey, make_keys
 from oracle.bus.memory import MemoryBus
-from oracle.cli.onchain import OracleReader
 from oracle.cli.stack import Stack
 from oracle.committee.attestation import Attestor
 from oracle.config.committee import CommitteeConfig
@@ -26,10 +26,10 @@ from oracle.config.deployment import DeploymentConfig, EvmChainConfig
 from oracle.config.root import Config
 from oracle.model.fixed import float_nearest
 from oracle.model.messages import Mark, StepManifest
+from relayer.evm.reader import MarkReader
 from relayer.lane import Lane
 from relayer.metrics import RelayerMetrics
-from relayer.service import Relayer
-from relayer.tail import open_offer
+from relayer.tail import Tail, open_offer
 
 NETWORK, GOVERNOR, NONCE = "plumbline-replay", "0x" + "22" * 20, 1
 MEMBERS, THRESHOLD = 7, 5
@@ -63,7 +63,7 @@ class SandboxSink:
 
     async def summary(self) -> dict[str, Any]:
         """Return what the chain came to hold, read back from the contract."""
-        reader = OracleReader(self._config.chains[0])
+        reader = MarkReader(self._config.chains[0])
         try:
             held = await reader.marks({n: m.number for n, m in self._config.markets.items()})
         finally:
@@ -125,8 +125,10 @@ async def _open(config: Config, chain: SandboxChain, stack: Stack) -> SandboxSin
     destinations = stack.destinations(metrics)
     await destinations[0].chain.start(stack.committee().salt)
     names = {market.number: name for name, market in config.markets.items()}
-    relayer = Relayer(stack.bus, stack.committee(), destinations, names=names, metrics=metrics)
-    return SandboxSink(config, chain, stack.attestor(journal=None), relayer.lanes[0], stack)
+    committee = stack.committee()
+    tail = Tail(stack.bus, committee, metrics)
+    lane = Lane(destinations[0], tail, stack.bus, committee.salt, names, metrics, time.time_ns)
+    return SandboxSink(config, chain, stack.attestor(journal=None), lane, stack)
 
 
 def _complete(

@@ -21,10 +21,10 @@ from deploy.kafka.broker import Broker
 from oracle.bus.interface import Start
 from oracle.bus.kafka import KafkaBus
 from oracle.cli.demo.sandbox import Sandbox, open_sandbox
-from oracle.cli.onchain import OracleReader
 from oracle.model.messages import AuditEntry, Mark
 from oracle.model.topics import Topic
 from oracle.node.audit import verify_chain
+from relayer.evm.reader import MarkReader
 from tests.e2e.plumb import PLUMB, plumb
 
 pytestmark = [pytest.mark.kafka, pytest.mark.evm]
@@ -83,7 +83,7 @@ async def _until_paused(bus: KafkaBus, reader: object, deadline_s: float) -> Mar
 async def _stored(sandbox: Sandbox, deadline_s: float) -> dict[str, dict[str, object]]:
     """Return what both contracts hold once every market has a price there."""
     numbers = {name: market.number for name, market in sandbox.config.markets.items()}
-    readers = [OracleReader(chain) for chain in sandbox.config.chains]
+    readers = [MarkReader(chain) for chain in sandbox.config.chains]
     ends = time.monotonic() + deadline_s
     try:
         while time.monotonic() < ends:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from oracle.cli.demo.recorder import ChainMark
 from oracle.cli.figures import readable
 from oracle.cli.plot.curves import Curve, Point, source_style
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark
+from relayer.held import HeldMark
 
 
 def source_curves(marks: Sequence[Mark], start_ns: int, perps: frozenset[str]) -> list[Curve]:
@@ -44,7 +44,7 @@ def price_curve(marks: Sequence[Mark], start_ns: int, field: str) -> list[Point]
     return [((mark.time_ns - start_ns) / 1e9, _float(getattr(mark, field))) for mark in marks]
 
 
-def steps(held: Iterable[ChainMark], start_ns: int, end_s: float) -> list[Point]:
+def steps(held: Iterable[HeldMark], start_ns: int, end_s: float) -> list[Point]:
     """Return corners of a staircase: a contract holds a price until the next."""
     points: list[Point] = []
     for stored in held:

@@ -18,7 +18,6 @@ from oracle.cli.demo.recorder import ChainInfo, Recorder
 from oracle.cli.demo.sandbox import Sandbox, open_sandbox
 from oracle.cli.demo.story import LENGTH_S, PAUSED_SOURCE, Scene, Story
 from oracle.cli.demo.summary import Summary, summarise, write_summary
-from oracle.cli.onchain import OracleReader
 from oracle.cli.output import console, table
 from oracle.cli.roles import Role
 from oracle.cli.stack import Stack, open_stack
@@ -26,6 +25,7 @@ from oracle.cli.supervise import Service, Supervisor
 from oracle.model.errors import Fatal, Retryable
 from oracle.node import controls
 from oracle.node.control_socket import send_control
+from relayer.evm.reader import MarkReader
 
 WARM_UP_S = 60.0
 WATCH_S = 0.5
@@ -43,7 +43,7 @@ async def play(folder: Path, seconds: float, seed: int, *, shown: bool) -> Summa
         sandbox = await exits.enter_async_context(open_sandbox(folder, seed, seconds / LENGTH_S))
         registry = CollectorRegistry()
         stack = await exits.enter_async_context(open_stack(sandbox.config, sandbox.state, registry))
-        readers = [OracleReader(chain) for chain in sandbox.config.chains]
+        readers = [MarkReader(chain) for chain in sandbox.config.chains]
         for reader in readers:
             exits.push_async_callback(reader.aclose)
         recorder = _recorder(sandbox, stack)
@@ -149,7 +149,7 @@ async def _show(recorder: Recorder, story: Story, seconds: float, *, shown: bool
         _tell_events(recorder, told)
 
 
-async def _watch_chains(sandbox: Sandbox, readers: list[OracleReader], recorder: Recorder) -> None:
+async def _watch_chains(sandbox: Sandbox, readers: list[MarkReader], recorder: Recorder) -> None:
     """Read what the contracts hold, as a consumer would."""
     numbers = _numbers(sandbox)
     while True:

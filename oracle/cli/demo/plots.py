@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from oracle.cli.demo.curves import means, price_curve, source_curves, steps
-from oracle.cli.demo.recorder import ChainMark, StoryEvent
+from oracle.cli.demo.recorder import StoryEvent
 from oracle.cli.demo.series import Series
 from oracle.cli.figures import clock_text
 from oracle.cli.plot.axes import Axis, fitted
@@ -24,6 +24,7 @@ from oracle.cli.plot.draw import (
     time_axis,
     time_labels,
 )
+from relayer.held import HeldMark
 
 PRICES, DISTANCES, CHAINS = 260.0, 100.0, 120.0
 
@@ -38,7 +39,7 @@ class MarketPlot:
         self,
         market: str,
         series: Series,
-        stored: Mapping[str, Iterable[ChainMark]],
+        stored: Mapping[str, Iterable[HeldMark]],
         story: Sequence[StoryEvent],
         *,
         start_ns: int,

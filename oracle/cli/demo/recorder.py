@@ -16,6 +16,7 @@ from oracle.model.messages import AuditEntry, Control, Mark, Receipt, SignedRepo
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.model.validity import Validity
+from relayer.held import HeldMark
 
 KEPT_RECEIPTS: Final = 1_000
 KEPT_STORED: Final = 2_000
@@ -39,14 +40,6 @@ class ChainInfo(NamedTuple):
     chain_id: int
 
 
-class ChainMark(NamedTuple):
-    """What a contract holds for a market, as it reads there. `time_ms` is unix ms of the report."""
-
-    price: Px | None
-    time_ms: int
-    validity: Validity
-
-
 class StoryEvent(NamedTuple):
     """One act of a story: what was done and what was seen of it."""
 
@@ -66,7 +59,7 @@ class ChainRecord:
     gas_used: int = 0
     """Of accepted updates."""
     receipts: deque[Receipt] = field(default_factory=lambda: deque(maxlen=KEPT_RECEIPTS))
-    stored: dict[str, deque[ChainMark]] = field(
+    stored: dict[str, deque[HeldMark]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=KEPT_STORED))
     )
     """Per market, what the contract held, one entry a change of report."""
@@ -150,7 +143,7 @@ class Recorder:
         self, chain: str, market: str, price: Px | None, time_ms: int, validity: Validity
     ) -> None:
         """Take what a contract holds for a market, as just read from it."""
-        held, now = self.chains[chain].stored[market], ChainMark(price, time_ms, validity)
+        held, now = self.chains[chain].stored[market], HeldMark(price, time_ms, validity)
         if not held or held[-1] != now:
             held.append(now)
 
@@ -162,7 +155,7 @@ class Recorder:
         self.narrator.tell(self.now_ns(), tone, f"{event}, {outcome}: {observed}")
 
     @property
-    def chain_states(self) -> Mapping[str, Mapping[str, ChainMark]]:
+    def chain_states(self) -> Mapping[str, Mapping[str, HeldMark]]:
         """By chain and market, what the contract held when it was last read."""
         return {
             name: {market: held[-1] for market, held in chain.stored.items()}

@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from oracle.cli.demo.latency import Latency
-from oracle.cli.demo.recorder import ChainMark, ChainRecord, Recorder
+from oracle.cli.demo.recorder import ChainRecord, Recorder
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark
+from relayer.held import HeldMark
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,7 +104,7 @@ def summarise(
     *,
     seconds: float,
     seed: int | None,
-    read_back: Mapping[str, Mapping[str, ChainMark]],
+    read_back: Mapping[str, Mapping[str, HeldMark]],
 ) -> Summary:
     """Sum up a run. `read_back` is each contract's latest mark, by chain and market, read now."""
     now_ms = recorder.now_ns() / 1e6
@@ -151,7 +152,7 @@ def write_summary(path: Path, summary: Summary) -> None:
 
 
 def _chain(
-    recorder: Recorder, chain: ChainRecord, held: Mapping[str, ChainMark], now_ms: float
+    recorder: Recorder, chain: ChainRecord, held: Mapping[str, HeldMark], now_ms: float
 ) -> Chain:
     gas = chain.gas_per_update
     return Chain(

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import time
 
-from oracle.cli.demo.recorder import ChainMark
 from oracle.cli.demo.series import KEPT_SAMPLES, SAMPLE_NS, Series
 from oracle.model.fixed import Px
 from oracle.model.messages import StepManifest
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
+from relayer.held import HeldMark
 from tests.unit.demo.synthetic import (
     START_NS,
     Clock,
@@ -88,7 +88,7 @@ def test_a_chain_is_noted_when_it_changes_and_unknown_gas_is_missing() -> None:
     )
     for _ in range(2):
         recorder.note_chain("anvil-a", "BTC-USD", Px(65, 3), 1, Validity.VALID)
-    assert recorder.chain_states["anvil-a"] == {"BTC-USD": ChainMark(Px(65, 3), 1, Validity.VALID)}
+    assert recorder.chain_states["anvil-a"] == {"BTC-USD": HeldMark(Px(65, 3), 1, Validity.VALID)}
     assert len(recorder.chains["anvil-a"].stored["BTC-USD"]) == 1
     chain = recorder.chains["anvil-a"]
     assert (chain.updates, chain.failed, chain.gas_per_update) == (0, 1, None)

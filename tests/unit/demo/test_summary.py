@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from oracle.cli.demo.recorder import ChainMark, Recorder
+from oracle.cli.demo.recorder import Recorder
 from oracle.cli.demo.summary import encode, summarise, write_summary
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
+from relayer.held import HeldMark
 from tests.unit.demo.synthetic import PERP, START_NS, recorder_of, run
 
 
@@ -57,7 +58,7 @@ def test_rejected_sources_stand_beside_those_used(tmp_path: Path) -> None:
 def test_what_is_missing_is_null(tmp_path: Path) -> None:
     """A run that saw nothing has no latency, no gas and no prices, and still writes."""
     recorder = recorder_of()
-    never = {"anvil-a": {"BTC-USD": ChainMark(None, START_NS // 10**6, Validity.MISSING)}}
+    never = {"anvil-a": {"BTC-USD": HeldMark(None, START_NS // 10**6, Validity.MISSING)}}
     summary = summarise(recorder, seconds=1.0, seed=None, read_back=never)
     write_summary(tmp_path / "s.json", summary)
     data = json.loads((tmp_path / "s.json").read_text())
@@ -69,7 +70,7 @@ def test_what_is_missing_is_null(tmp_path: Path) -> None:
 
 def test_a_value_of_another_type_is_refused_before_it_is_written(tmp_path: Path) -> None:
     """Text where a number belongs would break readers."""
-    held = {"anvil-a": {"BTC-USD": ChainMark(Px(1, 0), START_NS // 10**6, Validity.VALID)}}
+    held = {"anvil-a": {"BTC-USD": HeldMark(Px(1, 0), START_NS // 10**6, Validity.VALID)}}
     summary = summarise(recorder_of(), seconds=1.0, seed=1, read_back=held)
     broken = msgspec.structs.replace(summary, reports="many")
     with pytest.raises(msgspec.ValidationError, match=r"\$\.reports"):

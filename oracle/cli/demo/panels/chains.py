@@ -8,10 +8,11 @@ from typing import NamedTuple
 from rich.text import Text
 
 from oracle.cli.demo.panels.lines import SIGN, Lines, Part, fit, line, shared_decimals
-from oracle.cli.demo.recorder import ChainInfo, ChainMark
+from oracle.cli.demo.recorder import ChainInfo
 from oracle.cli.figures import NOTHING, age_text, bps_text, distance_bps, price_text
 from oracle.model.messages import Mark
 from oracle.model.validity import Validity
+from relayer.held import HeldMark
 
 
 class ChainView(NamedTuple):
@@ -21,7 +22,7 @@ class ChainView(NamedTuple):
     updates: int
     failed: int
     gas_per_update: float | None
-    held: Mapping[str, ChainMark]
+    held: Mapping[str, HeldMark]
 
 
 def chain_rows(
@@ -62,7 +63,7 @@ def _chain_title(chain: ChainView, *, brief: bool = False) -> list[Part]:
     return [(chain.info.name, "bold"), (what, "dim"), failed]
 
 
-def _held_parts(held: ChainMark | None, mark: Mark, now_ms: int, *, roomy: bool) -> list[Part]:
+def _held_parts(held: HeldMark | None, mark: Mark, now_ms: int, *, roomy: bool) -> list[Part]:
     """Show the market's name, then price, age and validity with the distance from our mark."""
     name = (fit(mark.market, 10), "")
     if held is None:
