@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -147,3 +148,14 @@ class Roster:
             await self._bus.publish(Topic.DUTIES, [(duty.chain, duty) for duty in duties])
         except Retryable as error:
             _log.warning("duty_unannounced", error=str(error))
+
+
+def name_of(wallets: Mapping[str, str]) -> str:
+    """Return a relayer's name from its wallet on each chain.
+
+    Two relayers with one wallet would spend each other's nonces: as one name they are told.
+    """
+    first, *others = dict.fromkeys(wallets[chain] for chain in sorted(wallets))
+    if not others:
+        return first
+    return f"{first}+{zlib.crc32(' '.join(others).encode()):08x}"
