@@ -40,10 +40,14 @@ from oracle.node.stepper import GROUP, Cadence, Stepper
 from oracle.report.committee import Committee
 from oracle.report.digest import deployment_salt
 from relayer.evm.chain import EvmChain, connect
+from relayer.evm.reader import MarkReader
+from relayer.held import limit_s
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
+from relayer.roster import Terms, name_of
 from relayer.service import Relayer
+from relayer.watchdog import Watchdog, Watched
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +62,7 @@ class Stack:
     """Folder of the control socket and the signing journal."""
     registry: CollectorRegistry
     chains: list[EvmChain] = field(default_factory=list)
+    readers: list[MarkReader] = field(default_factory=list)
     signers: list[Signer] = field(default_factory=list)
     now_ns: Callable[[], int] = time.time_ns
 
@@ -193,10 +198,40 @@ class Stack:
     def _relayer(self) -> dict[str, Service]:
         metrics = RelayerMetrics(self.registry)
         names = {market.number: name for name, market in self.config.markets.items()}
-        relayer = Relayer(
-            self.bus, self.committee(), self.destinations(metrics), names=names, metrics=metrics
+        destinations = self.destinations(metrics)
+        settings = self.config.relayer
+        terms = Terms(
+            name_of({chain.name: chain.wallet for chain in self.chains}),
+            settings.give_way / 1e9,
+            settings.sit_out / 1e9,
         )
-        return {"relayer": relayer.run}
+        relayer = Relayer(
+            self.bus, self.committee(), destinations, names=names, metrics=metrics, terms=terms
+        )
+        watchdog = Watchdog(
+            self._watched(destinations, metrics),
+            lambda: relayer.tail.newest and relayer.tail.newest.signed_ns,
+            metrics,
+            self.clock,
+            every_s=settings.watch / 1e9,
+            silence_s=settings.silence / 1e9,
+        )
+        return {"relayer": relayer.run, "watchdog": watchdog.run}
+
+    def _watched(
+        self, destinations: Sequence[Destination], metrics: RelayerMetrics
+    ) -> list[Watched]:
+        """Return the chains with connections for the watchdog alone."""
+        numbers = {name: market.number for name, market in self.config.markets.items()}
+        watched = []
+        for chain, to in zip(self.config.chains, destinations, strict=True):
+            self.readers.append(MarkReader(chain, metrics))
+            limits_s = {
+                name: limit_s(to.policies[number].heartbeat_ms, self.config.relayer.overdue)
+                for name, number in numbers.items()
+            }
+            watched.append(Watched(self.readers[-1], numbers, limits_s))
+        return watched
 
     def _api(self) -> dict[str, Service]:
         from oracle.api.app import create_app
@@ -234,7 +269,7 @@ async def open_stack(
         try:
             yield stack
         finally:
-            for chain in stack.chains:
+            for chain in (*stack.chains, *stack.readers):
                 await chain.aclose()
             for signer in stack.signers:
                 await signer.aclose()
