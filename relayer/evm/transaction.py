@@ -53,6 +53,13 @@ async def sign_transaction(
     return Signed(raw, "0x" + keccak(raw).hex())
 
 
+def call_of(raw: bytes) -> Call:
+    """Return the call of a transaction that `sign_transaction` made."""
+    fields = rlp.decode(raw[1:])[4:] if raw.startswith(_DYNAMIC_FEE) else rlp.decode(raw)[2:]
+    gas, to, _, data = fields[:4]
+    return Call(f"0x{to.hex()}" if to else None, data, int.from_bytes(gas, "big"))
+
+
 def _split(compact: bytes) -> tuple[int, int, int]:
     both = int.from_bytes(compact[32:], "big")
     return int.from_bytes(compact[:32], "big"), both & (_PARITY - 1), both >> 255

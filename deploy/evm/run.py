@@ -1,0 +1,184 @@
+"""One chain from the first check to the last."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from eth_hash.auto import keccak
+
+from deploy.evm.artifact import Artifact
+from deploy.evm.factory import FACTORY, FACTORY_CODE
+from deploy.evm.record import Deployed, Record
+from deploy.evm.settings import MS_NS, ChainConfig, DeployFile
+from deploy.evm.steps import STEPS, Parameters, Plan, State, Step, reads, state_of
+from deploy.evm.wallet import Limits, Wallet
+from oracle.keys.metrics import KeyMetrics
+from oracle.keys.opening import open_signer
+from oracle.keys.signer import Signer
+from oracle.model.errors import ConfigError, Retryable
+from relayer.evm.fees import GWEI
+from relayer.evm.node import Node
+from relayer.evm.reverts import Reverts
+from relayer.evm.rpc import JsonRpc
+from relayer.metrics import RelayerMetrics
+
+CONTRACT: Final = "MarkOracle"
+TRANSACTION_GAS: Final = {"committee": 150_000, "guardian": 50_000, "handover": 50_000}
+"""Of the steps after the first, whose contract is not there yet when a dry run asks; rounded up."""
+MEMBER_GAS: Final = 7_000
+INSTRUMENT_GAS: Final = 50_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a deployment would do and cost."""
+
+    address: str
+    steps: tuple[str, ...]
+    """Still to do."""
+    gas: int
+    max_fee_wei: int
+    balance_wei: int
+
+    @property
+    def cost_wei(self) -> int:
+        """The most that it costs, without an L2's data fee."""
+        return self.gas * self.max_fee_wei
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a chain has in the end."""
+
+    record: Deployed
+    accepted: bool
+    """Whether the owner has accepted the contract."""
+
+
+class ChainDeployment:
+    """One chain's deployment, opened by `opened`."""
+
+    def __init__(self, plan: Plan, node: Node, wallet: Wallet, record: Record) -> None:
+        self.plan: Final = plan
+        self._node: Final = node
+        self._wallet: Final = wallet
+        self._record: Final = record
+
+    async def estimate(self) -> Estimate:
+        """Return what is to do and the most that it costs; sends nothing.
+
+        Raises:
+            ConfigError: the chain is another, has no factory, or something else is there.
+            Retryable: no node answers.
+        """
+        await self._check_chain()
+        state = await self._state()
+        step = self.plan.next_step(state)
+        left = () if step is None else STEPS[STEPS.index(step.name) :]
+        gas = sum([await self._gas(name, step) for name in left]) if step else 0
+        fees = await self._wallet.quoted()
+        balance_wei = await self._node.balance(self._wallet.address)
+        return Estimate(self.plan.address, left, gas, fees.max_wei, balance_wei)
+
+    async def run(self) -> Done:
+        """Do what is to do, step by step, and read everything back; run again to resume.
+
+        Raises:
+            ConfigError: as `estimate`, or the wallet cannot pay.
+            Rejected: a transaction would revert, or did.
+            Retryable: not everything is in a block; nothing is lost, run again.
+        """
+        await self._check_chain()
+        await self._wallet.finish()
+        for _ in range(2 * len(STEPS)):  # a step may be displaced, and done again
+            state = await self._state()
+            step = self.plan.next_step(state)
+            if step is None:
+                self._record.write_complete()
+                return Done(self._record.deployed, self.plan.is_accepted(state))
+            await self._wallet.send(step)
+        raise Retryable(f"{self.plan.address}: steps are in blocks and change nothing; run again")
+
+    async def _check_chain(self) -> None:
+        await self._node.rpc.check()
+        if await self._node.code(FACTORY) != FACTORY_CODE:
+            raise ConfigError(
+                f"chain {self._node.rpc.chain}: the deterministic deployment proxy is not at "
+                f"{FACTORY}; deploy it first (docs/deploying.md says how)"
+            )
+
+    async def _state(self) -> State:
+        code = await self._node.code(self.plan.address)
+        if not code or self.plan.artifact.difference(code) is not None:
+            return State(code)
+        calls = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
+        _, answers, _ = await self._node.read(self.plan.address, calls, self._wallet.address)
+        return state_of(self.plan, code, list(answers))
+
+    async def _gas(self, name: str, step: Step) -> int:
+        if name == step.name:
+            return await self._wallet.estimate(step)
+        parameters = self.plan.parameters
+        of_members = len(parameters.members) * MEMBER_GAS
+        bindings = len(parameters.instruments) * INSTRUMENT_GAS
+        more = of_members + bindings if name == "committee" else 0
+        return TRANSACTION_GAS[name] + more
+
+
+@asynccontextmanager
+async def opened(
+    file: DeployFile, name: str, folder: Path, metrics: RelayerMetrics, keys: KeyMetrics
+) -> AsyncIterator[ChainDeployment]:
+    """Open a chain's key, node and record.
+
+    Raises:
+        ConfigError: the key, the artifact or the record is wrong.
+    """
+    chain = file.chains[name]
+    async with AsyncExitStack() as exits:
+        signer = open_signer(chain.key, keys)
+        exits.push_async_callback(signer.aclose)
+        artifact = Artifact.read(CONTRACT)
+        plan = Plan(artifact, parameters_of(file, chain, signer))
+        rpc = JsonRpc(name, chain.chain_id, chain.rpc, chain.timeout / 1e9, metrics)
+        exits.push_async_callback(rpc.aclose)
+        record = Record(folder / f"{name}.json", _fresh(plan, name, chain))
+        exits.callback(record.close)
+        node, reverts = Node(rpc), Reverts(list(artifact.abi))
+        limits = Limits(
+            round(chain.max_fee_gwei * GWEI), chain.receipt_timeout / 1e9, chain.poll / 1e9
+        )
+        wallet = Wallet(node, signer, limits, record, reverts)
+        yield ChainDeployment(plan, node, wallet, record)
+
+
+def parameters_of(file: DeployFile, chain: ChainConfig, signer: Signer) -> Parameters:
+    """Return what one chain's contract is deployed with."""
+    return Parameters(
+        network=file.deployment.network,
+        home_governor=file.deployment.home_governor.lower(),
+        nonce=file.deployment.nonce,
+        max_future_ms=file.max_future // MS_NS,
+        deployer=f"0x{signer.address.hex()}",
+        members=tuple(file.committee.members),
+        threshold=file.committee.threshold,
+        instruments=file.instruments,
+        guardian=file.guardian_of(chain),
+        owner=file.owner_of(chain),
+    )
+
+
+def _fresh(plan: Plan, name: str, chain: ChainConfig) -> Deployed:
+    return Deployed(
+        chain=name,
+        chain_id=chain.chain_id,
+        contract=plan.artifact.name,
+        address=plan.address,
+        compiler=plan.artifact.compiler,
+        creation_code_keccak=f"0x{keccak(plan.creation).hex()}",
+        parameters=plan.parameters.as_data(),
+    )
