@@ -1,0 +1,166 @@
+"""`plumb deploy evm`: contracts onto chains, checked against the artifacts, resumable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from oracle.cli.options import JsonOption
+from oracle.cli.output import configure_logging, console, emit, table
+from oracle.model.errors import ConfigError, PlumblineError
+
+if TYPE_CHECKING:
+    from deploy.evm.run import ChainDeployment, Done, Estimate
+    from deploy.evm.settings import DeployFile
+
+WEI = 10**18
+
+T = TypeVar("T")
+
+commands = typer.Typer(no_args_is_help=True, help="Deploy contracts.")
+
+
+@commands.callback()
+def _group() -> None:
+    """Keep `evm` a command of its own while it is the only family of chains."""
+
+
+@commands.command("evm", help="Deploy MarkOracle to EVM chains; run again to resume or to check.")
+def evm(
+    file: Annotated[Path, typer.Argument(help="The deploy file.", show_default=False)],
+    chain: Annotated[
+        list[str] | None, typer.Option("--chain", help="Only this chain; may be given again.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would do and cost.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            help="Folder of what was deployed, a file a chain; by default `deployments` beside the "
+            "deploy file.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deploy, set committee and guardian, hand over to the owner; each step at most once."""
+    from deploy.evm.settings import load_deploy_file
+
+    if as_json and not (dry_run or yes):
+        raise ConfigError("--json asks nobody: add --dry-run, or --yes to spend")
+    configure_logging(quiet=dry_run, as_json=as_json)
+    loaded = load_deploy_file(file)
+    names = _chosen(loaded, chain or [])
+    folder = record or file.parent / "deployments"
+    if not asyncio.run(_Command(loaded, names, folder, as_json=as_json).run(dry_run, yes)):
+        raise typer.Exit(1)
+
+
+class _Command:
+    """One call of the command: chains at once, none held up by another's fault."""
+
+    def __init__(self, file: DeployFile, names: Sequence[str], folder: Path, *, as_json: bool):
+        self._file, self._names, self._folder = file, names, folder
+        self._as_json = as_json
+        self._errors: dict[str, PlumblineError] = {}
+        self._shown: dict[str, dict[str, Any]] = {name: {} for name in names}
+
+    async def run(self, dry_run: bool, yes: bool) -> bool:
+        async with AsyncExitStack() as exits:
+            opened = await self._each({name: self._open(exits, name) for name in self._names})
+            estimates = await self._each({n: one.estimate() for n, one in opened.items()})
+            self._show_estimates(estimates)
+            open_steps = [name for name, one in estimates.items() if one.steps]
+            if not dry_run and (yes or not open_steps or _confirmed(open_steps)):
+                done = await self._each({name: opened[name].run() for name in estimates})
+                self._show_done(done)
+        self._show_errors()
+        return not self._errors
+
+    async def _open(self, exits: AsyncExitStack, name: str) -> ChainDeployment:
+        from prometheus_client import CollectorRegistry
+
+        from deploy.evm.run import opened
+        from oracle.keys.metrics import KeyMetrics
+        from relayer.metrics import RelayerMetrics
+
+        registry = CollectorRegistry()
+        metrics = RelayerMetrics(registry), KeyMetrics(registry)
+        return await exits.enter_async_context(opened(self._file, name, self._folder, *metrics))
+
+    async def _each(self, work: dict[str, Awaitable[T]]) -> dict[str, T]:
+        """Return what each chain's work gives; keep the errors of those that fail."""
+        results = await asyncio.gather(*work.values(), return_exceptions=True)
+        made: dict[str, T] = {}
+        for name, result in zip(work, results, strict=True):
+            if isinstance(result, PlumblineError):
+                self._errors[name] = result
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                made[name] = result
+        return made
+
+    def _show_estimates(self, estimates: dict[str, Estimate]) -> None:
+        rows = []
+        for name, one in estimates.items():
+            self._shown[name] |= {
+                "address": one.address,
+                "steps": list(one.steps),
+                "gas": one.gas,
+                "max_cost_wei": one.cost_wei,
+                "balance_wei": one.balance_wei,
+            }
+            steps, cost, balance = ", ".join(one.steps), one.cost_wei / WEI, one.balance_wei / WEI
+            rows.append([name, one.address, steps or "none", f"{cost:.6f}", f"{balance:.6f}"])
+        if not self._as_json and rows:
+            columns = ["chain", "address", "steps to do", "costs at most", "wallet has"]
+            console.print(table("MarkOracle", columns, rows))
+
+    def _show_done(self, done: dict[str, Done]) -> None:
+        for name, one in done.items():
+            chain, address = self._file.chains[name], one.record.address
+            self._shown[name] |= {"complete": True, "accepted": one.accepted}
+            self._shown[name]["transactions"] = {
+                step: entry.outcome.hash
+                for step, entry in one.record.steps.items()
+                if entry.outcome is not None
+            }
+            accepted = (
+                "its owner has accepted it"
+                if one.accepted
+                else f"{self._file.owner_of(chain)} has to call acceptOwnership()"
+            )
+            self._say(f"{name}: MarkOracle is at {address}, as built; {accepted}")
+
+    def _show_errors(self) -> None:
+        for name, error in self._errors.items():
+            self._shown[name]["error"] = str(error)
+            self._say(f"{name}: {error}")
+        if self._as_json:
+            emit({"ok": not self._errors, "chains": self._shown}, as_json=True, text="")
+
+    def _say(self, text: str) -> None:
+        if not self._as_json:
+            console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _chosen(file: DeployFile, names: list[str]) -> list[str]:
+    unknown = sorted(set(names) - file.chains.keys())
+    if unknown:
+        raise ConfigError(
+            f"--chain {unknown[0]} is not in the deploy file; it has {', '.join(file.chains)}"
+        )
+    return names or list(file.chains)
+
+
+def _confirmed(names: list[str]) -> bool:
+    return typer.confirm(f"Send transactions on {', '.join(names)}?", err=True)
