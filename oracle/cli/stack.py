@@ -210,7 +210,7 @@ class Stack:
         )
         watchdog = Watchdog(
             self._watched(destinations, metrics),
-            lambda: relayer.tail.newest and relayer.tail.newest.signed_ns,
+            lambda: relayer.tail.newest.signed_ns if relayer.tail.newest else None,
             metrics,
             self.clock,
             every_s=settings.watch / 1e9,
@@ -269,7 +269,9 @@ async def open_stack(
         try:
             yield stack
         finally:
-            for chain in (*stack.chains, *stack.readers):
+            for chain in stack.chains:
                 await chain.aclose()
+            for reader in stack.readers:
+                await reader.aclose()
             for signer in stack.signers:
                 await signer.aclose()
