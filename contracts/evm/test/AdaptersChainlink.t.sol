@@ -11,7 +11,7 @@ contract AdaptersChainlinkTest is AdaptersFixture {
 
     function setUp() public override {
         super.setUp();
-        adapter = new ChainlinkAdapter(oracle, MARKET, policy(), 8, "BTC / USD");
+        adapter = new ChainlinkAdapter(oracle, MARKET, "BTC-USD", policy(), 8, "BTC / USD");
     }
 
     function test_latestRoundData_SaysPriceAndTimeAsChainlinkDoes() public view {
@@ -53,9 +53,10 @@ contract AdaptersChainlinkTest is AdaptersFixture {
         mantissa = bound(mantissa, 10 ** 7, 10 ** 8 - 1);
         exponent = bound(exponent, 0, 31);
         decimals = uint8(bound(decimals, 0, 18));
+        takeJumps();
         skipS(1);
         pushEntry(pricedEntry(mantissa, exponent, 6));
-        adapter = new ChainlinkAdapter(oracle, MARKET, policy(), decimals, "");
+        adapter = new ChainlinkAdapter(oracle, MARKET, "BTC-USD", policy(), decimals, "");
         uint256 expected = (mantissa * 10 ** exponent) / 10 ** (18 - decimals);
         if (expected == 0) {
             vm.expectRevert(

@@ -17,7 +17,7 @@ contract AdaptersErc7412Test is AdaptersFixture {
 
     function setUp() public override {
         super.setUp();
-        adapter = new Erc7412Adapter(oracle, MARKET, policy(), FEE_WEI, collector);
+        adapter = new Erc7412Adapter(oracle, MARKET, "BTC-USD", policy(), FEE_WEI, collector);
     }
 
     function expectDataRequired() private {
@@ -46,7 +46,7 @@ contract AdaptersErc7412Test is AdaptersFixture {
     }
 
     function test_fulfil_MakesAMarketReadThatNeverWasStored() public {
-        adapter = new Erc7412Adapter(oracle, 4, policy(), 0, payable(0));
+        adapter = new Erc7412Adapter(oracle, ETH_MARKET, "ETH-USD", policy(), 0, payable(0));
         vm.expectRevert();
         adapter.price();
         Draft memory d = draft(2, nowMs());

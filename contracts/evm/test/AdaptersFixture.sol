@@ -5,7 +5,7 @@ import {ReadPolicy} from "../src/adapters/MarkReader.sol";
 import {PythAdapter} from "../src/adapters/PythAdapter.sol";
 import {PythFeed} from "../src/adapters/PythFeeds.sol";
 import {AggregatorV3Interface} from "../src/adapters/interfaces/AggregatorV3Interface.sol";
-import {Validity} from "../src/interfaces/IMarkOracle.sol";
+import {Binding, JumpRule, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
 
@@ -34,6 +34,9 @@ contract UptimeFeed is AggregatorV3Interface {
 /// has been up for long.
 abstract contract AdaptersFixture is OracleFixture {
     uint256 internal constant MARKET = 2;
+    uint256 internal constant EMA_MARKET = 3;
+    /// @dev In the next group.
+    uint256 internal constant ETH_MARKET = 4;
     uint256 internal constant PRICE_E18 = 60_000.12e18;
     uint64 internal constant MAX_AGE_MS = 30_000;
     uint64 internal constant GRACE_S = 3600;
@@ -41,9 +44,38 @@ abstract contract AdaptersFixture is OracleFixture {
     UptimeFeed internal sequencer = new UptimeFeed();
 
     function setUp() public virtual override {
-        super.setUp();
+        vm.warp(START_S);
+        oracle = deployOracle("test", makeAddr("governor"), 1, MAX_FUTURE_MS, owner);
+        domain = oracle.DOMAIN_SEPARATOR();
+        makeMembers(7);
+        vm.startPrank(owner);
+        oracle.setCommittee(1, members, THRESHOLD, 0, bindings());
+        oracle.setGuardian(guardian);
+        vm.stopPrank();
         sequencer.set(0, START_S - 1 days);
         pushEntry(entryOf(6));
+    }
+
+    function bindings() private pure returns (Binding[] memory bound) {
+        bound = new Binding[](3);
+        bound[0] = Binding(MARKET, "BTC-USD");
+        bound[1] = Binding(EMA_MARKET, "BTC-USD.twap");
+        bound[2] = Binding(ETH_MARKET, "ETH-USD");
+    }
+
+    /// @dev The owner gives our market's number another meaning, in the next epoch.
+    function rebind(bytes32 instrument) internal {
+        Binding[] memory bound = new Binding[](1);
+        bound[0] = Binding(MARKET, instrument);
+        uint32 next = oracle.currentEpoch() + 1;
+        vm.prank(owner);
+        oracle.setCommittee(next, members, THRESHOLD, 0, bound);
+    }
+
+    /// @dev From here on a price is taken however far it jumps.
+    function takeJumps() internal {
+        vm.prank(owner);
+        oracle.setJumpRule(MARKET, JumpRule(0, 1, 0));
     }
 
     function policy() internal view returns (ReadPolicy memory) {
@@ -93,13 +125,18 @@ abstract contract AdaptersPythFixture is AdaptersFixture {
     function setUp() public override {
         super.setUp();
         PythFeed[] memory feeds = new PythFeed[](2);
-        // BTC is market 2 with its average in market 3, ETH is market 4, in the next group.
-        feeds[0] = PythFeed(BTC, uint16(MARKET), 3, true, 8);
-        feeds[1] = PythFeed(ETH, 4, 0, false, 5);
+        feeds[0] = btcFeed(8);
+        feeds[0].emaInstrument = "BTC-USD.twap";
+        feeds[1] = PythFeed(ETH, "ETH-USD", 0, uint16(ETH_MARKET), 0, 5);
         pyth = new PythAdapter(oracle, policy(), feeds, FEE_WEI, collector);
     }
 
     receive() external payable {}
+
+    /// @dev Our market, without an average.
+    function btcFeed(uint8 decimals) internal pure returns (PythFeed memory) {
+        return PythFeed(BTC, "BTC-USD", 0, uint16(MARKET), uint16(EMA_MARKET), decimals);
+    }
 
     function list(bytes memory report) internal pure returns (bytes[] memory reports) {
         reports = new bytes[](1);

@@ -88,8 +88,9 @@ contract AdaptersPythTest is AdaptersPythFixture {
         exponent = bound(exponent, 0, 31);
         decimals = uint8(bound(decimals, 0, 18));
         PythFeed[] memory feeds = new PythFeed[](1);
-        feeds[0] = PythFeed(BTC, uint16(MARKET), 0, false, decimals);
+        feeds[0] = btcFeed(decimals);
         pyth = new PythAdapter(oracle, policy(), feeds, 0, payable(0));
+        takeJumps();
         skipS(1);
         pushEntry(pricedEntry(mantissa, exponent, 6));
 
@@ -113,8 +114,9 @@ contract AdaptersPythTest is AdaptersPythFixture {
     /// @dev 24,576 % of the price, which no 64 bits hold, saturates: it still reads as useless.
     function test_getPrice_SaturatesTheConfidence() public {
         PythFeed[] memory feeds = new PythFeed[](1);
-        feeds[0] = PythFeed(BTC, uint16(MARKET), 0, false, 18);
+        feeds[0] = btcFeed(18);
         pyth = new PythAdapter(oracle, policy(), feeds, 0, payable(0));
+        takeJumps();
         skipS(1);
         pushEntry(pricedEntry(90_000_000, 11, 6) | (uint256(0x7f) << 32));
         PythStructs.Price memory read = pyth.getPriceUnsafe(BTC);
@@ -190,7 +192,7 @@ contract AdaptersPythTest is AdaptersPythFixture {
 
     function test_constructor_RevertIf_IdsAreNotUnique() public {
         PythFeed[] memory feeds = new PythFeed[](2);
-        (feeds[0], feeds[1]) = (PythFeed(BTC, 0, 0, false, 8), PythFeed(BTC, 1, 0, false, 8));
+        (feeds[0], feeds[1]) = (btcFeed(8), btcFeed(8));
         vm.expectRevert(abi.encodeWithSelector(PythFeeds.BadFeedId.selector, BTC));
         new PythAdapter(oracle, policy(), feeds, 0, payable(0));
         feeds[1].id = 0;

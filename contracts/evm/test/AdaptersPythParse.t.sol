@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {PythAdapter} from "../src/adapters/PythAdapter.sol";
+import {PythFeed} from "../src/adapters/PythFeeds.sol";
 import {SequencerGrace} from "../src/adapters/SequencerGrace.sol";
 import {IPythErrors, PythStructs} from "../src/adapters/interfaces/IPyth.sol";
-import {IMarkOracle, Validity} from "../src/interfaces/IMarkOracle.sol";
+import {Binding, IMarkOracle, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
 import {AdaptersPythFixture} from "./AdaptersFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
@@ -158,6 +160,32 @@ contract AdaptersPythParseTest is AdaptersPythFixture {
         parse(reports, ids(BTC));
         vm.expectRevert(IPythErrors.PriceFeedNotFound.selector);
         parse(reports, ids("unknown"));
+    }
+
+    /// @dev A report signed before the number meant this instrument, in an epoch that is still
+    /// valid, prices something else.
+    function test_parse_RevertIf_SignedBeforeTheNumberMeantTheInstrument() public {
+        uint16 unused = 7;
+        Binding[] memory bound = new Binding[](1);
+        bound[0] = Binding(unused, "SOL-USD");
+        vm.prank(owner);
+        oracle.setCommittee(2, members, THRESHOLD, uint64(block.timestamp + 60), bound);
+        PythFeed[] memory feeds = new PythFeed[](1);
+        feeds[0] = PythFeed("SOL", "SOL-USD", 0, unused, 0, 5);
+        pyth = new PythAdapter(oracle, policy(), feeds, 0, payable(0));
+
+        Draft memory d = draft(2, sinceOrigin(FROM_S * 1000));
+        d.words[1] = (sinceOrigin(FROM_S * 1000) << 216) | (pricedEntry(10_000_000, 14, 6) << 159);
+        bytes memory early = fullBody(d, QUORUM);
+        vm.expectRevert(
+            abi.encodeWithSelector(PythAdapter.EpochBeforeInstrument.selector, unused, 1, 2)
+        );
+        pyth.parsePriceFeedUpdates(list(early), ids("SOL"), FROM_S, TO_S);
+        d.epoch = 2;
+        bytes memory late = fullBody(d, QUORUM);
+        assertEq(
+            pyth.parsePriceFeedUpdates(list(late), ids("SOL"), FROM_S, TO_S)[0].price.price, 1000e5
+        );
     }
 
     function test_parse_RevertIf_PausedOrSequencerDown() public {

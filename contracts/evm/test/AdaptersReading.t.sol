@@ -13,6 +13,7 @@ import {IERC7412} from "../src/adapters/interfaces/IERC7412.sol";
 import {IPyth, IPythErrors} from "../src/adapters/interfaces/IPyth.sol";
 import {IMarkOracle, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {AdaptersFixture} from "./AdaptersFixture.sol";
+import {Draft} from "./ReportBuilder.sol";
 
 /// @notice What every adapter refuses, and what no adapter can be deployed with. `read` gets the
 /// price × 10^18 through each adapter in turn.
@@ -30,10 +31,10 @@ contract AdaptersReadingTest is AdaptersFixture {
 
     function deploy(ReadPolicy memory p) private {
         PythFeed[] memory feeds = new PythFeed[](1);
-        feeds[0] = PythFeed(ID, uint16(MARKET), 0, false, 8);
-        chainlink = new ChainlinkAdapter(oracle, MARKET, p, 8, "BTC / USD");
+        feeds[0] = PythFeed(ID, "BTC-USD", 0, uint16(MARKET), 0, 8);
+        chainlink = new ChainlinkAdapter(oracle, MARKET, "BTC-USD", p, 8, "BTC / USD");
         pyth = new PythAdapter(oracle, p, feeds, 0, payable(0));
-        erc7412 = new Erc7412Adapter(oracle, MARKET, p, 0, payable(0));
+        erc7412 = new Erc7412Adapter(oracle, MARKET, "BTC-USD", p, 0, payable(0));
     }
 
     function readChainlink() public view returns (uint256) {
@@ -179,6 +180,39 @@ contract AdaptersReadingTest is AdaptersFixture {
         assertEq(pyth.getPriceUnsafe(ID).publishTime, block.timestamp);
     }
 
+    /// @dev The number comes to mean another market, with a price as good as any: it is none.
+    function test_read_RevertIf_TheNumberMeansAnotherInstrument() public {
+        rebind("DOGE-USD");
+        skipS(1);
+        Draft memory d = draftOf(wordWith(entryOf(6), nowMs()));
+        d.epoch = 2;
+        assertEq(push(d), 1);
+        assertAllRevert(otherInstrument("DOGE-USD", "BTC-USD"));
+        rebind(0);
+        assertAllRevert(otherInstrument(0, "BTC-USD"));
+    }
+
+    function otherInstrument(bytes32 given, bytes32 expected) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(MarkReader.OtherInstrument.selector, MARKET, given, expected);
+    }
+
+    function test_constructor_RevertIf_TheNumberMeansAnotherInstrument() public {
+        vm.expectRevert(otherInstrument("BTC-USD", "ETH-USD"));
+        new ChainlinkAdapter(oracle, MARKET, "ETH-USD", policy(), 8, "?");
+        vm.expectRevert(otherInstrument("BTC-USD", "ETH-USD"));
+        new Erc7412Adapter(oracle, MARKET, "ETH-USD", policy(), 0, payable(0));
+        PythFeed[] memory feeds = new PythFeed[](1);
+        feeds[0] = PythFeed(ID, "ETH-USD", 0, uint16(MARKET), 0, 8);
+        vm.expectRevert(otherInstrument("BTC-USD", "ETH-USD"));
+        new PythAdapter(oracle, policy(), feeds, 0, payable(0));
+        feeds[0] = PythFeed(ID, "BTC-USD", "ETH-USD", uint16(MARKET), uint16(MARKET), 8);
+        vm.expectRevert(otherInstrument("BTC-USD", "ETH-USD"));
+        new PythAdapter(oracle, policy(), feeds, 0, payable(0));
+        // A number that means nothing cannot be read as nothing.
+        vm.expectRevert(abi.encodeWithSelector(MarkReader.OtherInstrument.selector, 9, 0, 0));
+        new ChainlinkAdapter(oracle, 9, 0, policy(), 8, "?");
+    }
+
     function test_constructor_RevertIf_PolicyIsUnsafe() public {
         ReadPolicy memory p = policy();
         p.least = Validity.STALE;
@@ -217,20 +251,20 @@ contract AdaptersReadingTest is AdaptersFixture {
 
     function expectBadPolicy(ReadPolicy memory p, bytes memory error) private {
         vm.expectRevert(error);
-        new ChainlinkAdapter(oracle, MARKET, p, 8, "BTC / USD");
+        new ChainlinkAdapter(oracle, MARKET, "BTC-USD", p, 8, "BTC / USD");
     }
 
     function test_constructor_RevertIf_MarketCannotBe() public {
         bytes memory error = abi.encodeWithSelector(IMarkOracle.UnknownMarket.selector, 4096, 4096);
         vm.expectRevert(error);
-        new ChainlinkAdapter(oracle, 4096, policy(), 8, "?");
+        new ChainlinkAdapter(oracle, 4096, "BTC-USD", policy(), 8, "?");
         vm.expectRevert(error);
-        new Erc7412Adapter(oracle, 4096, policy(), 0, payable(0));
+        new Erc7412Adapter(oracle, 4096, "BTC-USD", policy(), 0, payable(0));
         PythFeed[] memory feeds = new PythFeed[](1);
-        feeds[0] = PythFeed(ID, 4096, 0, false, 8);
+        feeds[0] = PythFeed(ID, "BTC-USD", 0, 4096, 0, 8);
         vm.expectRevert(error);
         new PythAdapter(oracle, policy(), feeds, 0, payable(0));
-        feeds[0] = PythFeed(ID, 0, 4096, true, 8);
+        feeds[0] = PythFeed(ID, "BTC-USD", "BTC-USD.twap", uint16(MARKET), 4096, 8);
         vm.expectRevert(error);
         new PythAdapter(oracle, policy(), feeds, 0, payable(0));
     }
@@ -238,9 +272,9 @@ contract AdaptersReadingTest is AdaptersFixture {
     function test_constructor_RevertIf_DecimalsAreTooMany() public {
         bytes memory error = abi.encodeWithSelector(MarkReader.TooManyDecimals.selector, 19, 18);
         vm.expectRevert(error);
-        new ChainlinkAdapter(oracle, MARKET, policy(), 19, "?");
+        new ChainlinkAdapter(oracle, MARKET, "BTC-USD", policy(), 19, "?");
         PythFeed[] memory feeds = new PythFeed[](1);
-        feeds[0] = PythFeed(ID, 0, 0, false, 19);
+        feeds[0] = PythFeed(ID, "BTC-USD", 0, uint16(MARKET), 0, 19);
         vm.expectRevert(error);
         new PythAdapter(oracle, policy(), feeds, 0, payable(0));
     }
@@ -248,7 +282,7 @@ contract AdaptersReadingTest is AdaptersFixture {
     function test_constructor_RevertIf_FeeHasNoCollector() public {
         bytes memory error = abi.encodeWithSelector(UpdateFee.NoCollector.selector, 1);
         vm.expectRevert(error);
-        new Erc7412Adapter(oracle, MARKET, policy(), 1, payable(0));
+        new Erc7412Adapter(oracle, MARKET, "BTC-USD", policy(), 1, payable(0));
         vm.expectRevert(error);
         new PythAdapter(oracle, policy(), new PythFeed[](0), 1, payable(0));
     }

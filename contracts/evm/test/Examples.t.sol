@@ -73,8 +73,9 @@ abstract contract ExamplesTest is AdaptersFixture {
         lending.liquidate(borrower, amount);
     }
 
-    /// @dev The price of one Bitcoin in whole dollars.
+    /// @dev The price of one Bitcoin in whole dollars, believed at once.
     function pushDollars(uint256 dollars, Validity validity) private {
+        takeJumps();
         pushEntry(pricedEntry(dollars * 1000, 15, uint256(validity)));
     }
 
@@ -217,6 +218,22 @@ abstract contract ExamplesTest is AdaptersFixture {
         borrow(MOST);
     }
 
+    /// @dev A quorum errs for a moment: its price is stored but held, and nothing happens on it
+    /// until it returns.
+    function test_manipulation_AllowsOnlySafeActionsOnAJump() public {
+        borrow(MOST);
+        skipS(1);
+        pushEntry(pricedEntry(20_000_000, 15, 6));
+        assertOnlySafeActions(tooLow(Validity.TOO_VOLATILE));
+        skipS(1);
+        pushEntry(pricedEntry(90_000_000, 15, 6));
+        vm.expectRevert(tooLow(Validity.TOO_VOLATILE));
+        borrow(1);
+        skipS(1);
+        pushEntry(entryOf(6));
+        borrow(1);
+    }
+
     /// @dev A pushed price is signed with the validity that the breakers gave it: nothing happens
     /// on it, neither a loan nor a liquidation.
     function test_manipulation_AllowsOnlySafeActionsWhileTheMarkIsDoubted() public {
@@ -243,6 +260,7 @@ abstract contract ExamplesTest is AdaptersFixture {
         mantissa = bound(mantissa, 10 ** 7, 10 ** 8 - 1);
         collateral = bound(collateral, 0, ONE_BTC);
         debt = bound(debt, 1, 100_000 * USD);
+        takeJumps();
         skipS(1);
         pushEntry(pricedEntry(mantissa, 15, 6));
         vm.startPrank(borrower);
@@ -290,7 +308,8 @@ contract ExamplesChainlinkTest is ExamplesTest {
         override
         returns (ExampleLending)
     {
-        ChainlinkAdapter adapter = new ChainlinkAdapter(oracle, MARKET, policy(), 8, "BTC / USD");
+        ChainlinkAdapter adapter =
+            new ChainlinkAdapter(oracle, MARKET, "BTC-USD", policy(), 8, "BTC / USD");
         return new LendingOnChainlink(lender_, collateral, debt, adapter);
     }
 
@@ -310,7 +329,7 @@ contract ExamplesPythTest is ExamplesTest {
         returns (ExampleLending)
     {
         PythFeed[] memory feeds = new PythFeed[](1);
-        feeds[0] = PythFeed(ID, uint16(MARKET), 0, false, 8);
+        feeds[0] = PythFeed(ID, "BTC-USD", 0, uint16(MARKET), 0, 8);
         pyth = new PythAdapter(oracle, policy(), feeds, 0, payable(0));
         return new LendingOnPyth(lender_, collateral, debt, pyth, ID);
     }
@@ -338,7 +357,7 @@ contract ExamplesErc7412Test is ExamplesTest {
         override
         returns (ExampleLending)
     {
-        adapter = new Erc7412Adapter(oracle, MARKET, policy(), 0, payable(0));
+        adapter = new Erc7412Adapter(oracle, MARKET, "BTC-USD", policy(), 0, payable(0));
         return new LendingOnErc7412(lender_, collateral, debt, adapter);
     }
 

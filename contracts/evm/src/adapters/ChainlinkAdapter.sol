@@ -12,6 +12,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 /// @dev A round is a price: its number is the price's time in unix ms, so that it rises with each.
 contract ChainlinkAdapter is AggregatorV3Interface, MarkReader {
     uint256 public immutable MARKET;
+    bytes32 public immutable INSTRUMENT;
 
     /// @inheritdoc AggregatorV3Interface
     uint8 public immutable decimals;
@@ -25,11 +26,13 @@ contract ChainlinkAdapter is AggregatorV3Interface, MarkReader {
     /// @notice There is no history: only the latest round can be read.
     error NoRoundHistory(uint80 roundId);
 
+    /// @param instrument What the market's number must mean, such as "BTC-USD".
     /// @param decimals_ Decimals of answers, up to 18.
     /// @param description_ Such as "BTC / USD".
     constructor(
         IMarkOracle oracle,
         uint256 market,
+        bytes32 instrument,
         ReadPolicy memory policy,
         uint8 decimals_,
         string memory description_
@@ -37,8 +40,9 @@ contract ChainlinkAdapter is AggregatorV3Interface, MarkReader {
         if (decimals_ > PRICE_DECIMALS) {
             revert TooManyDecimals(decimals_, PRICE_DECIMALS);
         }
-        oracle.readMark(market);
-        (MARKET, decimals, description) = (market, decimals_, description_);
+        (MARKET, INSTRUMENT, decimals) = (market, instrument, decimals_);
+        description = description_;
+        _requireInstrument(market, instrument);
     }
 
     /// @inheritdoc AggregatorV3Interface
@@ -54,6 +58,7 @@ contract ChainlinkAdapter is AggregatorV3Interface, MarkReader {
         )
     {
         _requireSequencer();
+        _requireInstrument(MARKET, INSTRUMENT);
         (uint256 priceE18, uint256 timeMs) = ORACLE.priceNoOlderThan(MARKET, MAX_AGE_MS, LEAST);
         roundId = SafeCast.toUint80(timeMs);
         answer = SafeCast.toInt256(_scaledDown(priceE18, decimals));

@@ -16,17 +16,20 @@ contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
     bytes32 public constant oracleId = "PLUMBLINE";
 
     uint256 public immutable MARKET;
+    bytes32 public immutable INSTRUMENT;
     bytes32 private immutable SALT;
 
+    /// @param instrument What the market's number must mean, such as "BTC-USD".
     constructor(
         IMarkOracle oracle,
         uint256 market,
+        bytes32 instrument,
         ReadPolicy memory policy,
         uint256 feeWei,
         address payable collector
     ) MarkReader(oracle, policy) UpdateFee(feeWei, collector) {
-        oracle.readMark(market);
-        (MARKET, SALT) = (market, oracle.SALT());
+        (MARKET, INSTRUMENT, SALT) = (market, instrument, oracle.SALT());
+        _requireInstrument(market, instrument);
     }
 
     /// @notice Read the price × 10^18 and its time in unix ms.
@@ -35,6 +38,7 @@ contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
     /// and is not older.
     function price() external view returns (uint256 priceE18, uint256 priceTimeMs) {
         _requireSequencer();
+        _requireInstrument(MARKET, INSTRUMENT);
         Mark memory mark = ORACLE.readMark(MARKET);
         if (mark.paused) revert IMarkOracle.Paused(MARKET);
         if (_ageMs(mark.statusTimeMs) > MAX_AGE_MS) _requireData();

@@ -38,6 +38,9 @@ abstract contract MarkReader is SequencerGrace {
     /// @notice The maximum age is in milliseconds: perhaps seconds were given.
     error AgeOutOfRange(uint256 givenMs, uint256 leastMs, uint256 mostMs);
 
+    /// @notice The market's number means another instrument, or none.
+    error OtherInstrument(uint256 market, bytes32 given, bytes32 expected);
+
     /// @notice More decimals than prices have.
     error TooManyDecimals(uint256 given, uint256 limit);
 
@@ -54,6 +57,19 @@ abstract contract MarkReader is SequencerGrace {
             revert AgeOutOfRange(policy.maxAgeMs, MIN_AGE_MS, MAX_AGE_LIMIT_MS);
         }
         (ORACLE, LEAST, MAX_AGE_MS) = (oracle, policy.least, policy.maxAgeMs);
+    }
+
+    /// @dev Revert unless the number still means the instrument. What it means changes only with an
+    /// epoch of the committee, and then for good reasons; a price of something else is none.
+    /// @return fromEpoch The epoch since which it does.
+    function _requireInstrument(uint256 market, bytes32 instrument)
+        internal
+        view
+        returns (uint32 fromEpoch)
+    {
+        bytes32 bound;
+        (bound, fromEpoch) = ORACLE.instrumentOf(market);
+        if (bound != instrument || bound == 0) revert OtherInstrument(market, bound, instrument);
     }
 
     /// @dev Revert unless the mark is one the market's status and the policy allow, whatever its

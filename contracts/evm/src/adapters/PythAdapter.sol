@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {EntryFault, IMarkOracle, Leaf, Mark, Validity} from "../interfaces/IMarkOracle.sol";
 import {GroupWord} from "../report/GroupWord.sol";
 import {ReadPolicy} from "./MarkReader.sol";
-import {PythFeed, PythFeeds} from "./PythFeeds.sol";
+import {PythFeed, PythFeeds, PythSource} from "./PythFeeds.sol";
 import {UpdateFee} from "./UpdateFee.sol";
 import {IPyth, PythStructs} from "./interfaces/IPyth.sol";
 
@@ -17,11 +17,19 @@ import {IPyth, PythStructs} from "./interfaces/IPyth.sol";
 contract PythAdapter is PythFeeds, UpdateFee {
     using GroupWord for uint256;
 
+    struct Signed {
+        uint32 epoch;
+        Leaf[] leaves;
+    }
+
     struct Range {
         uint256 fromMs;
         uint256 toS;
         bool first;
     }
+
+    /// @notice The report was signed while the market's number meant something else.
+    error EpochBeforeInstrument(uint256 market, uint256 epoch, uint256 fromEpoch);
 
     /// @notice Cumulative prices do not exist here.
     error NoTwapUpdates();
@@ -53,7 +61,7 @@ contract PythAdapter is PythFeeds, UpdateFee {
         uint256 dueWei = _requireFee(updateData);
         bool necessary;
         for (uint256 i; i < priceIds.length && !necessary; ++i) {
-            Mark memory mark = ORACLE.readMark(_feed(priceIds[i]).market);
+            Mark memory mark = ORACLE.readMark(_sourceOf(priceIds[i]).market);
             necessary = mark.priceTimeMs / 1000 < publishTimes[i];
         }
         if (!necessary) revert NoFreshUpdate();
@@ -139,18 +147,13 @@ contract PythAdapter is PythFeeds, UpdateFee {
         priceFeeds = new PythStructs.PriceFeed[](priceIds.length);
         slots = new uint64[](priceIds.length);
         for (uint256 r; r < updateData.length; ++r) {
-            (, uint64 slot,, Leaf[] memory leaves) = ORACLE.verify(updateData[r]);
+            (uint32 epoch, uint64 slot,, Leaf[] memory leaves) = ORACLE.verify(updateData[r]);
+            Signed memory signed = Signed(epoch, leaves);
             for (uint256 i; i < priceIds.length; ++i) {
-                if (priceFeeds[i].id != 0) continue;
-                PythFeed memory feed = _feed(priceIds[i]);
-                (bool found, PythStructs.Price memory price) =
-                    _signed(leaves, feed.market, feed.decimals, range);
-                if (!found) continue;
-                (priceFeeds[i].id, priceFeeds[i].price, slots[i]) = (feed.id, price, slot);
-                if (!feed.hasEma) continue;
-                (found, priceFeeds[i].emaPrice) =
-                    _signed(leaves, feed.emaMarket, feed.decimals, range);
-                if (!found) revert PriceFeedNotFoundWithinRange();
+                if (priceFeeds[i].id == 0 && _parseInto(priceFeeds[i], signed, priceIds[i], range))
+                {
+                    slots[i] = slot;
+                }
             }
         }
         for (uint256 i; i < priceIds.length; ++i) {
@@ -159,25 +162,48 @@ contract PythAdapter is PythFeeds, UpdateFee {
         _refund(dueWei);
     }
 
+    /// @dev Fill `found` from a report, if that carries the feed's group within the range.
+    function _parseInto(
+        PythStructs.PriceFeed memory found,
+        Signed memory signed,
+        bytes32 id,
+        Range memory range
+    ) private view returns (bool inRange) {
+        PythFeed memory feed = feedOf(id);
+        PythSource memory source = PythSource(feed.instrument, feed.market, feed.decimals);
+        (inRange, found.price) = _signedPrice(signed, source, range);
+        if (!inRange) return false;
+        found.id = id;
+        if (feed.emaInstrument == 0) return true;
+        source = PythSource(feed.emaInstrument, feed.emaMarket, feed.decimals);
+        bool emaInRange;
+        (emaInRange, found.emaPrice) = _signedPrice(signed, source, range);
+        if (!emaInRange) revert PriceFeedNotFoundWithinRange();
+    }
+
     /// @dev The market's price in a report, if that carries its group within the range. Reverts
     /// if the price there is not usable: another report must not stand in for it.
-    function _signed(Leaf[] memory leaves, uint256 market, uint256 decimals, Range memory range)
+    function _signedPrice(Signed memory signed, PythSource memory source, Range memory range)
         private
         view
-        returns (bool found, PythStructs.Price memory price)
+        returns (bool inRange, PythStructs.Price memory price)
     {
-        for (uint256 i; i < leaves.length; ++i) {
-            Leaf memory leaf = leaves[i];
-            if (leaf.group != market / GroupWord.MARKETS) continue;
+        for (uint256 i; i < signed.leaves.length; ++i) {
+            Leaf memory leaf = signed.leaves[i];
+            if (leaf.group != source.market / GroupWord.MARKETS) continue;
             uint256 timeMs = leaf.word.time().unixMs();
             if (timeMs < range.fromMs || timeMs / 1000 > range.toS) break;
             if (range.first && !_isFirst(leaf.prevMs, range.fromMs)) break;
 
-            uint256 entry = leaf.word.entry(market % GroupWord.MARKETS);
+            uint32 fromEpoch = _requireInstrument(source.market, source.instrument);
+            if (signed.epoch < fromEpoch) {
+                revert EpochBeforeInstrument(source.market, signed.epoch, fromEpoch);
+            }
+            uint256 entry = leaf.word.entry(source.market % GroupWord.MARKETS);
             bool bad = entry.fault() != EntryFault.NONE;
             Validity validity = bad ? Validity.MISSING : entry.validity();
-            _requireUsable(market, ORACLE.readMark(market).paused, validity);
-            price = _priceOf(entry.priceE18(), entry.confidenceBpsE1(), decimals);
+            _requireUsable(source.market, ORACLE.readMark(source.market).paused, validity);
+            price = _priceOf(entry.priceE18(), entry.confidenceBpsE1(), source.decimals);
             price.publishTime = timeMs / 1000;
             return (true, price);
         }
@@ -206,9 +232,11 @@ contract PythAdapter is PythFeeds, UpdateFee {
 
     function _isAskedFor(uint256 group, bytes32[] calldata priceIds) private view returns (bool) {
         for (uint256 i; i < priceIds.length; ++i) {
-            PythFeed memory feed = _feed(priceIds[i]);
+            PythFeed memory feed = feedOf(priceIds[i]);
             if (feed.market / GroupWord.MARKETS == group) return true;
-            if (feed.hasEma && feed.emaMarket / GroupWord.MARKETS == group) return true;
+            if (feed.emaInstrument != 0 && feed.emaMarket / GroupWord.MARKETS == group) {
+                return true;
+            }
         }
         return false;
     }

@@ -10,11 +10,21 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 struct PythFeed {
     /// @dev Any number the consumer already uses.
     bytes32 id;
+    /// @dev What the market's number must mean, such as "BTC-USD".
+    bytes32 instrument;
+    /// @dev The same for the market that is served as the moving average, such as
+    /// "BTC-USD.twap"; zero for none.
+    bytes32 emaInstrument;
     uint16 market;
-    /// @dev The market whose price is served as the moving average: a `.twap` market.
     uint16 emaMarket;
-    bool hasEma;
     /// @dev Pyth's exponent, negated: 8 for prices × 10^8.
+    uint8 decimals;
+}
+
+/// @notice A market, and how its prices are written.
+struct PythSource {
+    bytes32 instrument;
+    uint16 market;
     uint8 decimals;
 }
 
@@ -38,20 +48,19 @@ abstract contract PythFeeds is IPyth, MarkReader {
     {
         for (uint256 i; i < feeds.length; ++i) {
             PythFeed memory feed = feeds[i];
-            if (feed.id == 0 || _feeds[feed.id].id != 0) revert BadFeedId(feed.id);
+            if (feed.id == 0 || _feeds[feed.id].instrument != 0) revert BadFeedId(feed.id);
             if (feed.decimals > PRICE_DECIMALS) {
                 revert TooManyDecimals(feed.decimals, PRICE_DECIMALS);
             }
-            oracle.readMark(feed.market);
-            if (feed.hasEma) oracle.readMark(feed.emaMarket);
+            _requireInstrument(feed.market, feed.instrument);
+            if (feed.emaInstrument != 0) _requireInstrument(feed.emaMarket, feed.emaInstrument);
             _feeds[feed.id] = feed;
         }
     }
 
     /// @inheritdoc IPyth
     function getPriceUnsafe(bytes32 id) external view returns (PythStructs.Price memory) {
-        PythFeed memory feed = _feed(id);
-        return _stored(feed.market, feed.decimals, MAX_AGE_MS);
+        return _stored(_sourceOf(id), MAX_AGE_MS);
     }
 
     /// @inheritdoc IPyth
@@ -60,14 +69,12 @@ abstract contract PythFeeds is IPyth, MarkReader {
         view
         returns (PythStructs.Price memory)
     {
-        PythFeed memory feed = _feed(id);
-        return _stored(feed.market, feed.decimals, _limitMs(age));
+        return _stored(_sourceOf(id), _limitMs(age));
     }
 
     /// @inheritdoc IPyth
     function getEmaPriceUnsafe(bytes32 id) external view returns (PythStructs.Price memory) {
-        PythFeed memory feed = _feedWithEma(id);
-        return _stored(feed.emaMarket, feed.decimals, MAX_AGE_MS);
+        return _stored(_emaSourceOf(id), MAX_AGE_MS);
     }
 
     /// @inheritdoc IPyth
@@ -76,18 +83,19 @@ abstract contract PythFeeds is IPyth, MarkReader {
         view
         returns (PythStructs.Price memory)
     {
-        PythFeed memory feed = _feedWithEma(id);
-        return _stored(feed.emaMarket, feed.decimals, _limitMs(age));
+        return _stored(_emaSourceOf(id), _limitMs(age));
     }
 
     /// @notice What is behind a price id.
-    function feedOf(bytes32 id) external view returns (PythFeed memory) {
-        return _feed(id);
+    function feedOf(bytes32 id) public view returns (PythFeed memory feed) {
+        feed = _feeds[id];
+        if (feed.instrument == 0) revert PriceFeedNotFound();
     }
 
-    function _feed(bytes32 id) internal view returns (PythFeed memory feed) {
-        feed = _feeds[id];
-        if (feed.id == 0) revert PriceFeedNotFound();
+    function _sourceOf(bytes32 id) internal view returns (PythSource memory source) {
+        PythFeed storage feed = _feeds[id];
+        source = PythSource(feed.instrument, feed.market, feed.decimals);
+        if (source.instrument == 0) revert PriceFeedNotFound();
     }
 
     /// @dev The confidence becomes a half-width in units of the price, rounded up.
@@ -104,23 +112,25 @@ abstract contract PythFeeds is IPyth, MarkReader {
         price.expo = -int32(uint32(decimals));
     }
 
-    function _stored(uint256 market, uint256 decimals, uint256 maxAgeMs)
+    function _emaSourceOf(bytes32 id) private view returns (PythSource memory source) {
+        PythFeed memory feed = feedOf(id);
+        if (feed.emaInstrument == 0) revert NoEma(id);
+        return PythSource(feed.emaInstrument, feed.emaMarket, feed.decimals);
+    }
+
+    function _stored(PythSource memory source, uint256 maxAgeMs)
         private
         view
         returns (PythStructs.Price memory price)
     {
         _requireSequencer();
-        Mark memory mark = ORACLE.readMark(market);
+        _requireInstrument(source.market, source.instrument);
+        Mark memory mark = ORACLE.readMark(source.market);
         if (mark.priceTimeMs == 0) revert PriceFeedNotFound();
-        _requireUsable(market, mark.paused, mark.validity);
+        _requireUsable(source.market, mark.paused, mark.validity);
         if (_ageMs(mark.priceTimeMs) > maxAgeMs) revert StalePrice();
-        price = _priceOf(mark.priceE18, mark.confidenceBpsE1, decimals);
+        price = _priceOf(mark.priceE18, mark.confidenceBpsE1, source.decimals);
         price.publishTime = _pastS(mark.priceTimeMs);
-    }
-
-    function _feedWithEma(bytes32 id) private view returns (PythFeed memory feed) {
-        feed = _feed(id);
-        if (!feed.hasEma) revert NoEma(id);
     }
 
     /// @dev The stricter of what the caller and the policy allow.
