@@ -34,6 +34,13 @@ class Served(NamedTuple):
     running: asyncio.Task[None]
 
 
+class Keys(NamedTuple):
+    """The keys of the configuration that say where to listen."""
+
+    host: str
+    port: str
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the process that embeds it has its own."""
 
@@ -102,7 +109,7 @@ async def serving(
     app: Any,
     host: str,
     port: int,
-    section: str,
+    keys: Keys,
     *,
     limit: int | None = MAX_CONNECTIONS,
     ending: Callable[[], None] | None = None,
@@ -112,14 +119,14 @@ async def serving(
     Leaving calls `ending`, lets requests finish for `GRACE_S`, and cuts the rest.
 
     Args:
-        section: names the keys to change in what goes wrong, as `api` does `api.port`.
+        keys: what to change in the configuration when it goes wrong.
         limit: beyond so many connections at a time requests are answered 503; None cuts the
             oldest of strangers instead.
 
     Raises:
         ConfigError: the port is in use or the address is not this machine's.
     """
-    listener = _bind(host, port, section)
+    listener = _bind(host, port, keys)
     server = _Server(
         uvicorn.Config(
             app,
@@ -135,7 +142,7 @@ async def serving(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
-    running = asyncio.create_task(server.serve(sockets=[listener]), name=f"{section}.server")
+    running = asyncio.create_task(server.serve(sockets=[listener]), name=f"{keys.port}.server")
     try:
         yield Served(_url(host, listener.getsockname()[1]), running)
     finally:
@@ -150,7 +157,7 @@ async def serving(
                     connection.transport.abort()
 
 
-def _bind(host: str, port: int, section: str) -> socket.socket:
+def _bind(host: str, port: int, keys: Keys) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -160,11 +167,11 @@ def _bind(host: str, port: int, section: str) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            text = f"port {port} on {host} is in use: choose another with {section}.port"
+            text = f"port {port} on {host} is in use: choose another with {keys.port}"
         elif error.errno == errno.EACCES:
-            text = f"port {port} needs more rights: choose one above 1023 with {section}.port"
+            text = f"port {port} needs more rights: choose one above 1023 with {keys.port}"
         else:
-            text = f"cannot listen on {host}: {error.strerror or error}; set {section}.host"
+            text = f"cannot listen on {host}: {error.strerror or error}; set {keys.host}"
         raise ConfigError(text) from error
     listener.setblocking(False)
     return listener

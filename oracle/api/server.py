@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import FastAPI
 
 from oracle.api.view import LatestView
-from oracle.listening import Served
+from oracle.listening import Keys, Served
 from oracle.listening import serving as serving_any
+
+KEYS: Final = Keys("api.host", "api.port")
 
 
 @asynccontextmanager
@@ -23,7 +26,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[Served]:
         ConfigError: the port is in use or the address is not this machine's.
     """
     view: LatestView = app.state.view
-    async with serving_any(app, host, port, "api", ending=view.fanout.end) as served:
+    async with serving_any(app, host, port, KEYS, ending=view.fanout.end) as served:
         yield served
 
 

@@ -29,7 +29,8 @@ BODY_S: Final = 2.0
 """For the body of a request, once its head is here."""
 AT_ONCE: Final = 16
 """Requests of one member that are worked on at a time."""
-PER_SECOND, BURST = 200.0, 400.0
+BURST_S: Final = 4.0
+"""So many seconds' worth of a member's requests may come at once."""
 _SAID_EVERY_S: Final = 5.0
 
 _STATUS: Final = {
@@ -54,16 +55,17 @@ class Route(NamedTuple):
 
 
 class Budget:
-    """How often one member may ask: `PER_SECOND` on average, `BURST` at once."""
+    """How often one member may ask: `per_second` on average, `BURST_S` times that at once."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._left, self._at = BURST, monotonic()
+    def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._per_second, self._monotonic = per_second, monotonic
+        self._left, self._at = per_second * BURST_S, monotonic()
 
     def take(self) -> bool:
         """Take one from the budget, if there is one."""
         now = self._monotonic()
-        self._left = min(BURST, self._left + (now - self._at) * PER_SECOND)
+        grown = self._left + (now - self._at) * self._per_second
+        self._left = min(self._per_second * BURST_S, grown)
         self._at = now
         if self._left < 1:
             return False
@@ -82,13 +84,15 @@ class Gate:
         routes: Mapping[str, Route],
         health: Callable[[], list[str]],
         metrics: CommitteeMetrics,
+        per_second: float,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._numbers = {address: number for number, address in enumerate(members)}
         self._own, self._sessions, self._routes = own, sessions, routes
         self._health, self._metrics, self._now_ns = health, metrics, now_ns
         self._nonces = Nonces()
-        self._budgets = {address: Budget() for address in members}
+        self._per_second = per_second
+        self._budgets = {address: Budget(per_second) for address in members}
         self._working = dict.fromkeys(members, 0)
         self._said: dict[tuple[str, str], float] = {}
 
@@ -164,7 +168,8 @@ class Gate:
         self._nonces.take(sender, envelope.nonce, envelope.time_ns, now_ns)
         if not self._budgets[sender].take() or self._working[sender] >= AT_ONCE:
             raise Distrusted(
-                Distrust.TOO_MANY, f"up to {PER_SECOND:g} requests a second, {AT_ONCE} at a time"
+                Distrust.TOO_MANY,
+                f"up to {self._per_second:g} requests a second, {AT_ONCE} at a time",
             )
         self._working[sender] += 1
         try:

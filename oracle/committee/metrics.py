@@ -17,6 +17,12 @@ class CommitteeMetrics:
             ["outcome"],
             registry=registry,
         )
+        self.rounds = Counter(
+            "plumbline_committee_rounds_total",
+            "Rounds that this member led, by what became of them",
+            ["outcome"],
+            registry=registry,
+        )
         self.refusals = Counter(
             "plumbline_committee_refusals_total",
             "What this member refused of others",

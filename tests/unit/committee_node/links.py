@@ -41,6 +41,7 @@ class Link:
             routes or {PATH: Route(echo, 1000)},
             lambda: [],
             CommitteeMetrics(self.registry),
+            200.0,
             lambda: self.answering_ns,
         )
         self.own = OwnSession(salt, LocalSigner(KEYS[0].secret))

@@ -9,7 +9,7 @@ import pytest
 from eth_hash.auto import keccak
 
 from oracle.committee.clocks import PeerClocks
-from oracle.committee.gate import AT_ONCE, BURST, Budget, Route
+from oracle.committee.gate import AT_ONCE, BURST_S, Budget, Route
 from oracle.committee.refusing import read_refusal
 from oracle.committee.requests import (
     ANSWER_HEADER,
@@ -234,8 +234,8 @@ async def test_what_may_succeed_later_is_said_so():
 def test_a_budget_fills_again():
     """A burst is allowed, then as many a second as the budget says."""
     now = [0.0]
-    budget = Budget(lambda: now[0])
-    assert sum(budget.take() for _ in range(int(BURST) + 10)) == BURST
+    budget = Budget(200.0, lambda: now[0])
+    assert sum(budget.take() for _ in range(1000)) == 200 * BURST_S
     now[0] = 1.0
     assert sum(budget.take() for _ in range(1000)) == 200
 

@@ -1,0 +1,119 @@
+"""Get the reports that this member missed from those who have them, and publish them in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from oracle.committee import messages
+from oracle.committee.keeping import Keeper
+from oracle.committee.messages import Held, Since
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.observation import Last
+from oracle.committee.peers import Peers
+from oracle.model.errors import Rejected
+from oracle.report.report import decode
+
+ROUNDS: Final = 8
+"""Answers in a row that are asked for; what is older then stays a gap on this member's bus."""
+BROKEN_WORDS: Final = 2
+LEFT_ALONE: Final = 200
+"""Rounds of our lead in which such a peer is not asked."""
+
+_log = structlog.get_logger(__name__)
+
+
+class CatchUp:
+    """Fills gaps. A peer's word is worth nothing here: only what the committee signed is taken."""
+
+    def __init__(
+        self, keeper: Keeper, peers: Peers, metrics: CommitteeMetrics, timeout_s: float
+    ) -> None:
+        self._keeper, self._peers = keeper, peers
+        self._metrics, self._timeout_s = metrics, timeout_s
+        self._broken: dict[int, int] = {}
+
+    async def take(self, asker: int, body: bytes) -> None:
+        """Publish a report, and before it what was missed since the last one.
+
+        Raises:
+            Rejected: it is no report of this committee.
+            Retryable: the bus does not take it.
+        """
+        reports = self._keeper.reports
+        report = decode(body)
+        self._keeper.check(report, body)  # before anybody is asked because of it
+        if 0 <= reports.slot < report.slot and report.leaves[0].prev_ms != reports.time_ms:
+            await self._fill(asker, report.slot)
+        await self._keeper.take([body])
+
+    async def publish_base(self, asker: int) -> None:
+        """Publish a report that came as the base of a proposal and never by itself."""
+        certified = self._keeper.member.chain.certified
+        if certified is not None and certified.slot > self._keeper.reports.slot:
+            await self.take(asker, certified.body)
+
+    async def ask(self, number: int) -> bool:
+        """Ask one peer for everything since the newest report; return whether it answered."""
+        return await self._fill(number, None)
+
+    async def ask_all(self) -> None:
+        """Ask every peer."""
+        await asyncio.gather(*(self.ask(number) for number in self._peers.numbers))
+
+    async def fetch(self, number: int, last: Last) -> None:
+        """Ask a peer for the proposal that it says it signed, and for the reports since ours.
+
+        An honest one has the one or the other; who had neither twice is asked no more for a while.
+        """
+        broken = self._broken.get(number, 0)
+        if broken >= BROKEN_WORDS:
+            self._broken[number] = broken - 1 if broken > BROKEN_WORDS else 0
+            return
+        held = await self._held(number, Since(self._keeper.reports.slot, last.digest))
+        if held is not None:
+            try:
+                await self._keeper.take(held.reports)
+                if held.proposal:
+                    await self._keeper.learn(held.proposal)
+            except Rejected as error:
+                self._refuse(number, error)
+        chain = self._keeper.member.chain
+        kept = chain.knows(last.digest) or self._keeper.reports.slot >= last.slot
+        self._broken[number] = 0 if kept else broken + 1
+        if self._broken[number] == BROKEN_WORDS:
+            self._broken[number] += LEFT_ALONE
+            _log.warning("peer_shows_not_what_it_signed", peer=number, slot=last.slot)
+
+    async def _fill(self, number: int, before: int | None) -> bool:
+        for _ in range(ROUNDS):
+            held = await self._held(number, Since(self._keeper.reports.slot))
+            if held is None:
+                return False
+            try:
+                wanted = [
+                    body for body in held.reports if before is None or decode(body).slot < before
+                ]
+                taken = await self._keeper.take(wanted)
+            except Rejected as error:
+                self._refuse(number, error)
+                return False
+            if not taken or len(held.reports) < messages.MOST_REPORTS:
+                return True
+        return True
+
+    async def _held(self, number: int, since: Since) -> Held | None:
+        answer = await self._peers.ask(number, messages.SINCE, since.encode(), self._timeout_s)
+        if answer is None or not answer.taken:
+            return None
+        try:
+            return Held.decode(answer.body)
+        except Rejected as error:
+            self._refuse(number, error)
+            return None
+
+    def _refuse(self, number: int, error: Rejected) -> None:
+        self._metrics.refusals.labels("since", "malformed").inc()
+        _log.warning("peer_answers_garbage", peer=number, why=str(error))

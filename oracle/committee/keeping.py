@@ -1,0 +1,177 @@
+"""What a member must not lose: its word, the reports in order, and proof against others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import structlog
+
+from oracle.committee.evidence import Evidence, ReportVote
+from oracle.committee.evidence_file import EvidenceFile, Kept
+from oracle.committee.member import Member, Vote
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.observation import Observation
+from oracle.committee.proposal import Proposal, Proposed
+from oracle.committee.refusals import Reason, Refusal
+from oracle.committee.reports import Reports
+from oracle.committee.witness import Witness
+from oracle.keys.signer import Signer
+from oracle.model.errors import Rejected, Retryable
+from oracle.report import merkle
+from oracle.report.report import Report, Unsigned, decode
+
+T = TypeVar("T")
+
+_BEFORE_SIGNATURES: Final = frozenset(
+    {
+        Reason.MALFORMED,
+        Reason.OTHER_DEPLOYMENT,
+        Reason.OTHER_EPOCH,
+        Reason.UNKNOWN_MEMBER,
+        Reason.NOT_A_SLOT,
+        Reason.OTHER_ROUND,
+        Reason.TIME_OUTSIDE_VIEW,
+        Reason.CONFIG_NOT_ACCEPTED,
+        Reason.BAD_SIGNATURE,
+        Reason.NOT_LEADER,
+        Reason.TOO_FEW_OBSERVATIONS,
+        Reason.MEMBER_TWICE,
+    }
+)
+"""A proposal refused for one of these is not known to be anybody's."""
+_log = structlog.get_logger(__name__)
+
+
+class Keeper:
+    """Asks the member's state machine in a thread of its own, since it waits for the disk."""
+
+    def __init__(
+        self,
+        member: Member,
+        signer: Signer,
+        reports: Reports,
+        evidence: EvidenceFile | None,
+        metrics: CommitteeMetrics,
+    ) -> None:
+        self.member, self.signer, self.reports = member, signer, reports
+        self.rules: Final = member.rules
+        self._evidence, self._metrics = evidence, metrics
+        self._witness = Witness(self.rules.committee.salt)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
+        self._turn = asyncio.Lock()
+
+    def close(self) -> None:
+        """End the thread; what it has begun is finished."""
+        self._thread.shutdown(wait=True)
+
+    async def call(self, work: Callable[..., T], *given: object) -> T:
+        """Run something of the member's in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
+
+    async def vote(self, proposed: Proposed, now_ms: int) -> bytes | Refusal:
+        """Judge a proposal; return this member's signature of its report, or why there is none.
+
+        Raises:
+            Retryable: the key gives no signature now.
+        """
+        judged = await self.call(self.member.judge, proposed, now_ms)
+        if isinstance(judged, Vote) or judged.reason not in _BEFORE_SIGNATURES:
+            await self.note_proposal(proposed.proposal)
+        return await self.signer.sign(judged.message) if isinstance(judged, Vote) else judged
+
+    async def learn(self, body: bytes) -> None:
+        """Take a proposal that a peer says it signed.
+
+        Raises:
+            Rejected: it is none.
+        """
+        proposed = Proposed.decode(body)
+        await self.call(self.member.learn, proposed)
+        await self.note_proposal(proposed.proposal)
+
+    async def take(self, bodies: Iterable[bytes]) -> int:
+        """Check reports and publish, rising, those that are newer than the newest published.
+
+        Raises:
+            Rejected: one is no report of this committee with all groups.
+            Retryable: the bus does not take one.
+        """
+        decoded = sorted(((decode(body), body) for body in bodies), key=lambda one: one[0].slot)
+        taken = 0
+        async with self._turn:
+            for report, body in decoded:
+                if report.slot <= self.reports.slot:
+                    continue
+                self.check(report, body)
+                await self.call(self.member.certify, body)
+                await self.reports.publish(body)
+                await self.note_votes(report)
+                taken += 1
+        return taken
+
+    def check(self, report: Report, body: bytes) -> None:
+        """Require that a committee of this deployment signed a report with all its groups.
+
+        Raises:
+            Rejected: it did not.
+        """
+        committee = self.rules.committee_of(report.epoch)
+        if committee is None or len(report.leaves) != report.groups:
+            raise Rejected(f"report of epoch {report.epoch} with {len(report.leaves)} groups")
+        committee.verify(body)
+
+    async def note_observations(self, observations: Sequence[Observation]) -> None:
+        """Compare checked observations with what their members said before."""
+        for one in observations:
+            await self._keep(self._witness.observation(one))
+
+    async def note_proposal(self, proposal: Proposal) -> None:
+        """Compare a proposal whose observations were checked, and these, with what was said.
+
+        Whoever finishes another's proposal need not show its signature, so it is checked here.
+        """
+        members = self.rules.committee.members
+        with contextlib.suppress(Rejected):
+            if proposal.leader < len(members):
+                proposal.verify(members[proposal.leader])
+                await self._keep(self._witness.proposal(proposal))
+        await self.note_observations(proposal.observations)
+
+    async def note_vote(self, member: int, unsigned: Unsigned, signature: bytes) -> None:
+        """Compare a checked signature of a report with what its member signed before."""
+        root = merkle.root_of(unsigned.hashes())
+        vote = ReportVote(unsigned.epoch, unsigned.slot, root, unsigned.inputs_root, signature)
+        await self._keep(self._witness.vote(member, vote))
+
+    async def note_votes(self, report: Report) -> None:
+        """Compare the signatures of a checked report with what their members signed before."""
+        unsigned = Unsigned(report.epoch, report.slot, report.inputs_root, report.leaves)
+        for member, signature in zip(report.members(), report.signatures, strict=True):
+            await self.note_vote(member, unsigned, signature)
+
+    async def _keep(self, found: Evidence | None) -> None:
+        if found is None:
+            return
+        kept = Kept.NEW
+        if self._evidence is not None:
+            try:
+                kept = await self.call(self._evidence.add, found)
+            except Retryable as error:
+                _log.error("evidence_not_kept", error=str(error))
+        if kept is Kept.KNOWN:
+            return
+        kind = found.kind.name.lower()
+        self._metrics.evidence.labels(kind, str(found.member)).inc()
+        _log.error(
+            "member_contradicts_itself",
+            member=found.member,
+            kind=kind,
+            slot=found.slot,
+            view=found.view,
+            kept=kept.value,
+            advice="plumb evidence lists and checks it; ask its operator, and rotate the member",
+        )

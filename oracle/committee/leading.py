@@ -1,0 +1,252 @@
+"""A leader's part: collect observations, finish what is in doubt, propose, gather signatures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from oracle.committee import messages
+from oracle.committee.catching_up import CatchUp
+from oracle.committee.keeping import Keeper
+from oracle.committee.median import withheld
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.observation import Observation
+from oracle.committee.observing import Round
+from oracle.committee.peers import Peers
+from oracle.committee.proposal import BaseKind, Proposed
+from oracle.committee.refusals import Reason, Refusal, Refused
+from oracle.committee.refusing import read_refusal
+from oracle.committee.tally import Tally
+from oracle.committee.transport import Answer
+from oracle.model.errors import PlumblineError, Rejected, Retryable
+from oracle.report.signature import COMPACT_BYTES
+
+COLLECT_SHARE: Final = 0.2
+"""Of a view's length: how long a leader waits for the rest once it has enough."""
+FINISH_SHARE: Final = 0.25
+"""Of a view's length: for what others left in doubt, to fetch it and again to finish it."""
+ROUNDS_AT_ONCE: Final = 4
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Collecting:
+    """One round's observations, as they come."""
+
+    round: Round
+    observations: dict[int, Observation] = field(default_factory=dict)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Leader:
+    """Leads the rounds that are this member's."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        peers: Peers,
+        catch_up: CatchUp,
+        metrics: CommitteeMetrics,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._keeper, self._peers, self._catch_up = keeper, peers, catch_up
+        self._rules, self._metrics, self._now_ns = keeper.rules, metrics, now_ns
+        self._open: dict[Round, _Collecting] = {}
+        self._view_s = self._rules.view_ms / 1e3
+
+    async def offer(self, observation: Observation) -> None:
+        """Take an observation for a round that this member leads.
+
+        Raises:
+            Refused: another's round, not of now, or the observation does not count.
+        """
+        at = Round(observation.slot, observation.view)
+        self._check_round(at)
+        self._rules.admit(observation, *at)
+        await self._keeper.note_observations([observation])
+        found = self._open.get(at)
+        if found is None:
+            found = self._open[at] = _Collecting(at)
+            self._peers.start(self._lead(found))
+        found.observations.setdefault(observation.member, observation)
+        found.came.set()
+
+    def _check_round(self, at: Round) -> None:
+        rules, now_ms = self._rules, self._now_ns() // 10**6
+        if rules.leader(*at) != self._keeper.member.number:
+            raise Refused(
+                Reason.NOT_LEADER, f"slot {at.slot} view {at.view}: {rules.leader(*at)} leads it"
+            )
+        first, after = rules.window(*at)
+        if first > now_ms + rules.max_offset_ms:
+            raise Refused(
+                Reason.FROM_FUTURE,
+                f"begins in {first - now_ms} ms; allowed are {rules.max_offset_ms}",
+            )
+        if after + rules.max_offset_ms + rules.view_ms < now_ms:
+            raise Refused(Reason.TOO_OLD, f"ended {now_ms - after} ms ago")
+        if at.slot <= self._keeper.reports.slot:
+            raise Refused(Reason.SLOT_IS_DONE, f"slot {at.slot} has its report")
+        if at not in self._open and len(self._open) >= ROUNDS_AT_ONCE:
+            raise Refused(Reason.ALREADY_DONE, f"{ROUNDS_AT_ONCE} rounds are open already")
+
+    async def _lead(self, collecting: _Collecting) -> None:
+        at = collecting.round
+        try:
+            outcome = await self._led(collecting)
+        except Refused as refused:
+            outcome = str(refused.refusal.reason)
+            _log.warning("round_not_led", slot=at.slot, view=at.view, why=str(refused))
+        except PlumblineError as error:
+            outcome = "failed"
+            _log.warning("round_not_led", slot=at.slot, view=at.view, why=str(error))
+        finally:
+            del self._open[at]
+        self._metrics.rounds.labels(outcome).inc()
+
+    async def _led(self, collecting: _Collecting) -> str:
+        at, rules = collecting.round, self._rules
+        observations = await self._collected(collecting)
+        if len(observations) < rules.quorum:
+            _log.warning(
+                "too_few_observations",
+                slot=at.slot,
+                view=at.view,
+                members=sorted(collecting.observations),
+                needed=rules.quorum,
+            )
+            return "too_few_observations"
+        await self._finish_others(at, observations)
+        if self._keeper.reports.slot >= at.slot:
+            return "finished_before"
+        member = self._keeper.member
+        proposed = await self._keeper.call(member.propose, *at, observations)
+        signature = await self._keeper.signer.sign(proposed.proposal.message())
+        if not await self._certified(proposed.signed(signature), "proposal", self._timeout_s()):
+            return "too_few_signatures"
+        if proposed.base.kind is BaseKind.IN_DOUBT:
+            self._metrics.gaps.inc()
+            _log.warning("report_follows_one_in_doubt", slot=at.slot)
+        began_ms, _ = rules.window(*at)
+        self._metrics.quorum.observe(max(self._now_ns() / 1e6 - began_ms, 0) / 1e3)
+        return "certified"
+
+    async def _collected(self, collecting: _Collecting) -> list[Observation]:
+        """Wait for everybody who may answer, or a little once there are enough."""
+        _, after_ms = self._rules.window(*collecting.round)
+        deadline_s = max(after_ms - self._now_ns() / 1e6, 0) / 1e3 + self._rules.max_offset_ms / 1e3
+        loop = asyncio.get_running_loop()
+        ends, enough_at = loop.time() + deadline_s, None
+        while len(collecting.observations) < self._expected() and loop.time() < ends:
+            if enough_at is None and self._is_enough(collecting):
+                enough_at = loop.time() + COLLECT_SHARE * self._view_s
+                ends = min(ends, enough_at)
+            collecting.came.clear()
+            try:
+                async with asyncio.timeout_at(ends):
+                    await collecting.came.wait()
+            except TimeoutError:
+                break
+        return list(collecting.observations.values())
+
+    def _expected(self) -> int:
+        """How many will answer: a peer that is known to be out of reach is not waited for."""
+        return max(len(self._peers.reachable) + 1, self._rules.quorum)
+
+    def _is_enough(self, collecting: _Collecting) -> bool:
+        observations = list(collecting.observations.values())
+        enough = len(observations) >= self._rules.quorum
+        return enough and not withheld(observations, self._rules.faults)
+
+    async def _finish_others(self, at: Round, observations: Sequence[Observation]) -> None:
+        """Finish what others signed and nobody certified, so that no report passes it over."""
+        member = self._keeper.member
+        wanted = await self._keeper.call(member.wanted, observations)
+        fetching = [
+            self._peers.start(self._catch_up.fetch(number, last))
+            for number, last in wanted
+            if number != member.number
+        ]
+        if fetching:
+            await asyncio.wait(fetching, timeout=FINISH_SHARE * self._view_s)
+        doubt = await self._keeper.call(member.unfinished, at.slot + self._rules.slot_ms)
+        if doubt is None:
+            return
+        limit_s = FINISH_SHARE * self._view_s
+        if await self._certified(doubt.proposed, "unfinished", limit_s):
+            _log.info("report_finished", slot=doubt.slot, by_leader_of=at.slot)
+
+    async def _certified(self, proposed: Proposed, what: str, limit_s: float) -> bool:
+        """Ask all members to sign; publish the report once enough have, or say who refused."""
+        tally = await self._keeper.call(self._keeper.member.tally, proposed)
+        body = proposed.encode()
+        asking = {self._peers.start(self._own(proposed)): self._keeper.member.number}
+        for number in self._peers.numbers:
+            asked = self._peers.ask(number, messages.PROPOSAL, body, self._timeout_s())
+            asking[self._peers.start(asked)] = number
+        refused: dict[str, str] = {}
+        waiting, ends = set(asking), time.monotonic() + limit_s
+        while len(tally.signatures) + len(waiting) >= self._rules.quorum:
+            done, waiting = await asyncio.wait(
+                waiting, timeout=ends - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                break
+            for task in done:
+                report = await self._counted(tally, asking[task], task.result(), refused)
+                if report is not None:
+                    await self._publish(report)
+                    return True
+        refused |= {str(asking[task]): "no answer yet" for task in waiting}
+        slot, view = proposed.proposal.slot, proposed.proposal.view
+        _log.warning(
+            "too_few_signatures",
+            what=what,
+            slot=slot,
+            view=view,
+            signed=sorted(tally.signatures),
+            needed=self._rules.quorum,
+            refused=refused,
+        )
+        return False
+
+    async def _own(self, proposed: Proposed) -> Answer | Refusal | None:
+        try:
+            judged = await self._keeper.vote(proposed, self._now_ns() // 10**6)
+        except Retryable as error:
+            return Refusal(Reason.NOT_DURABLE, str(error))
+        return judged if isinstance(judged, Refusal) else Answer(200, judged)
+
+    async def _counted(
+        self, tally: Tally, number: int, said: Answer | Refusal | None, refused: dict[str, str]
+    ) -> bytes | None:
+        """Count one answer; return the report once the signatures are enough."""
+        if said is None:
+            refused[str(number)] = "no answer"
+            return None
+        if isinstance(said, Answer) and said.taken and len(said.body) == COMPACT_BYTES:
+            try:
+                report = tally.add(number, said.body)
+            except Rejected as error:
+                said = Refusal(Reason.BAD_SIGNATURE, str(error))
+            else:
+                await self._keeper.note_vote(number, tally.unsigned, said.body)
+                return report
+        refusal = read_refusal(said.body) if isinstance(said, Answer) else said
+        refused[str(number)] = f"{refusal.reason}: {refusal.detail}"
+        self._metrics.refused.labels("proposal", str(refusal.reason), str(number)).inc()
+        return None
+
+    async def _publish(self, report: bytes) -> None:
+        self._peers.tell(messages.REPORT, report, self._timeout_s())
+        await self._keeper.take([report])
+
+    def _timeout_s(self) -> float:
+        """For an answer: a slow one may still be of use while the slot lasts."""
+        return max(self._rules.slot_ms / 1e3, 0.25)

@@ -1,0 +1,234 @@
+"""One member among its peers: observes every slot, leads its own, judges, signs and publishes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import httpx
+import structlog
+
+from oracle.bus.interface import Bus
+from oracle.committee import messages
+from oracle.committee.answering import Answers
+from oracle.committee.catching_up import CatchUp
+from oracle.committee.evidence_file import EvidenceFile
+from oracle.committee.gate import Gate
+from oracle.committee.health import Health
+from oracle.committee.journal import SigningJournal
+from oracle.committee.keeping import Keeper
+from oracle.committee.leading import Leader
+from oracle.committee.member import Member
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.observation import Observation
+from oracle.committee.observing import Round, round_of, seen
+from oracle.committee.peers import Peers
+from oracle.committee.refusals import Refused
+from oracle.committee.refusing import read_refusal
+from oracle.committee.reports import Reports
+from oracle.committee.rules import Rules
+from oracle.committee.sessions import OwnSession
+from oracle.committee.steps import Steps
+from oracle.committee.transport import Peer
+from oracle.committee.trust import Sessions
+from oracle.keys.signer import Signer
+from oracle.listening import Keys, serving
+from oracle.model.errors import ConfigError, Rejected, Retryable
+from oracle.model.messages import Mark, StepManifest
+from oracle.model.topics import Topic
+from oracle.report.word import GROUP_SIZE, report_ms
+
+LISTEN_KEYS: Final = Keys("committee.listen", "committee.listen")
+LOOK_S: Final = 0.25
+REQUESTS_A_SLOT: Final = 12
+"""What one honest peer may need of us, with views, fetches and repeats."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Seat(NamedTuple):
+    """A member's place: its key, where it listens, where the others do."""
+
+    signer: Signer
+    host: str
+    port: int
+    peers: Sequence[Peer]
+    """All other members."""
+    http: httpx.AsyncClient | None = None
+    """What carries requests to them; by default the network."""
+
+
+class State(NamedTuple):
+    """What a member keeps on disk; a path that is None forgets."""
+
+    journal: SigningJournal
+    evidence: EvidenceFile | None
+    newest: Path | None
+
+
+class Node:
+    """Runs a member over a bus that carries its own engine's steps and marks."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        rules: Rules,
+        seat: Seat,
+        state: State,
+        markets: Mapping[str, int],
+        metrics: CommitteeMetrics,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Take the seat.
+
+        Raises:
+            ConfigError: the key is no member's, the rules are unsafe, or the journal another's.
+        """
+        self._bus, self._rules, self._seat, self._now_ns = bus, rules, seat, now_ns
+        self._metrics = metrics
+        committee = rules.committee
+        number = _number(rules, seat.signer.address)
+        started_ms = now_ns() // 10**6
+        member = Member(number, rules, state.journal, started_ms)
+        salt, own = "0x" + committee.salt.hex(), OwnSession(committee.salt, seat.signer)
+        sessions = Sessions(committee.salt, committee.members)
+        self.reports: Final = Reports(bus, salt, metrics, state.newest, now_ns)
+        self._keeper = Keeper(member, seat.signer, self.reports, state.evidence, metrics)
+        self.peers: Final = Peers(seat.peers, own, sessions, metrics, now_ns, seat.http)
+        self._catch_up = CatchUp(self._keeper, self.peers, metrics, rules.slot_ms / 1e3)
+        self._leader = Leader(self._keeper, self.peers, self._catch_up, metrics, now_ns)
+        self.health: Final = Health(self._keeper, self.peers, metrics, started_ms)
+        groups = max(markets.values()) // GROUP_SIZE + 1
+        answers = Answers(self._keeper, self._leader, self._catch_up, metrics, groups, now_ns)
+        self._gate = Gate(
+            committee.members,
+            own,
+            sessions,
+            answers.routes(),
+            lambda: self.health.reasons(self._now_ms()),
+            metrics,
+            max(20.0, REQUESTS_A_SLOT * 1e3 / rules.slot_ms),
+            now_ns,
+        )
+        self._steps = Steps(markets)
+        self._observed = Round(-1, -1)
+
+    @property
+    def number(self) -> int:
+        """Our place among the members."""
+        return self._keeper.member.number
+
+    async def run(self) -> None:
+        """Serve until cancelled.
+
+        Raises:
+            ConfigError: the port is taken.
+            Retryable: the bus was lost.
+        """
+        try:
+            async with (
+                serving(
+                    self._gate, self._seat.host, self._seat.port, LISTEN_KEYS, limit=None
+                ) as at,
+                self._bus.subscribe(Topic.STEPS, Topic.MARKS) as view,
+            ):
+                _log.info("member_listening", member=self.number, url=at.url)
+                await self._restore()
+                looking = asyncio.create_task(self._look())
+                try:
+                    while not looking.done():
+                        step = self._steps.take(await view.take())
+                        if step is not None:
+                            await self._observe(*step)
+                    await looking
+                finally:
+                    looking.cancel()
+        finally:
+            await self.peers.aclose()
+            self._keeper.close()
+
+    async def _restore(self) -> None:
+        """Go on from the newest report of the run before, and from what the others have."""
+        stored = self.reports.stored()
+        if stored is not None:
+            try:
+                await self._keeper.take([stored])
+            except Rejected as error:
+                _log.warning("newest_report_unusable", why=str(error))
+        self.peers.start(self._catch_up.ask_all())
+
+    async def _look(self) -> None:
+        """Account for slots; ask one peer after the other while reports do not come."""
+        turn = 0
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now_ms = self._now_ms()
+            self.health.look(now_ms)
+            if now_ms - self.reports.published_ns // 10**6 > 3 * self._rules.slot_ms:
+                numbers = self.peers.reachable
+                if numbers:
+                    turn += 1
+                    self.peers.start(self._catch_up.ask(numbers[turn % len(numbers)]))
+
+    async def _observe(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
+        """Sign what a step says if it is the first of its round, and send it to the leader."""
+        time_ms = report_ms(manifest.time_ns)
+        self.health.stepped(time_ms)
+        at = round_of(self._rules, time_ms)
+        if at <= self._observed or at.slot <= self.reports.slot:
+            return
+        self._observed = at
+        said = seen(manifest, marks)
+        try:
+            observation = await self._keeper.call(self._keeper.member.observe, *at, *said)
+            signature = await self._keeper.signer.sign(observation.message())
+        except Refused as refused:
+            _log.info("not_observed", slot=at.slot, view=at.view, why=str(refused))
+            return
+        except Retryable as error:
+            _log.warning("not_observed", slot=at.slot, view=at.view, why=str(error))
+            return
+        observation = observation.signed(signature)
+        leader = self._rules.leader(*at)
+        if leader == self.number:
+            await self._lead(observation)
+        else:
+            self.peers.start(self._send(leader, observation))
+
+    async def _lead(self, observation: Observation) -> None:
+        try:
+            await self._leader.offer(observation)
+        except Refused as refused:
+            _log.info("own_observation_refused", why=str(refused))
+
+    async def _send(self, leader: int, observation: Observation) -> None:
+        timeout_s = self._rules.slot_ms / 1e3
+        answer = await self.peers.ask(leader, messages.OBSERVATION, observation.encode(), timeout_s)
+        if answer is None or answer.taken:
+            return
+        refusal = read_refusal(answer.body)
+        self._metrics.refused.labels("observation", refusal.reason, str(leader)).inc()
+        _log.info(
+            "observation_refused",
+            slot=observation.slot,
+            view=observation.view,
+            peer=leader,
+            reason=refusal.reason,
+            detail=refusal.detail,
+        )
+
+    def _now_ms(self) -> int:
+        return self._now_ns() // 10**6
+
+
+def _number(rules: Rules, address: bytes) -> int:
+    members = rules.committee.members
+    if address not in members:
+        raise ConfigError(
+            f"key 0x{address.hex()} is no member of epoch {rules.committee.epoch}: add its address "
+            "to committee.members or give another keystore"
+        )
+    return members.index(address)
