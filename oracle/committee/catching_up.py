@@ -80,12 +80,16 @@ class CatchUp:
                     await self._keeper.learn(held.proposal)
             except Rejected as error:
                 self._refuse(number, error)
-        chain = self._keeper.member.chain
-        kept = chain.knows(last.digest) or self._keeper.reports.slot >= last.slot
+        kept = self.has(last)
         self._broken[number] = 0 if kept else broken + 1
         if self._broken[number] == BROKEN_WORDS:
             self._broken[number] += LEFT_ALONE
             _log.warning("peer_shows_not_what_it_signed", peer=number, slot=last.slot)
+
+    def has(self, last: Last) -> bool:
+        """Whether what a member says it signed is known here, or certified."""
+        chain = self._keeper.member.chain
+        return chain.knows(last.digest) or self._keeper.reports.slot >= last.slot
 
     async def _fill(self, number: int, before: int | None) -> bool:
         for _ in range(ROUNDS):

@@ -25,7 +25,7 @@ class Health:
     ) -> None:
         self._keeper, self._peers, self._metrics = keeper, peers, metrics
         self._rules, self._started_ms = keeper.rules, started_ms
-        self._accounted = self._rules.slot_of(started_ms)
+        self._accounted = self._rules.slot_of(started_ms) + self._rules.slot_ms
         self._stepped_ms = started_ms
         self._far: set[int] = set()
         self._said: list[str] = []

@@ -15,7 +15,7 @@ from oracle.committee.catching_up import CatchUp
 from oracle.committee.keeping import Keeper
 from oracle.committee.median import withheld
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.observation import Observation
+from oracle.committee.observation import Last, Observation
 from oracle.committee.observing import Round
 from oracle.committee.peers import Peers
 from oracle.committee.proposal import BaseKind, Proposed
@@ -168,19 +168,33 @@ class Leader:
         """Finish what others signed and nobody certified, so that no report passes it over."""
         member = self._keeper.member
         wanted = await self._keeper.call(member.wanted, observations)
-        fetching = [
-            self._peers.start(self._catch_up.fetch(number, last))
-            for number, last in wanted
-            if number != member.number
-        ]
-        if fetching:
-            await asyncio.wait(fetching, timeout=FINISH_SHARE * self._view_s)
+        claimed: dict[bytes, list[tuple[int, Last]]] = {}
+        for number, last in wanted:
+            if number != member.number:
+                claimed.setdefault(last.digest, []).append((number, last))
+        await asyncio.gather(*(self._fetch(who) for who in claimed.values()))
         doubt = await self._keeper.call(member.unfinished, at.slot + self._rules.slot_ms)
         if doubt is None:
             return
         limit_s = FINISH_SHARE * self._view_s
         if await self._certified(doubt.proposed, "unfinished", limit_s):
             _log.info("report_finished", slot=doubt.slot, by_leader_of=at.slot)
+
+    async def _fetch(self, claims: Sequence[tuple[int, Last]]) -> None:
+        """Get what these members say they signed, from the first that has it.
+
+        One that more than the liars say is real, and would not be passed over by those who signed:
+        it is waited for as long as the slot lasts.
+        """
+        real = len(claims) > self._rules.faults
+        ends = time.monotonic() + (self._timeout_s() if real else FINISH_SHARE * self._view_s)
+        waiting = {self._peers.start(self._catch_up.fetch(*claim)) for claim in claims}
+        while waiting and not self._catch_up.has(claims[0][1]):
+            done, waiting = await asyncio.wait(
+                waiting, timeout=ends - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return
 
     async def _certified(self, proposed: Proposed, what: str, limit_s: float) -> bool:
         """Ask all members to sign; publish the report once enough have, or say who refused."""
