@@ -9,8 +9,9 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 EVM := contracts/evm
+SLITHER := $(EVM)/slither
 
-.PHONY: help setup lock evm-tools kafka demo test test-python test-forge check contracts bench fuzz clean
+.PHONY: help setup lock evm-tools slither kafka demo test test-python test-forge check contracts bench fuzz clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +30,8 @@ $(BIN)/plumb: requirements.lock pyproject.toml
 lock: ## rewrite requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --python-version 3.11 --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+	$(BIN)/uv pip compile $(SLITHER)/requirements.in --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header -q -o $(SLITHER)/requirements.lock
 
 evm-tools: $(EVM)/node_modules/.package-lock.json ## anvil, forge, solc and the contract libraries, from npm
 
@@ -53,7 +56,15 @@ test-python: setup evm-tools kafka
 test-forge: evm-tools
 	cd $(EVM) && ./node_modules/.bin/forge test
 
-check: setup evm-tools ## formats, lints, types, import rules, generated files
+slither: evm-tools $(SLITHER)/.venv/bin/slither ## what Slither finds in the contracts, but for what has a reason
+	$(BIN)/python $(SLITHER)/check.py
+
+$(SLITHER)/.venv/bin/slither: $(SLITHER)/requirements.lock | setup
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(SLITHER)/.venv
+	VIRTUAL_ENV=$(CURDIR)/$(SLITHER)/.venv $(BIN)/uv pip sync -q --require-hashes $(SLITHER)/requirements.lock
+	@touch $@
+
+check: setup evm-tools slither ## formats, lints, types, import rules, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -74,4 +85,4 @@ fuzz: setup evm-tools ## the long fuzzing tier
 	$(BIN)/python -m pytest tests/property --hypothesis-profile=intense
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target out
+	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target out

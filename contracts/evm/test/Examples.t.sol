@@ -338,6 +338,23 @@ contract ExamplesPythTest is ExamplesTest {
         return abi.encodeWithSelector(IPythErrors.StalePrice.selector);
     }
 
+    /// @dev 0x3f is 96 bps of the price, 0x40 is 102.4: 100 is as much as it takes.
+    function test_borrow_RevertIf_TheConfidenceIsTooWide() public {
+        skipS(1);
+        pushEntry(entryWithConfidence(0x3f));
+        vm.prank(makeAddr("borrower"));
+        lending.borrow(1);
+        skipS(1);
+        pushEntry(entryWithConfidence(0x40));
+        vm.prank(makeAddr("borrower"));
+        vm.expectPartialRevert(LendingOnPyth.BadPrice.selector);
+        lending.borrow(1);
+    }
+
+    function entryWithConfidence(uint256 code) private pure returns (uint256) {
+        return (entryOf(6) & ~(uint256(0x7f) << 32)) | (code << 32);
+    }
+
     /// @dev As Pyth's users do: update, then act.
     function test_update_ThenBorrow() public {
         skipS(60);

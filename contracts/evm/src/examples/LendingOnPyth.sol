@@ -10,11 +10,13 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 /// one that somebody else has sent.
 contract LendingOnPyth is ExampleLending {
     uint256 public constant MAX_AGE_S = 60;
+    /// @dev A confidence interval wider than this share of the price says too little.
+    uint256 public constant MAX_CONFIDENCE_BPS = 100;
 
     IPyth public immutable PYTH;
     bytes32 public immutable PRICE_ID;
 
-    error BadPrice(int64 price, int32 expo);
+    error BadPrice(int64 price, uint64 conf, int32 expo);
 
     constructor(
         address lender,
@@ -29,9 +31,14 @@ contract LendingOnPyth is ExampleLending {
     /// @inheritdoc ExampleLending
     function priceOfCollateralE18() public view override returns (uint256) {
         PythStructs.Price memory read = PYTH.getPriceNoOlderThan(PRICE_ID, MAX_AGE_S);
-        if (read.price <= 0 || read.expo > 0 || read.expo < -18) {
-            revert BadPrice(read.price, read.expo);
+        bool positive = read.price > 0 && read.expo <= 0 && read.expo >= -18;
+        if (!positive || read.conf > _share(read.price)) {
+            revert BadPrice(read.price, read.conf, read.expo);
         }
         return uint256(uint64(read.price)) * 10 ** uint256(uint32(18 + read.expo));
+    }
+
+    function _share(int64 price) private pure returns (uint256) {
+        return (uint256(uint64(price)) * MAX_CONFIDENCE_BPS) / 10_000;
     }
 }
