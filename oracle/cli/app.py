@@ -10,6 +10,7 @@ import typer
 from oracle.cli import bench, config_check, control, deploy, run, ticks
 from oracle.cli.backtest import backtest
 from oracle.cli.demo.command import demo
+from oracle.cli.evidence import evidence
 from oracle.cli.incident import incident
 from oracle.cli.output import configure_logging
 from oracle.cli.replay import replay
@@ -28,6 +29,7 @@ app.command("incident", help="Replay what broke oracles before, and say how we f
 app.command("backtest", help="Measure our prices against published ones and against liars.")(
     backtest
 )
+app.command("evidence", help="List what members did that no honest one does.")(evidence)
 app.add_typer(bench.commands, name="bench")
 app.add_typer(deploy.commands, name="deploy")
 app.add_typer(ticks.commands, name="ticks")

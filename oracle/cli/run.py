@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("run", help="Run everything the configuration names in one process.")(run)
     for role, text in (
         (Role.FEEDS, "Run only the feeds (needs bus.kind kafka)."),
-        (Role.ORACLE, "Run only engine and signing (needs bus.kind kafka)."),
+        (Role.ORACLE, "Run only engine and signing; with committee.peers one member, feeds too."),
         (Role.RELAYER, "Run only the relayer (needs bus.kind kafka)."),
         (Role.API, "Serve only the HTTP API (needs bus.kind kafka)."),
     ):
@@ -54,6 +54,10 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
         as_json: JsonOption = False,
     ) -> None:
         loaded = load(config)
+        if role is Role.ORACLE and is_whole_member(loaded):
+            roles = [Role.FEEDS, Role.ORACLE]
+            _serve(loaded, roles, state_folder(config, state), metrics_port, as_json=as_json)
+            return
         if loaded.bus.kind == "memory":
             raise ConfigError(
                 f"'plumb {role}' alone cannot reach other processes over a bus in memory: set "
@@ -67,6 +71,12 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
         _serve(loaded, [role], state_folder(config, state), metrics_port, as_json=as_json)
 
     return command
+
+
+def is_whole_member(config: Config) -> bool:
+    """Whether `plumb oracle` is a member with feeds of its own, all in one process."""
+    committee = config.committee
+    return config.bus.kind == "memory" and committee is not None and bool(committee.peers)
 
 
 def _serve(

@@ -17,6 +17,7 @@ from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
+from oracle.cli.member import member_service
 from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
 from oracle.committee.attestation import Attestor
@@ -101,16 +102,7 @@ class Stack:
 
     def committee(self) -> Committee:
         """Return the epoch that the configuration names."""
-        deployment, committee = self.config.deployment, self.config.committee
-        if deployment is None or committee is None:
-            raise ConfigError("signing and relaying need the sections 'deployment' and 'committee'")
-        governor = bytes.fromhex(deployment.home_governor[2:])
-        return Committee(
-            salt=deployment_salt(deployment.network, governor, deployment.nonce),
-            epoch=committee.epoch,
-            threshold=committee.threshold,
-            members=tuple(bytes.fromhex(member[2:]) for member in committee.members),
-        )
+        return committee_of(self.config)
 
     def attestor(self, journal: Path | None) -> Attestor:
         """Return the signing loop over the keys that the configuration names."""
@@ -187,11 +179,23 @@ class Stack:
         else:
             snapshots = SnapshotFile(self.state / "engine.snapshot")
             engine = snapshots.restore(spec, self.now_ns())
-        cadence = Cadence(self.config.engine.step, self.config.engine.coalesce)
+        committee = self.config.committee
+        boundary_ns = committee.view_ns if committee is not None and committee.peers else 0
+        cadence = Cadence(self.config.engine.step, self.config.engine.coalesce, boundary_ns)
         metrics = NodeMetrics(self.registry)
         stepper = Stepper(self.bus, engine, cadence, metrics, self.now_ns, snapshots)
         made: dict[str, Service] = {"stepper": stepper.run}
-        if self.config.committee is not None and self.config.committee.keys:
+        if committee is not None and committee.peers:
+            made["member"] = member_service(
+                self.config,
+                self.committee(),
+                self.signer(committee.keys[0]),
+                self.bus,
+                self.state,
+                self.registry,
+                self.now_ns,
+            )
+        elif committee is not None and committee.keys:
             made["attestor"] = self.attestor(self.state / "signed.json").run
         return made
 
@@ -248,6 +252,24 @@ class Stack:
             _log.info("api_listening", url=url)
 
         return {"view": view.run, "api": lambda: serve(app, config.host, config.port, listening)}
+
+
+def committee_of(config: Config) -> Committee:
+    """Return the epoch that a configuration names.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    deployment, committee = config.deployment, config.committee
+    if deployment is None or committee is None:
+        raise ConfigError("signing and relaying need the sections 'deployment' and 'committee'")
+    governor = bytes.fromhex(deployment.home_governor[2:])
+    return Committee(
+        salt=deployment_salt(deployment.network, governor, deployment.nonce),
+        epoch=committee.epoch,
+        threshold=committee.threshold,
+        members=tuple(bytes.fromhex(member[2:]) for member in committee.members),
+    )
 
 
 @asynccontextmanager

@@ -1,0 +1,82 @@
+"""`plumb evidence`: what members of the committee did that no honest one does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from oracle.cli.member import EVIDENCE
+from oracle.cli.options import ConfigOption, JsonOption, StateOption
+from oracle.cli.output import console, emit, table
+from oracle.cli.stack import committee_of
+from oracle.committee.evidence import Evidence, Kind
+from oracle.committee.evidence_file import read
+from oracle.config.load import load
+from oracle.model.errors import Rejected
+from oracle.report.committee import Committee
+
+_SAYS = {
+    Kind.OBSERVATION: "two observations for one view",
+    Kind.PROPOSAL: "two proposals for one view",
+    Kind.SIGNATURE: "signed two reports for one slot",
+}
+
+
+def evidence(
+    config: ConfigOption,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+    file: Path | None = typer.Option(  # noqa: B008 - how typer declares options
+        None, "--file", help="An evidence file from elsewhere.", show_default=False
+    ),
+) -> None:
+    """List evidence, each piece checked against the members of the configuration."""
+    committee = committee_of(load(config))
+    path = file or (state or config.parent / "state") / EVIDENCE
+    found = [_row(one, committee) for one in read(path)]
+    if as_json or not found:
+        text = f"no evidence in {path}"
+        emit({"file": str(path), "evidence": found}, as_json=as_json, text=text)
+        return
+    rows = [
+        [
+            row["time"],
+            row["member"],
+            row["address"],
+            row["says"],
+            row["slot"],
+            row["view"],
+            row["proof"],
+        ]
+        for row in found
+    ]
+    columns = ["slot begins (UTC)", "member", "address", "what", "slot", "view", "proof"]
+    shown = [[str(cell) for cell in row] for row in rows]
+    console.print(table(f"{len(found)} in {path}", columns, shown))
+
+
+def _row(one: Evidence, committee: Committee) -> dict[str, Any]:
+    try:
+        one.verify(committee)
+        proof = "valid"
+    except Rejected as error:
+        proof = f"INVALID: {error}"
+    members = committee.members
+    known = one.epoch == committee.epoch and one.member < len(members)
+    begins = datetime.fromtimestamp(min(one.slot, 2**47) / 1000, UTC)
+    return {
+        "kind": one.kind.name.lower(),
+        "says": _SAYS[one.kind],
+        "epoch": one.epoch,
+        "member": one.member,
+        "address": "0x" + members[one.member].hex() if known else "unknown",
+        "slot": one.slot,
+        "view": one.view,
+        "time": begins.strftime("%Y-%m-%d %H:%M:%S"),
+        "proof": proof,
+        "first": "0x" + one.first.hex(),
+        "second": "0x" + one.second.hex(),
+    }
