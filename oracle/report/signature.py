@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import coincurve
@@ -12,6 +13,8 @@ from oracle.model.errors import Rejected
 ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 COMPACT_BYTES: Final = 64
 _PARITY: Final = 1 << 255
+_REMEMBERED: Final = 2048
+"""Answers kept: members see one signature in an observation, its proposal and each repetition."""
 
 
 def compact(signature: bytes) -> bytes:
@@ -26,6 +29,7 @@ def compact(signature: bytes) -> bytes:
     return signature[:32] + (s | parity << 255).to_bytes(32, "big")
 
 
+@lru_cache(_REMEMBERED)
 def recover(digest: bytes, signature: bytes) -> bytes:
     """Return the 20-byte address that made this compact signature of `digest`.
 

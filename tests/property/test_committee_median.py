@@ -1,0 +1,205 @@
+"""What liars among the observations can do to a report: nothing outside what honest members say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oracle.committee.median import combine, withheld
+from oracle.committee.observation import Last, Observation
+from oracle.model.fixed import Px, float_nearest
+from oracle.model.validity import PRICED, Validity
+from oracle.report.word import (
+    EPOCH_2020_MS,
+    PREMIUM_MISSING,
+    Entry,
+    check_entry,
+    decode_entry,
+    encode_entry,
+    pack_word,
+    unpack_word,
+)
+from tests.unit.committee.party import T0
+
+SALT = bytes(32)
+UNPRICED = [int(Validity.HALTED) << 50, int(Validity.MISSING) << 50]
+
+
+def _code(mantissa: int, exponent: int, conf: int, premium: int, validity: Validity) -> int:
+    return mantissa | exponent << 27 | conf << 32 | premium << 39 | int(validity) << 50
+
+
+MANTISSA = st.sampled_from([10**7, 10**8 - 1]) | st.integers(10**7, 10**8 - 1)
+ANY_PRICED = st.builds(
+    _code,
+    MANTISSA,
+    st.integers(0, 31),
+    st.integers(0, 127),
+    st.integers(0, 2047),
+    st.sampled_from(sorted(PRICED)),
+)
+ANY_CODE = st.sampled_from(UNPRICED) | ANY_PRICED | st.builds(lambda m: m | 6 << 50, st.just(1))
+"""Whatever an observation can carry: all else does not decode."""
+HONEST_PRICED = st.builds(
+    _code,
+    st.integers(10**7, 10**7 + 50),
+    st.just(13),
+    st.integers(3, 20),
+    st.sampled_from([5, 6, 7, 1024 + 5, PREMIUM_MISSING]),
+    st.sampled_from(sorted(PRICED)),
+)
+
+
+class Seen(NamedTuple):
+    """A round: what each member says, and who of them lies."""
+
+    faults: int
+    honest: list[Observation]
+    liars: list[Observation]
+
+    @property
+    def all(self) -> list[Observation]:
+        return self.honest + self.liars
+
+
+def _observation(member: int, time_ms: int, codes: list[int]) -> Observation:
+    words = tuple(pack_word(time_ms, codes[at : at + 4]) for at in range(0, len(codes), 4))
+    none = bytes(32)
+    return Observation(
+        SALT, 1, T0, 0, member, time_ms * 10**6, none, none, none, Last(), words, bytes(64)
+    )
+
+
+def _codes(entry: st.SearchStrategy[int], groups: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(entry, min_size=4 * groups, max_size=4 * groups)
+
+
+@st.composite
+def rounds(draw: st.DrawFn, whole: bool = False) -> Seen:
+    """Draw at least 2f + 1 observations, up to f of them by liars of every kind."""
+    n = draw(st.sampled_from([4, 7, 10]))
+    faults = (n - 1) // 3
+    size = n if whole else draw(st.integers(2 * faults + 1, n))
+    numbers = draw(st.permutations(range(n)))[:size]
+    lying = draw(st.integers(0, faults))
+    groups = draw(st.integers(1, 3))
+    calm = draw(st.booleans())  # then all honest members have a price
+    entry = HONEST_PRICED if calm else HONEST_PRICED | st.sampled_from(UNPRICED)
+    honest, liars = [], []
+    for at, number in enumerate(numbers):
+        if at < lying:
+            time_ms = draw(st.integers(EPOCH_2020_MS, EPOCH_2020_MS + 2**40 - 1))
+            codes = draw(_codes(ANY_CODE, draw(st.integers(1, 6))))
+            liars.append(_observation(number, time_ms, codes))
+        else:
+            fewer = draw(st.sampled_from([0, 0, 0, 1])) if groups > 1 else 0
+            codes = draw(_codes(entry, groups - fewer))
+            honest.append(_observation(number, T0 + draw(st.integers(0, 249)), codes))
+    return Seen(faults, honest, liars)
+
+
+def _entries(words: list[bytes]) -> list[Entry]:
+    return [decode_entry(code) for word in words for code in unpack_word(word)[1]]
+
+
+def _said(seen: list[Observation], number: int) -> list[Entry]:
+    """Return what each observation says of a market; one that does not carry it says HALTED."""
+    return [decode_entry((one.codes() + [0] * 4096)[number]) for one in seen]
+
+
+def _price(entry: Entry) -> float:
+    assert entry.price is not None
+    return float_nearest(entry.price)
+
+
+def _within(value: float, values: list[float]) -> bool:
+    return min(values) <= value <= max(values)
+
+
+@settings(max_examples=400)
+@given(seen=rounds())
+def test_liars_move_nothing_out_of_what_honest_members_say(seen):
+    """Price, confidence, premium, validity, time and number of groups stay in the honest range."""
+    report = combine(seen.all, seen.faults, 0)
+    held_back = withheld(seen.all, seen.faults)
+    times = [leaf.decoded().time_ms for leaf in report.leaves]
+    assert len(set(times)) == 1
+    assert _within(times[0], [one.time_ms for one in seen.honest])
+    assert _within(len(times), [len(one.words) for one in seen.honest])
+    for number, entry in enumerate(_entries([leaf.word for leaf in report.leaves])):
+        said = _said(seen.honest, number)
+        if number in held_back:
+            assert entry == Entry(Validity.MISSING)
+            continue
+        assert _within(entry.validity, [one.validity for one in said])
+        if entry.price is None:
+            continue
+        priced = [one for one in said if one.price is not None]
+        assert _within(_price(entry), [_price(one) for one in priced])
+        assert _within(entry.conf_e8, [one.conf_e8 for one in priced])
+        if entry.premium_e8 is not None:
+            known = [one.premium_e8 for one in priced if one.premium_e8 is not None]
+            assert _within(entry.premium_e8, known)
+
+
+@settings(max_examples=200)
+@given(seen=rounds(whole=True))
+def test_with_all_observations_no_price_is_withheld(seen):
+    """Once everybody was heard, a market without a price has none by the validities alone."""
+    assert withheld(seen.all, seen.faults) == []
+
+
+@settings(max_examples=200)
+@given(seen=rounds(), data=st.data())
+def test_a_withheld_price_comes_with_more_honest_observations(seen, data):
+    """Liars in a small set can hold a price back, but not once 2f + 1 that have one are heard."""
+    heard = {one.member for one in seen.all}
+    calm = [_observation(m, T0, [_code(10**7, 13, 5, 5, Validity.VALID)] * 24) for m in range(30)]
+    more = [one for one in calm if one.member not in heard][: 2 * seen.faults + 1]
+    assert withheld(seen.all + more, seen.faults) == []
+
+
+@settings(max_examples=150)
+@given(seen=rounds(), data=st.data())
+def test_the_order_of_observations_changes_nothing(seen, data):
+    """Everybody signs the same bytes, whichever observation came first."""
+    shuffled = data.draw(st.permutations(seen.all))
+    one, two = (combine(given, seen.faults, T0 - 250) for given in (seen.all, shuffled))
+    assert one == two
+    assert one.digest(SALT) == two.digest(SALT)
+    assert sorted(withheld(seen.all, seen.faults)) == withheld(shuffled, seen.faults)
+
+
+@settings(max_examples=100)
+@given(codes=_codes(ANY_CODE, 2), faults=st.integers(0, 3))
+def test_what_all_say_is_what_the_report_says(codes, faults):
+    """Entries on which all agree come out bit by bit, so no rounding is added."""
+    seen = [_observation(member, T0, codes) for member in range(3 * faults + 1)]
+    report = combine(seen, faults, 0)
+    assert [leaf.word for leaf in report.leaves] == list(seen[0].words)
+
+
+@settings(max_examples=300)
+@given(one=ANY_PRICED, two=ANY_PRICED)
+def test_encoded_prices_are_in_the_order_of_prices(one, two):
+    """So the median of the codes is the code of the median."""
+    low = 2**32 - 1
+    assert ((one & low) < (two & low)) == (_price(decode_entry(one)) < _price(decode_entry(two)))
+
+
+@settings(max_examples=300)
+@given(seen=rounds())
+def test_every_entry_that_comes_out_is_good(seen):
+    """No combination makes an entry that a contract would call bad."""
+    for leaf in combine(seen.all, seen.faults, 0).leaves:
+        for code in unpack_word(leaf.word)[1]:
+            check_entry(code)
+            assert encode_entry(decode_entry(code)) == code
+
+
+def test_the_smallest_price_sorts_first():
+    """A price with fewer digits than eight, at exponent 0, is below all others."""
+    codes = [encode_entry(Entry(Validity.VALID, Px(p, -18))) for p in (1, 9_999_999, 10**7)]
+    assert sorted(codes, key=lambda code: code & (2**32 - 1)) == codes
