@@ -82,7 +82,7 @@ bench: setup evm-tools kafka ## latency, throughput and gas, with baselines of t
 
 fuzz: setup evm-tools ## the long fuzzing tier
 	cd $(EVM) && FOUNDRY_PROFILE=intense ./node_modules/.bin/forge test
-	$(BIN)/python -m pytest tests/property --hypothesis-profile=intense
+	$(BIN)/python -m pytest tests/property tests/integration/contracts_differential --hypothesis-profile=intense
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target out
