@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from oracle.model.errors import Rejected
+from oracle.model.errors import Rejected, Retryable
 from oracle.model.messages import Receipt
 
 Clock = Callable[[], int]
@@ -31,6 +31,10 @@ class Refused(Rejected):
         super().__init__(message)
         name = reason.partition("(")[0]
         self.error = name if name.isidentifier() else "Reverted"
+
+
+class TooLarge(Retryable):
+    """A delivery is more than one transaction may carry: part it."""
 
 
 class Chain(Protocol):
@@ -69,16 +73,30 @@ class Chain(Protocol):
         ...
 
     async def push(self, delivery: Delivery) -> Receipt:
-        """Send a delivery and wait until it is in a block.
+        """Send a delivery and wait until it is in a block; several may be under way at once.
 
         The receipt's `groups` are those the contract stored: none when another relayer was first,
-        which is a success.
+        which is a success. What was sent is seen to until its block is final, also when nobody
+        waits for it any more.
 
         Raises:
             Refused: the contract would revert; nothing was sent.
+            TooLarge: nothing was sent.
             Retryable: not sent, or not seen in a block in time. It may still arrive: harmless, as
                 a contract takes each group only once and only forward.
         """
+        ...
+
+    def in_flight(self) -> list[Delivery]:
+        """Return what is sent and in no block yet, by this process or one before."""
+        ...
+
+    async def settled(self) -> list[Receipt]:
+        """Return receipts that nobody waited for any more, each once."""
+        ...
+
+    def spent_day_wei(self) -> int:
+        """Return the fees paid in the last 24 hours."""
         ...
 
     async def aclose(self) -> None:

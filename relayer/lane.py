@@ -1,9 +1,10 @@
 """One chain's loop: read what it holds, decide, push. A lane shares nothing but the newest offer,
-so a slow or dead chain delays no other."""
+so a slow or dead chain delays no other. Pushes run beside the loop: what must go at once goes."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,19 +15,26 @@ from oracle.bus.interface import Bus
 from oracle.model.errors import Fatal, PlumblineError, Retryable
 from oracle.model.messages import Receipt
 from oracle.model.topics import Topic
-from oracle.report.report import subset
+from oracle.report.report import decode, subset
 from oracle.report.word import GROUP_SIZE
-from relayer.base import Chain, Clock, Delivery, Refused
+from relayer.base import Chain, Clock, Delivery, Refused, TooLarge
+from relayer.budget import REASONS, Budget, Level
+from relayer.faults import Faults, fault_of
 from relayer.metrics import RelayerMetrics
-from relayer.policy import Push, PushPolicy, decide, strongest
+from relayer.policy import AT_ONCE, Push, PushPolicy, decide, overlaid, split, strongest
 from relayer.stored import stored_ms
 from relayer.tail import Offer, Tail
+from relayer.tally import Tally
 
 BACKOFF_S: Final = (0.5, 30.0)
-"""First and longest wait after a failure; it doubles between them."""
+"""First and longest wait after a failure; it doubles between them, with jitter."""
 MAX_DOUBLINGS: Final = 16
+MOST_GROUPS: Final = 64
+MOST_FLIGHTS: Final = 4
+"""Pushes under way at once; each but the first is a change of validity, or part of one offer."""
 
 _log = structlog.get_logger(__name__)
+_jitter: Final = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,9 @@ class Destination:
     poll_s: float
     """What the chain holds is read at least so often."""
     backoff_s: tuple[float, float] = BACKOFF_S
+    budget: Budget | None = None
+    most_groups: int = MOST_GROUPS
+    """In one transaction."""
 
 
 class Lane:
@@ -57,21 +68,33 @@ class Lane:
     ) -> None:
         """`may_push` is asked before each push: another relayer may have the chain by then."""
         self.name: Final = destination.chain.name
-        self.pushing = False
         self._may_push: Final = may_push
         self._ailing_since: float | None = None
         self._to: Final = destination
         self._chain: Final = destination.chain
         self._groups: Final = sorted({market // GROUP_SIZE for market in destination.policies})
+        self._saving: Final = (
+            destination.budget.saving(destination.policies) if destination.budget else {}
+        )
         self._tail: Final = tail
         self._bus: Final = bus
         self._salt: Final = salt
-        self._names: Final = names
         self._metrics: Final = metrics
         self._clock: Final = clock
         self._log: Final = _log.bind(chain=self._chain.name)
+        self._faults: Final = Faults(self._chain.name, metrics)
+        self._tally: Final = Tally(self._chain.name, destination.policies, names, metrics)
         self._held: dict[int, bytes] = {}
+        self._flights: Final[dict[asyncio.Task[Receipt], Mapping[int, bytes]]] = {}
+        """Pushes under way, and the words that each brings."""
+        self._most_groups = destination.most_groups
+        self._level = Level.FULL
         self._failures = 0
+
+    @property
+    def pushing(self) -> bool:
+        """Whether a push of ours is under way."""
+        return bool(self._flights)
 
     @property
     def ailing_s(self) -> float:
@@ -83,142 +106,212 @@ class Lane:
     async def run(self) -> None:
         """Serve; whatever fails is logged, counted, backed off from and tried with newer input.
 
-        Raises:
-            Fatal: a person must mend something.
+        What needs a person (Fatal) is tried again too, at the longest wait: other chains go on.
         """
         started = False
-        while True:
-            try:
-                if not started:
-                    await self._chain.start(self._salt)
-                started = True
-                await self._serve()
-            except Fatal:
-                raise
-            except PlumblineError as error:
-                self._log.warning("chain_failed", error=str(error), failures=self._failures + 1)
-                self._metrics.failed.labels(self._chain.name, _name_of(error)).inc()
-            except Exception as error:  # noqa: BLE001 (the lane's supervisor: other chains go on)
-                self._log.exception("chain_crashed", failures=self._failures + 1)
-                self._metrics.failed.labels(self._chain.name, type(error).__name__).inc()
-            self._ail()
-            first_s, longest_s = self._to.backoff_s
-            await asyncio.sleep(min(first_s * 2**self._failures, longest_s))
-            self._failures = min(self._failures + 1, MAX_DOUBLINGS)
+        try:
+            while True:
+                try:
+                    if not started:
+                        await self._chain.start(self._salt)
+                    started = True
+                    await self._serve()
+                except PlumblineError as error:
+                    wait_s = self._fail(error)
+                except Exception as error:  # noqa: BLE001 (the lane's supervisor: others go on)
+                    self._log.exception("chain_crashed", failures=self._failures + 1)
+                    wait_s = self._fail(error)
+                await asyncio.sleep(wait_s)
+        finally:
+            await self._cancel_flights()
+
+    async def deliver(self, offer: Offer) -> list[Receipt]:
+        """Push what is due by what the chain holds at this moment, and wait until it is in blocks.
+
+        Returns no receipt when nothing is due, or may be pushed.
+
+        Raises:
+            Refused: the contract would revert, or did.
+            Retryable: the chain cannot be reached, or no receipt came in time.
+        """
+        await self._launch(offer)
+        receipts = []
+        while self._flights:
+            await asyncio.wait(self._flights, return_when=asyncio.FIRST_COMPLETED)
+            receipts += await self._land()
+        return receipts
 
     async def _serve(self) -> None:
         loop, seen = asyncio.get_running_loop(), -1
         await self._read()
         read_at = loop.time()
         while True:
-            self._metrics.progress.labels(self._chain.name).set(self._clock() / 1e9)
+            self._metrics.progress.labels(self.name).set(self._clock() / 1e9)
+            await self._publish_unclaimed()
             left_s = max(read_at + self._to.poll_s - loop.time(), 0)
-            offer = await self._tail.newer_than(seen, left_s)
-            if offer is None:
+            offer = await self._newer_than(seen, left_s)
+            if not await self._land() and offer is None:
                 await self._read()
                 read_at = loop.time()
-                offer = self._tail.newest
+            offer = offer or self._tail.newest
             if offer is None:
                 continue
             seen = offer.slot
-            if self._may_push() and decide(self._held, offer.words, self._to.policies):
+            if self._due(offer):
                 self._ail()
-                await self.deliver(offer)
+                await self._launch(offer)
                 read_at = loop.time()
-            self._failures, self._ailing_since = 0, None
+            elif self._flights or self._chain.in_flight():
+                self._ail()
+            else:
+                self._recover()
+
+    async def _newer_than(self, slot: int, timeout_s: float) -> Offer | None:
+        """Wait for a newer offer, a push that ends, or the time."""
+        newer = asyncio.create_task(self._tail.newer_than(slot, timeout_s))
+        try:
+            await asyncio.wait([newer, *self._flights], return_when=asyncio.FIRST_COMPLETED)
+            return newer.result() if newer.done() else None
+        finally:
+            newer.cancel()
+
+    def _due(self, offer: Offer) -> list[Push]:
+        """Decide by what the chain will hold once what is under way has landed."""
+        level, in_flight = self._measure_budget(), self._chain.in_flight()
+        if not self._may_push() or max(len(self._flights), len(in_flight)) >= MOST_FLIGHTS:
+            return []
+        under_way = [*self._flights.values(), *map(_words, in_flight)]
+        reasons = REASONS[level] & AT_ONCE if under_way else REASONS[level]
+        policies = self._to.policies if level is Level.FULL else self._saving
+        return decide(overlaid(self._held, under_way), offer.words, policies, reasons)
+
+    async def _launch(self, offer: Offer) -> None:
+        """Read what the chain holds now, and push what is due by that, in bounded parts."""
+        await self._read()
+        pushes = self._due(offer)
+        if not pushes:
+            self._metrics.stale.labels(self.name).inc()
+        for part in split(pushes, self._most_groups)[:MOST_FLIGHTS]:
+            groups = tuple(push.group for push in part)
+            everything = len(groups) == len(offer.words)
+            delivery = Delivery(
+                body=offer.body if everything else subset(offer.body, groups),
+                groups=groups,
+                slot=offer.slot,
+                reason=strongest(part),
+                signed_ns=offer.signed_ns,
+            )
+            flight = asyncio.create_task(self._chain.push(delivery))
+            self._flights[flight] = {group: offer.words[group] for group in groups}
+            self._tally.pushed(part)
+
+    async def _land(self) -> list[Receipt]:
+        """Take the pushes that have ended.
+
+        Raises:
+            Refused, Retryable: as `deliver`; what else has ended is taken the next time.
+        """
+        receipts = []
+        for flight in [flight for flight in self._flights if flight.done()]:
+            words = self._flights.pop(flight)
+            try:
+                receipt = flight.result()
+            except TooLarge:
+                self._most_groups = max(self._most_groups // 2, 1)
+                self._log.warning("updates_parted", most_groups=self._most_groups)
+                raise
+            await self._publish(receipt)
+            self._judge(receipt)
+            await self._read()
+            self._compare(receipt, words)
+            self._recover()
+            receipts.append(receipt)
+        return receipts
+
+    def _judge(self, receipt: Receipt) -> None:
+        if not receipt.accepted:
+            raise Refused(
+                f"chain {self.name}: {receipt.transaction} reverted in block "
+                f"{receipt.block}: {receipt.error}",
+                receipt.error,
+            )
+
+    def _compare(self, receipt: Receipt, words: Mapping[int, bytes]) -> None:
+        """Doubt a receipt of words that the chain does not hold."""
+        missing = [
+            group
+            for group in receipt.groups
+            if group in words
+            and (stored_ms(self._held[group]) or 0) < (stored_ms(words[group]) or 0)
+        ]
+        if missing:
+            self._faults.note(
+                "receipt_contradicted", transaction=receipt.transaction, groups=missing
+            )
+
+    def _measure_budget(self) -> Level:
+        budget = self._to.budget
+        if budget is None:
+            return Level.FULL
+        spent_wei = self._chain.spent_day_wei()
+        level = budget.level(spent_wei)
+        self._metrics.budget_wei.labels(self.name).set(budget.wei)
+        self._metrics.spent_day_wei.labels(self.name).set(spent_wei)
+        self._metrics.budget_level.labels(self.name).set(level)
+        if level is not self._level:
+            self._log.warning("budget", level=level.name, spent_wei=spent_wei, of_wei=budget.wei)
+            if level > self._level:
+                self._faults.note(f"budget_{level.name.lower()}", spent_wei=spent_wei)
+            self._level = level
+        return level
+
+    def _fail(self, error: Exception) -> float:
+        """Take note of a failure; return how long to wait."""
+        name = error.error if isinstance(error, Refused) else type(error).__name__
+        self._log.warning("chain_failed", error=str(error), failures=self._failures + 1)
+        self._metrics.failed.labels(self.name, name).inc()
+        self._faults.note(fault_of(error), error=str(error))
+        self._ail()
+        first_s, longest_s = self._to.backoff_s
+        wait_s = longest_s if isinstance(error, Fatal) else first_s * 2**self._failures
+        self._failures = min(self._failures + 1, MAX_DOUBLINGS)
+        return min(wait_s, longest_s) * _jitter.uniform(0.8, 1.2)
 
     def _ail(self) -> None:
         if self._ailing_since is None:
             self._ailing_since = asyncio.get_running_loop().time()
 
-    async def deliver(self, offer: Offer) -> Receipt | None:
-        """Push what is due by what the chain holds at this moment; None when nothing is, or may be.
-
-        Raises:
-            Refused: the contract would revert, or did.
-            Retryable: the chain cannot be reached, or no receipt came in time.
-        """
-        await self._read()
-        pushes = decide(self._held, offer.words, self._to.policies)
-        if not pushes:
-            self._metrics.stale.labels(self._chain.name).inc()
-            return None
-        groups = tuple(push.group for push in pushes)
-        everything = len(groups) == len(offer.words)
-        if not self._may_push():
-            return None
-        delivery = Delivery(
-            body=offer.body if everything else subset(offer.body, groups),
-            groups=groups,
-            slot=offer.slot,
-            reason=strongest(pushes),
-            signed_ns=offer.signed_ns,
-        )
-        self.pushing = True
-        try:
-            receipt = await self._chain.push(delivery)
-        finally:
-            self.pushing = False
-        self._count(receipt, pushes)
-        await self._publish(receipt)
-        if not receipt.accepted:
-            raise Refused(
-                f"chain {self._chain.name}: {receipt.transaction} reverted in block "
-                f"{receipt.block}: {receipt.error}",
-                receipt.error,
-            )
-        await self._read()
-        return receipt
+    def _recover(self) -> None:
+        if self._failures:
+            self._faults.cleared()
+        self._failures, self._ailing_since = 0, None
 
     async def _read(self) -> None:
         self._held = await self._chain.held(self._groups)
-        for market in self._to.policies:
-            at_ms = stored_ms(self._held[market // GROUP_SIZE])
-            if at_ms is not None:
-                self._metrics.mark_time.labels(self._chain.name, self._name(market)).set(
-                    at_ms / 1000
-                )
+        self._tally.held(self._held)
+
+    async def _publish_unclaimed(self) -> None:
+        for receipt in await self._chain.settled():
+            await self._publish(receipt)
 
     async def _publish(self, receipt: Receipt) -> None:
-        """Tell the log. The chain has the update already, so a log out of reach is no failure."""
+        """Count, and tell the bus. The chain has the update already, so a bus out of reach is no
+        failure."""
+        self._tally.received(receipt)
         try:
-            await self._bus.publish(Topic.RECEIPTS, [(self._chain.name, receipt)])
+            await self._bus.publish(Topic.RECEIPTS, [(self.name, receipt)])
         except Retryable as error:
             self._log.warning(
                 "receipt_unpublished", transaction=receipt.transaction, error=str(error)
             )
-            self._metrics.failed.labels(self._chain.name, "ReceiptUnpublished").inc()
+            self._metrics.failed.labels(self.name, "ReceiptUnpublished").inc()
 
-    def _count(self, receipt: Receipt, pushes: list[Push]) -> None:
-        chain = self._chain.name
-        for push in pushes:
-            self._metrics.groups.labels(chain, push.reason).inc()
-        self._metrics.signed_to_sent.labels(chain).observe(
-            (receipt.sent_ns - receipt.signed_ns) / 1e9
-        )
-        self._metrics.sent_to_receipt.labels(chain).observe(
-            (receipt.received_ns - receipt.sent_ns) / 1e9
-        )
-        if receipt.accepted:
-            self._metrics.accepted.labels(chain, receipt.reason).inc()
-            for market in self._to.policies:
-                if market // GROUP_SIZE in receipt.groups:
-                    self._metrics.success.labels(chain, self._name(market)).set(
-                        receipt.received_ns / 1e9
-                    )
-        self._log.info(
-            "pushed",
-            reason=receipt.reason,
-            slot=receipt.slot,
-            groups=receipt.groups,
-            accepted=receipt.accepted,
-            gas=receipt.gas_used,
-            transaction=receipt.transaction,
-        )
-
-    def _name(self, market: int) -> str:
-        return self._names.get(market, str(market))
+    async def _cancel_flights(self) -> None:
+        for flight in self._flights:
+            flight.cancel()
+        await asyncio.gather(*self._flights, return_exceptions=True)
+        self._flights.clear()
 
 
-def _name_of(error: PlumblineError) -> str:
-    return error.error if isinstance(error, Refused) else type(error).__name__
+def _words(delivery: Delivery) -> dict[int, bytes]:
+    return {leaf.group: leaf.word for leaf in decode(delivery.body).leaves}

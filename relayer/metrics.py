@@ -21,9 +21,9 @@ class RelayerMetrics:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"plumbline_relayer_{name}", text, labels, registry=registry)
 
-        def latency(name: str, text: str) -> Histogram:
+        def latency(name: str, text: str, *labels: str) -> Histogram:
             full = f"plumbline_relayer_{name}_seconds"
-            return Histogram(full, text, ["chain"], registry=registry, buckets=_LATENCY_S)
+            return Histogram(full, text, ("chain", *labels), registry=registry, buckets=_LATENCY_S)
 
         self.reports = counter("reports", "Reports off the bus, by outcome.", "outcome")
         self.accepted = counter(
@@ -38,13 +38,39 @@ class RelayerMetrics:
         self.groups = counter(
             "groups_pushed", "Groups sent, by the reason of each.", "chain", "reason"
         )
+        self.faults = counter("faults", "What went wrong with a chain, by name.", "chain", "fault")
         self.replaced = counter(
             "transactions_replaced", "Stuck transactions sent again at a higher fee.", "chain"
+        )
+        self.rebroadcast = counter(
+            "transactions_rebroadcast", "Transactions sent again as they were.", "chain"
+        )
+        self.reorged = counter(
+            "transactions_reorged", "Transactions whose block left the chain.", "chain"
+        )
+        self.in_flight = gauge("in_flight", "Transactions sent and in no block yet.", "chain")
+        self.head_block = gauge("head_block", "Newest block that the endpoints agree on.", "chain")
+        self.head_time = gauge("head_timestamp_seconds", "Time of that block.", "chain")
+        self.spent_day_wei = gauge("spent_day_wei", "Fees paid in the last 24 hours.", "chain")
+        self.budget_wei = gauge("budget_wei", "What 24 hours may cost.", "chain")
+        self.budget_level = gauge(
+            "budget_level", "0 full, 1 saving, 2 urgent only, 3 spent.", "chain"
         )
         self.gas = counter("gas_used", "Gas used by our transactions.", "chain")
         self.spent_wei = counter("spent_wei", "Fees paid, in wei.", "chain")
         self.rpc_errors = counter(
             "rpc_errors", "Failed requests, by endpoint and kind.", "chain", "endpoint", "kind"
+        )
+        self.rpc_requests = counter("rpc_requests", "Requests, by endpoint.", "chain", "endpoint")
+        self.rpc_latency = latency("rpc_latency", "From a request to its answer.", "endpoint")
+        self.rpc_score = gauge(
+            "rpc_score", "Share of requests answered, newest heaviest.", "chain", "endpoint"
+        )
+        self.rpc_lag_blocks = gauge(
+            "rpc_lag_blocks", "Blocks behind the other endpoints.", "chain", "endpoint"
+        )
+        self.rpc_usable = gauge(
+            "rpc_usable", "1 while it answers and is not behind.", "chain", "endpoint"
         )
         self.balance_wei = gauge("balance_wei", "Balance of the wallet, in wei.", "chain")
         self.nonce = gauge("nonce", "Next nonce of the wallet.", "chain")

@@ -55,11 +55,11 @@ class SandboxSink:
         signed = await self._attestor.sign(marks, manifest)
         self._reports += 1
         await self._chain.advance_to(-(-manifest.time_ns // 10**9))
-        receipt = await self._lane.deliver(open_offer(signed, self._committee))
-        if receipt is not None and receipt.groups:
-            self._updates += 1
-            self._gas += receipt.gas_used
-            self._block = receipt.block
+        for receipt in await self._lane.deliver(open_offer(signed, self._committee)):
+            if receipt.groups:
+                self._updates += 1
+                self._gas += receipt.gas_used
+                self._block = receipt.block
 
     async def summary(self) -> dict[str, Any]:
         """Return what the chain came to hold, read back from the contract."""
@@ -122,7 +122,7 @@ async def sandbox_sink(config: Config, start_ns: int) -> AsyncIterator[SandboxSi
 
 async def _open(config: Config, chain: SandboxChain, stack: Stack) -> SandboxSink:
     metrics = RelayerMetrics(stack.registry)
-    destinations = stack.destinations(metrics)
+    destinations = stack.destinations(metrics, journals=None)
     await destinations[0].chain.start(stack.committee().salt)
     names = {market.number: name for name, market in config.markets.items()}
     committee = stack.committee()

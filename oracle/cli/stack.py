@@ -41,13 +41,14 @@ from oracle.node.stepper import GROUP, Cadence, Stepper
 from oracle.report.committee import Committee
 from oracle.report.digest import deployment_salt
 from relayer.evm.chain import EvmChain, connect
+from relayer.evm.journal import Journal
 from relayer.evm.reader import MarkReader
 from relayer.held import limit_s
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
-from relayer.policy import PushPolicy
 from relayer.roster import Terms, name_of
 from relayer.service import Relayer
+from relayer.tiers import daily_budget, push_policies
 from relayer.watchdog import Watchdog, Watched
 
 _log = structlog.get_logger(__name__)
@@ -119,18 +120,29 @@ class Stack:
             registry=self.registry,
         )
 
-    def destinations(self, metrics: RelayerMetrics) -> list[Destination]:
-        """Connect to every configured chain and return where to push, and when."""
+    def destinations(self, metrics: RelayerMetrics, journals: Path | None) -> list[Destination]:
+        """Connect to every configured chain and return where to push, and when.
+
+        `journals` is the folder of what wallets have sent; without it that is forgotten.
+        """
         if not self.config.chains:
             raise ConfigError("relaying needs at least one entry under 'chains'")
+        numbers = {name: market.number for name, market in self.config.markets.items()}
         made = []
         for chain in self.config.chains:
-            self.chains.append(connect(chain, self.signer(chain.key), metrics))
-            policy = PushPolicy(
-                chain.push.deviation, chain.push.heartbeat // 1_000_000, chain.push.confidence
+            policies, signer = push_policies(chain, numbers), self.signer(chain.key)
+            name = f"{chain.name}-{signer.address.hex()[:8]}.sqlite"
+            journal = None if journals is None else Journal(journals / name)
+            self.chains.append(connect(chain, signer, metrics, journal=journal))
+            made.append(
+                Destination(
+                    self.chains[-1],
+                    policies,
+                    chain.poll / 1e9,
+                    budget=daily_budget(chain),
+                    most_groups=chain.max_groups,
+                )
             )
-            policies = {market.number: policy for market in self.config.markets.values()}
-            made.append(Destination(self.chains[-1], policies, chain.poll / 1e9))
         return made
 
     async def check_chains(self) -> None:
@@ -202,7 +214,7 @@ class Stack:
     def _relayer(self) -> dict[str, Service]:
         metrics = RelayerMetrics(self.registry)
         names = {market.number: name for name, market in self.config.markets.items()}
-        destinations = self.destinations(metrics)
+        destinations = self.destinations(metrics, self.state / "relayer")
         settings = self.config.relayer
         terms = Terms(
             name_of({chain.name: chain.wallet for chain in self.chains}),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection
 from typing import Final
 
+import httpx
 from eth_utils.address import to_checksum_address
 
 from oracle.config.deployment import EvmChainConfig
@@ -19,15 +20,27 @@ from relayer.evm.abi import (
     group_word_call,
     load_abi,
     stored_groups,
+    update_body,
     update_call,
 )
+from relayer.evm.book import Sent
 from relayer.evm.errors import NodeError, Reverted
 from relayer.evm.fees import GWEI
-from relayer.evm.node import Mined, Node
+from relayer.evm.journal import Journal
+from relayer.evm.ledger import Purpose
+from relayer.evm.moves import Pace
+from relayer.evm.node import Node
+from relayer.evm.pricing import Pricing
+from relayer.evm.results import Mined
 from relayer.evm.reverts import Reverts
 from relayer.evm.rpc import JsonRpc
 from relayer.evm.sender import Limits, Sender
+from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
+from relayer.policy import AT_ONCE
+
+SKEW_S: Final = 30.0
+"""A block that is so far ahead of our clock says that one of the clocks is wrong."""
 
 
 class EvmChain:
@@ -36,15 +49,24 @@ class EvmChain:
     kind: Final = "evm"
 
     def __init__(
-        self, node: Node, oracle: str, sender: Sender, reverts: Reverts, metrics: RelayerMetrics
+        self,
+        node: Node,
+        oracle: str,
+        sender: Sender,
+        reverts: Reverts,
+        metrics: RelayerMetrics,
+        faults: Faults,
+        clock: Clock,
     ) -> None:
         self.name: Final = node.rpc.chain
         self.chain_id: Final = node.rpc.chain_id
+        self.faults: Final = faults
         self._node: Final = node
         self._oracle: Final = oracle
         self._sender: Final = sender
         self._reverts: Final = reverts
         self._metrics: Final = metrics
+        self._clock: Final = clock
 
     @property
     def wallet(self) -> str:
@@ -52,7 +74,10 @@ class EvmChain:
         return self._sender.address
 
     async def start(self, salt: bytes) -> None:
-        """Check every endpoint's chain, and that the contract there is of this deployment."""
+        """Check every endpoint's chain, and that the contract there is of this deployment.
+
+        What an earlier process sent is seen to from here on.
+        """
         await self._node.rpc.check()
         if not await self._node.code(self._oracle):
             raise ConfigError(
@@ -68,10 +93,11 @@ class EvmChain:
                 f"0x{found.hex() or '(none)'}, the configuration's is 0x{salt.hex()}; mend "
                 "'oracle' or 'deployment'"
             )
+        self._sender.resume()
 
     async def held(self, groups: Collection[int]) -> dict[int, bytes]:
         """Return the stored word of each group, and measure the wallet's balance with it."""
-        words, balance_wei = await self._node.calls_and_balance(
+        head, words, balance_wei = await self._node.read(
             self._oracle, [group_word_call(group) for group in groups], self.wallet
         )
         if any(len(word) != 32 for word in words):
@@ -79,39 +105,77 @@ class EvmChain:
                 self.name, "groupWord", {"message": f"{self._oracle} gives no word of 32 bytes"}
             )
         self._metrics.balance_wei.labels(self.name).set(balance_wei)
+        self._metrics.head_block.labels(self.name).set(head.number)
+        self._metrics.head_time.labels(self.name).set(head.time_s)
+        if head.time_s - self._clock() / 1e9 > SKEW_S:
+            self.faults.note("clock_skew", head_time_s=head.time_s, our_time_ns=self._clock())
         return dict(zip(groups, words, strict=True))
+
+    def in_flight(self) -> list[Delivery]:
+        """Return what is sent and in no block yet, by this process or one before."""
+        return [
+            Delivery(update_body(t.call.data), p.groups, p.slot, p.reason, p.signed_ns)
+            for t in self._sender.book.open
+            if (p := t.purpose).groups
+        ]
+
+    def spent_day_wei(self) -> int:
+        """Return the fees paid in the last 24 hours."""
+        return self._sender.book.spent_day_wei(self._clock())
 
     async def push(self, delivery: Delivery) -> Receipt:
         """Send `update` with the delivery's body."""
-        data = update_call(delivery.body)
+        d, data = delivery, update_call(delivery.body)
+        purpose = Purpose(d.slot, d.groups, d.reason, d.signed_ns)
         try:
-            sent = await self._sender.send(self._oracle, data)
+            sent = await self._sender.send(
+                self._oracle, data, purpose, urgent=delivery.reason in AT_ONCE
+            )
         except Reverted as error:
             reason = self._reverts.name(error.data)
-            raise Refused(
+            refused = Refused(
                 f"chain {self.name}: update of slot {delivery.slot} would revert: {reason}",
                 reason,
-            ) from error
-        mined = sent.mined
+            )
+            if refused.error == "FutureTime":
+                self.faults.note("clock_skew", error=reason)
+            raise refused from error
+        return await self._receipt(sent)
+
+    async def settled(self) -> list[Receipt]:
+        """Return receipts of updates that nobody waited for any more, each once."""
+        unclaimed = self._sender.book.unclaimed
+        receipts = []
+        while unclaimed:
+            sent = unclaimed[0]
+            if sent.transaction.purpose.groups:
+                receipts.append(await self._receipt(sent))
+            unclaimed.popleft()
+        return receipts
+
+    async def aclose(self) -> None:
+        """Stop tending, give the journal up and close connections."""
+        await self._sender.aclose()
+        await self._node.rpc.aclose()
+
+    async def _receipt(self, sent: Sent) -> Receipt:
+        mined, purpose = sent.mined, sent.transaction.purpose
+        error = "" if mined.succeeded else await self._why(mined, sent.transaction.call.data)
         return Receipt(
             chain=self.name,
             chain_id=self.chain_id,
-            slot=delivery.slot,
-            reason=delivery.reason,
+            slot=purpose.slot,
+            reason=purpose.reason,
             transaction=mined.transaction,
             accepted=mined.succeeded,
-            error="" if mined.succeeded else await self._why(mined, data),
+            error=error,
             block=mined.block,
             gas_used=mined.gas_used,
             groups=self._stored(mined),
-            signed_ns=delivery.signed_ns,
-            sent_ns=sent.sent_ns,
+            signed_ns=purpose.signed_ns,
+            sent_ns=sent.transaction.first_sent_ns,
             received_ns=sent.received_ns,
         )
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._node.rpc.aclose()
 
     def _stored(self, mined: Mined) -> tuple[int, ...]:
         return tuple(
@@ -133,19 +197,49 @@ class EvmChain:
 
 
 def connect(
-    config: EvmChainConfig, signer: Signer, metrics: RelayerMetrics, *, clock: Clock = time.time_ns
+    config: EvmChainConfig,
+    signer: Signer,
+    metrics: RelayerMetrics,
+    *,
+    clock: Clock = time.time_ns,
+    journal: Journal | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> EvmChain:
     """Build a chain from its configuration and its wallet; asks no node (see `start`).
 
+    Without a journal what was sent is forgotten with the process.
+
     Raises:
-        ConfigError: the ABI or an RPC address is wrong.
+        ConfigError: the ABI, the journal or an RPC address is wrong.
     """
-    reverts = Reverts(load_abi())
-    node = Node(JsonRpc(config.name, config.chain_id, config.rpc, config.timeout / 1e9, metrics))
-    limits = Limits(
-        max_fee_wei=round(config.max_fee_gwei * GWEI),
-        receipt_timeout_s=config.receipt_timeout / 1e9,
-        poll_s=config.poll / 1e9,
+    rpc = JsonRpc(
+        config.name,
+        config.chain_id,
+        config.rpc,
+        config.timeout / 1e9,
+        metrics,
+        send_urls=config.send_rpc,
+        quorum=config.quorum,
+        max_lag_blocks=config.max_lag_blocks,
+        max_lag_s=config.max_lag / 1e9,
+        transport=transport,
     )
-    sender = Sender(node, signer, limits, metrics, clock)
-    return EvmChain(node, to_checksum_address(config.oracle), sender, reverts, metrics)
+    node, faults = Node(rpc), Faults(config.name, metrics)
+    sender = Sender(
+        node,
+        signer,
+        Pricing(node, config.fees, round(config.max_fee_gwei * GWEI)),
+        Limits(config.max_gas, config.receipt_timeout / 1e9),
+        Pace(
+            poll_s=config.poll / 1e9,
+            replace_after_s=config.replace_after / 1e9,
+            max_replacements=config.max_replacements,
+            finality_depth=config.finality_depth,
+        ),
+        journal or Journal(),
+        metrics,
+        faults,
+        clock,
+    )
+    oracle, reverts = to_checksum_address(config.oracle), Reverts(load_abi())
+    return EvmChain(node, oracle, sender, reverts, metrics, faults, clock)

@@ -6,13 +6,22 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from oracle.model.errors import Rejected, Retryable
+from relayer.base import TooLarge
 
 MAX_REASON: Final = 500
 """Characters that are kept of what a node or a contract says: it goes into logs and messages."""
 
 
 class Unreachable(Retryable):
-    """No endpoint of a chain answers."""
+    """Too few endpoints of a chain answer."""
+
+
+class QuorumFailed(Retryable):
+    """Endpoints of a chain contradict each other."""
+
+
+class Malformed(Exception):
+    """A result that a node may not give; its endpoint is passed over."""
 
 
 class NodeError(Retryable):
@@ -36,6 +45,22 @@ class NonceSpent(Retryable):
     """Another transaction took the nonce."""
 
 
+class Unwritten(Retryable):
+    """The journal does not take what would be sent."""
+
+
+class WalletEmpty(Retryable):
+    """The wallet cannot pay for gas."""
+
+
+class InNoBlock(Retryable):
+    """What was sent is in no block yet; it stays in flight."""
+
+
+class GasAboveMax(TooLarge):
+    """A call needs more gas than one transaction may use."""
+
+
 class Refusal(Enum):
     """Why a node does not take a transaction."""
 
@@ -43,6 +68,8 @@ class Refusal(Enum):
     """It has it already."""
     SPENT = auto()
     """Another transaction with its nonce is in a block."""
+    AHEAD = auto()
+    """The node knows no transaction with the nonce before."""
     UNDERPRICED = auto()
     """Another transaction with its nonce is in the pool, or the pool asks more."""
     POOR = auto()
@@ -54,7 +81,14 @@ class Refusal(Enum):
 _WORDS: Final = {
     Refusal.KNOWN: ("already known", "already imported", "known transaction"),
     Refusal.SPENT: ("nonce too low", "nonce is too low", "oldnonce", "already been used"),
-    Refusal.UNDERPRICED: ("underpriced", "fee too low", "gas price too low"),
+    Refusal.AHEAD: ("nonce too high", "nonce is too high", "nonce gap", "nonce out of range"),
+    Refusal.UNDERPRICED: (
+        "underpriced",
+        "fee too low",
+        "gas price too low",
+        "less than block base fee",
+        "lower than the minimum",
+    ),
     Refusal.POOR: ("insufficient funds", "insufficient balance"),
 }
 

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relayer.evm import results
+from relayer.evm.endpoint import Head
 from relayer.evm.errors import NodeError, Reverted
-from relayer.evm.fees import HISTORY_BLOCKS, REWARD_PERCENTILE, FeeHistory
-from relayer.evm.rpc import Call, JsonRpc
-
-_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """A transaction in a block."""
-
-    transaction: str
-    succeeded: bool
-    block: int
-    gas_used: int
-    paid_wei: int
-    logs: tuple[Log, ...]
+from relayer.evm.fees import HISTORY_BLOCKS, URGENT_PERCENTILE, USUAL_PERCENTILE, FeeHistory
+from relayer.evm.results import Mined
+from relayer.evm.rpc import JsonRpc
+from relayer.evm.wire import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """An event: the address that emitted it (lower case), its topics and data."""
+class Look:
+    """What the chain says of a wallet: transactions in blocks, and which of those asked for."""
 
-    address: str
-    topics: tuple[str, ...]
-    data: bytes
+    head: Head
+    confirmed: int
+    mined: tuple[Mined | None, ...]
 
 
 class Node:
@@ -43,7 +32,8 @@ class Node:
 
     async def code(self, address: str) -> bytes:
         """Return the code at an address; empty where there is none."""
-        return self._bytes("eth_getCode", await self.rpc.call("eth_getCode", address, "latest"))
+        calls: list[Call] = [("eth_getCode", [address, "latest"])]
+        return await self.rpc.agreed(calls, lambda said: results.data(said[0]))
 
     async def call(
         self, to: str, data: bytes, *, sender: str | None = None, block: int | str = "latest"
@@ -55,28 +45,60 @@ class Node:
         """
         transaction = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
         tag = block if isinstance(block, str) else hex(block)
+        calls: list[Call] = [("eth_call", [transaction, tag])]
         try:
-            return self._bytes("eth_call", await self.rpc.call("eth_call", transaction, tag))
+            return await self.rpc.agreed(calls, lambda said: results.data(said[0]))
         except NodeError as error:
             raise _reverted(error) from error
 
-    async def calls_and_balance(
-        self, to: str, datas: Collection[bytes], account: str
-    ) -> tuple[list[bytes], int]:
-        """Return what several calls return, and an account's balance, read together."""
-        calls: list[Call] = [
-            ("eth_call", [{"to": to, "data": "0x" + data.hex()}, "latest"]) for data in datas
-        ]
-        *results, balance = await self.rpc.batch([*calls, ("eth_getBalance", [account, "latest"])])
-        values = [self._bytes("eth_call", result) for result in results]
-        return values, self._quantity("eth_getBalance", balance)
+    async def read(
+        self, to: str, datas: Sequence[bytes], account: str
+    ) -> tuple[Head, tuple[bytes, ...], int]:
+        """Return what several calls return and an account's balance, of one block.
 
-    async def counts(self, account: str) -> tuple[int, int]:
-        """Return how many transactions an account has in blocks, and with the pool's."""
-        name = "eth_getTransactionCount"
-        results = await self.rpc.batch([(name, [account, tag]) for tag in ("latest", "pending")])
-        confirmed, pending = (self._quantity(name, result) for result in results)
-        return confirmed, max(confirmed, pending)
+        Where endpoints have to agree, it is the newest block that enough of them know.
+        """
+        head = await self.rpc.head(results.first_head)
+        tag = hex(head.number) if self.rpc.quorum > 1 else "latest"
+        calls: list[Call] = [
+            ("eth_getBlockByNumber", [tag, False]),
+            ("eth_getBalance", [account, tag]),
+            *(("eth_call", [{"to": to, "data": "0x" + data.hex()}, tag]) for data in datas),
+        ]
+
+        def parse(said: list[Any]) -> tuple[Head, tuple[bytes, ...], int]:
+            values = tuple(results.data(result) for result in said[2:])
+            return results.head(said[0]), values, results.quantity(said[1])
+
+        return await self.rpc.agreed(calls, parse)
+
+    async def look(self, account: str, hashes: Sequence[str]) -> Look:
+        """Return the wallet's count and the receipts of `hashes`, as far as a quorum says so."""
+        calls: list[Call] = [
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_getTransactionCount", [account, "latest"]),
+            *(("eth_getTransactionReceipt", [hash_]) for hash_ in hashes),
+        ]
+
+        def parse(said: list[Any]) -> Look:
+            mined = tuple(
+                results.receipt(result, hash_)
+                for result, hash_ in zip(said[2:], hashes, strict=True)
+            )
+            return Look(results.head(said[0]), results.quantity(said[1]), mined)
+
+        quorum = self.rpc.quorum
+        looks = await self.rpc.each(calls, parse, lambda looks: is_clear(looks, quorum))
+        return merged(looks, quorum)
+
+    async def balance(self, account: str) -> int:
+        """Return an account's balance."""
+        calls: list[Call] = [("eth_getBalance", [account, "latest"])]
+        quorum = self.rpc.quorum
+        said = await self.rpc.each(
+            calls, lambda said: results.quantity(said[0]), lambda said: len(said) >= quorum
+        )
+        return sorted(said, reverse=True)[quorum - 1]
 
     async def estimate(self, sender: str, to: str, data: bytes) -> int:
         """Return the gas that a transaction would use.
@@ -93,80 +115,61 @@ class Node:
             return await self._estimate(transaction, "pending")
 
     async def _estimate(self, transaction: dict[str, str], block: str) -> int:
+        calls: list[Call] = [("eth_estimateGas", [transaction, block])]
+        quorum = self.rpc.quorum
         try:
-            result = await self.rpc.call("eth_estimateGas", transaction, block)
+            said = await self.rpc.each(
+                calls, lambda said: results.quantity(said[0]), lambda said: len(said) >= quorum
+            )
         except NodeError as error:
             raise _reverted(error) from error
-        return self._quantity("eth_estimateGas", result)
+        return sorted(said)[len(said) // 2]
 
     async def fee_history(self) -> FeeHistory | None:
-        """Return recent fees; None on a chain without EIP-1559."""
-        name = "eth_feeHistory"
+        """Return recent fees, of the median endpoint; None where nobody knows them."""
+        percentiles = [float(USUAL_PERCENTILE), float(URGENT_PERCENTILE)]
+        calls: list[Call] = [("eth_feeHistory", [hex(HISTORY_BLOCKS), "latest", percentiles])]
+        quorum = self.rpc.quorum
         try:
-            history = await self.rpc.call(
-                name, hex(HISTORY_BLOCKS), "latest", [float(REWARD_PERCENTILE)]
+            said = await self.rpc.each(
+                calls, lambda said: results.fees(said[0]), lambda said: len(said) >= quorum
             )
         except NodeError:
             return None
-        try:
-            base = history["baseFeePerGas"]
-            rewards = [self._quantity(name, row[0]) for row in history.get("reward") or ()]
-            return FeeHistory(self._quantity(name, base[-1]), rewards) if base else None
-        except (KeyError, TypeError, IndexError):
-            return None
+        known = sorted(
+            (history for history in said if history is not None),
+            key=lambda history: (history.next_base_wei, history.tip_wei(urgent=True)),
+        )
+        return known[len(known) // 2] if known else None
 
     async def gas_price(self) -> int:
         """Return the node's legacy gas price."""
-        return self._quantity("eth_gasPrice", await self.rpc.call("eth_gasPrice"))
+        calls: list[Call] = [("eth_gasPrice", [])]
+        return await self.rpc.first(calls, lambda said: results.quantity(said[0]))
 
     async def send_raw(self, raw: bytes) -> None:
         """Broadcast a signed transaction."""
-        await self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        await self.rpc.broadcast(raw)
 
-    async def mined(self, transactions: Collection[str]) -> Mined | None:
-        """Return the one of these transactions that is in a block, if any."""
-        name = "eth_getTransactionReceipt"
-        for receipt in await self.rpc.batch([(name, [hash_]) for hash_ in transactions]):
-            if receipt is None:
-                continue
-            if not isinstance(receipt, dict):
-                raise self._malformed(name, receipt)
-            if receipt.get("blockNumber") is not None:
-                return self._mined(name, receipt)
-        return None
 
-    def _mined(self, method: str, receipt: dict[str, Any]) -> Mined:
-        gas = self._quantity(method, receipt.get("gasUsed"))
-        try:
-            logs = tuple(
-                Log(log["address"].lower(), tuple(log["topics"]), self._bytes(method, log["data"]))
-                for log in receipt["logs"]
-            )
-            hash_ = str(receipt["transactionHash"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise self._malformed(method, receipt) from error
-        return Mined(
-            transaction=hash_,
-            succeeded=self._quantity(method, receipt.get("status")) == 1,
-            block=self._quantity(method, receipt["blockNumber"]),
-            gas_used=gas,
-            paid_wei=gas * self._quantity(method, receipt.get("effectiveGasPrice", "0x0")),
-            logs=logs,
-        )
+def is_clear(looks: Sequence[Look], quorum: int) -> bool:
+    """Tell whether more endpoints could not change what is known of any receipt."""
+    for said in zip(*(look.mined for look in looks), strict=True):
+        if max(said.count(one) for one in said) < quorum:
+            return False
+    return True
 
-    def _quantity(self, method: str, value: Any) -> int:
-        if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
-            raise self._malformed(method, value)
-        return int(value, 16)
 
-    def _bytes(self, method: str, value: Any) -> bytes:
-        try:
-            return bytes.fromhex(value.removeprefix("0x"))
-        except (AttributeError, ValueError) as error:
-            raise self._malformed(method, value) from error
-
-    def _malformed(self, method: str, value: Any) -> NodeError:
-        return NodeError(self.rpc.chain, method, {"message": f"answers {value!r:.80}"})
+def merged(looks: Sequence[Look], quorum: int) -> Look:
+    """Return what a quorum says: of numbers the highest that so many reach, else what they say
+    alike. A receipt that too few know is none."""
+    head = sorted((look.head for look in looks), key=lambda head: -head.number)[quorum - 1]
+    confirmed = sorted((look.confirmed for look in looks), reverse=True)[quorum - 1]
+    mined = tuple(
+        next((one for one in said if one is not None and said.count(one) >= quorum), None)
+        for said in zip(*(look.mined for look in looks), strict=True)
+    )
+    return Look(head, confirmed, mined)
 
 
 def _reverted(error: NodeError) -> Exception:

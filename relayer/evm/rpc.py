@@ -1,50 +1,48 @@
-"""JSON-RPC over an array of endpoints: time-outs, fail-over, and never another chain's node.
+"""The endpoints of one chain: fail-over, quorum, broadcast, and never another chain's node.
 
 An endpoint that does not answer, answers no JSON-RPC or is of another chain is passed over; a
-node that answers with an error has answered.
+node that answers with an error has answered. Which one is asked first goes by health and lag, then
+by the operator's order.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
-import logging
-from collections.abc import Sequence
-from typing import Any, Final
+import random
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, TypeVar
 
 import httpx
 import structlog
 
 from oracle.model.errors import ConfigError
-from relayer.evm.errors import NodeError, Unreachable
+from relayer.evm.endpoint import WRONG_CHAIN_S, Endpoint, Head, Silent
+from relayer.evm.errors import Malformed, NodeError, QuorumFailed, Unreachable
+from relayer.evm.wire import Call
 from relayer.metrics import RelayerMetrics
 
 BATCH: Final = 100
 """Requests in one HTTP request; public endpoints refuse much larger batches."""
-MAX_ANSWER_BYTES: Final = 4 * 2**20
-MAX_BRACKETS: Final = 10_000
-"""Far more than any answer has. `py_ecc`, which eth_account imports, raises Python's recursion
-limit to 100,000: beyond some 50,000 levels of nesting, parsing JSON ends the process."""
-_RATE_LIMITED: Final = frozenset({-32005, -32029, 429})
+ROUNDS: Final = 2
+"""Times that all endpoints are tried before a request fails."""
+PAUSE_S: Final = (0.05, 0.15)
+"""Between two rounds, at random."""
+GRACE_S: Final = 0.1
+"""How long the others are waited for once enough endpoints have answered."""
+_ONCE: Final = frozenset({"timeout", "rate_limited", "wrong_chain"})
+"""Not tried again at once: it takes long, or makes it worse."""
 
-Call = tuple[str, list[Any]]
-"""A method and its parameters."""
-
+T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
+Parse = Callable[[list[Any]], T]
 _log = structlog.get_logger(__name__)
-logging.getLogger("httpx").setLevel(logging.WARNING)  # INFO names whole URLs, keys included
-
-
-class _Silent(Exception):
-    """An endpoint gave no usable answer."""
+_jitter: Final = random.SystemRandom()
 
 
 class JsonRpc:
-    """The endpoints of one chain, in the operator's order of preference.
-
-    A request goes to the endpoint that answered last and, when that fails, to each of the others
-    once. An endpoint has to name the right chain before its first use and after each failure.
-    """
+    """Reads from `urls`, `quorum` of which must agree where it matters; sends to `send_urls`, or
+    to all when there are none."""
 
     def __init__(
         self,
@@ -54,43 +52,45 @@ class JsonRpc:
         timeout_s: float,
         metrics: RelayerMetrics,
         *,
+        send_urls: Sequence[str] = (),
+        quorum: int = 1,
+        max_lag_blocks: int = 5,
+        max_lag_s: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        def opened(url: str) -> Endpoint:
+            return Endpoint(chain, url, timeout_s, metrics, transport)
+
         self.chain: Final = chain
         self.chain_id: Final = chain_id
-        self._endpoints: Final = [
-            _Endpoint(
-                url,
-                # What the environment says of proxies is not the operator's configuration.
-                httpx.AsyncClient(timeout=timeout_s, transport=transport, trust_env=False),
-            )
-            for url in urls
-        ]
-        self._timeout_s: Final = timeout_s
-        self._metrics: Final = metrics
-        self._at = 0
+        self.quorum: Final = quorum
+        self._readers: Final = [opened(url) for url in urls]
+        self._senders: Final = [opened(url) for url in send_urls]
+        self._max_lag: Final = (max_lag_blocks, max_lag_s)
+        self._sending: set[asyncio.Task[list[dict[str, Any]]]] = set()
 
     async def check(self) -> None:
-        """Ask every endpoint for its chain.
+        """Ask every endpoint for its chain; those of another are not used.
 
         Raises:
-            ConfigError: one of them is of another chain.
+            ConfigError: all that answer are of another chain.
             Unreachable: none answers.
         """
         answers = await asyncio.gather(
-            *(self._chain_of(endpoint) for endpoint in self._endpoints), return_exceptions=True
+            *(self._confirm(endpoint) for endpoint in self._readers), return_exceptions=True
         )
-        for endpoint, answer in zip(self._endpoints, answers, strict=True):
-            if isinstance(answer, int) and answer != self.chain_id:
-                raise ConfigError(
-                    f"chain {self.chain}: {endpoint.label} serves chain {answer}, the "
-                    f"configuration says {self.chain_id}; mend chain_id or rpc"
-                )
-        if not any(isinstance(answer, int) for answer in answers):
-            raise self._unreachable([str(answer) for answer in answers])
+        said = [str(answer) for answer in answers if isinstance(answer, Silent)]
+        wrong = [a for a in answers if isinstance(a, Silent) and a.kind == "wrong_chain"]
+        if len(said) < len(answers):
+            for silent in wrong:
+                _log.error("endpoint_of_another_chain", chain=self.chain, error=str(silent))
+            return
+        if wrong:
+            raise ConfigError(f"chain {self.chain}: {wrong[0]}; mend chain_id or rpc")
+        raise self._unreachable(said)
 
     async def call(self, method: str, *params: Any) -> Any:
-        """Return one result.
+        """Return one result, of one endpoint.
 
         Raises:
             Unreachable: no endpoint answers.
@@ -99,143 +99,243 @@ class JsonRpc:
         return (await self.batch([(method, list(params))]))[0]
 
     async def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Return the results in the order of `calls`, sent together.
+        """Return the results in the order of `calls`, sent together to one endpoint.
 
         Raises:
             Unreachable: no endpoint answers.
             NodeError: the node answered one of them with an error.
         """
-        results: list[Any] = []
-        for start in range(0, len(calls), BATCH):
-            part = calls[start : start + BATCH]
-            for (method, _), answer in zip(part, await self._answers(part), strict=True):
-                if "error" in answer:
-                    raise NodeError(self.chain, method, answer["error"])
-                results.append(answer["result"])
+        _, results = await self._first(calls, list)
         return results
+
+    async def first(self, calls: Sequence[Call], parse: Parse[T]) -> T:
+        """Return what one endpoint's results parse to; one whose do not is passed over.
+
+        Raises:
+            Unreachable, NodeError: as `batch`.
+        """
+        return (await self._first(calls, parse))[1]
+
+    async def each(
+        self, calls: Sequence[Call], parse: Parse[T], enough: Callable[[list[T]], bool]
+    ) -> list[T]:
+        """Return what at least a quorum of endpoints say; more when they come soon.
+
+        The others are waited for until `enough`.
+
+        Raises:
+            Unreachable: fewer than a quorum answer.
+            NodeError: fewer than a quorum answer without an error.
+        """
+        return [said for _, said in await self._each(calls, parse, enough)]
+
+    async def agreed(self, calls: Sequence[Call], parse: Parse[H]) -> H:
+        """Return what a quorum of endpoints say alike; those that say otherwise are counted.
+
+        Raises:
+            Unreachable, NodeError: as `each`.
+            QuorumFailed: no quorum says the same.
+        """
+        if self.quorum == 1:
+            return await self.first(calls, parse)
+
+        def enough(said: list[H]) -> bool:
+            return max(Counter(said).values()) >= self.quorum
+
+        answers = await self._each(calls, parse, enough)
+        ((most, votes),) = Counter(said for _, said in answers).most_common(1)
+        if votes < self.quorum:
+            names = ", ".join(endpoint.label for endpoint, _ in answers)
+            raise QuorumFailed(
+                f"chain {self.chain}: of {len(answers)} endpoints ({names}) no {self.quorum} say "
+                f"the same to {calls[0][0]}; nothing is believed until they do"
+            )
+        for endpoint, said in answers:
+            if said != most:
+                endpoint.failed("disagrees", "disagrees")
+                _log.warning("endpoint_disagrees", chain=self.chain, endpoint=endpoint.label)
+        return most
+
+    async def head(self, parse: Parse[Head]) -> Head:
+        """Return the newest block that a quorum of endpoints know, and measure who is behind.
+
+        Raises:
+            Unreachable, NodeError: as `each`.
+        """
+        calls: list[Call] = [("eth_getBlockByNumber", ["latest", False])]
+        readers = self._askable(self._readers)
+
+        def enough(said: list[Head]) -> bool:
+            return len(said) >= len(readers)
+
+        answers = await self._each(calls, parse, enough, readers)
+        heads = sorted((head for _, head in answers), key=lambda head: head.number, reverse=True)
+        agreed = heads[self.quorum - 1]
+        for endpoint, head in answers:
+            behind = max(agreed.number - head.number, 0)
+            late = agreed.time_s - head.time_s > self._max_lag[1]
+            endpoint.measure(head, behind, lagging=behind > self._max_lag[0] or late)
+        return agreed
+
+    async def broadcast(self, raw: bytes) -> None:
+        """Send a signed transaction to every endpoint; return once one has taken it.
+
+        Raises:
+            Unreachable: none answers. It may have arrived.
+            NodeError: those that answer refuse it.
+        """
+        calls: list[Call] = [("eth_sendRawTransaction", ["0x" + raw.hex()])]
+        endpoints = self._askable(self._senders or self._readers)
+        tasks = [asyncio.create_task(self._sent(endpoint, calls)) for endpoint in endpoints]
+        self._sending.update(tasks)
+        for task in tasks:
+            task.add_done_callback(self._sending.discard)
+        said, refusals = self._barred(self._senders or self._readers), list[dict[str, Any]]()
+        for done in asyncio.as_completed(tasks):
+            try:
+                (answer,) = await done
+            except Silent as error:
+                said.append(str(error))
+                continue
+            if "error" not in answer:
+                return  # the others are being told meanwhile
+            refusals.append(answer["error"])
+        if refusals:
+            raise NodeError(self.chain, calls[0][0], refusals[0])
+        raise self._unreachable(said)
 
     async def aclose(self) -> None:
         """Close connections."""
-        for endpoint in self._endpoints:
-            await endpoint.client.aclose()
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        for endpoint in (*self._readers, *self._senders):
+            await endpoint.aclose()
 
-    async def _answers(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
-        silent: list[str] = []
-        for step in range(len(self._endpoints)):
-            at = (self._at + step) % len(self._endpoints)
-            endpoint = self._endpoints[at]
-            try:
-                await self._confirm(endpoint)
-                answers = await self._post(endpoint, calls)
-            except _Silent as error:
-                endpoint.confirmed = False
-                silent.append(str(error))
-                continue
-            if step:
-                _log.warning("rpc_failed_over", chain=self.chain, to=endpoint.label, tried=silent)
-            self._at = at
-            return answers
+    async def _sent(self, endpoint: Endpoint, calls: Sequence[Call]) -> list[dict[str, Any]]:
+        if endpoint not in self._senders:  # private ones answer nothing else; a chain id is signed
+            await self._confirm(endpoint)
+        answers = await endpoint.post(calls)
+        endpoint.succeeded()
+        return answers
+
+    async def _first(self, calls: Sequence[Call], parse: Parse[T]) -> tuple[Endpoint, T]:
+        silent: list[Silent] = []
+        for round_ in range(ROUNDS):
+            if round_:
+                await asyncio.sleep(_jitter.uniform(*PAUSE_S))
+            for endpoint in self._askable(self._readers):
+                try:
+                    return endpoint, await self._ask(endpoint, calls, parse)
+                except Silent as error:
+                    silent.append(error)
+            if any(error.kind in _ONCE for error in silent):
+                break
+        said = dict.fromkeys(str(error) for error in silent)
+        raise self._unreachable([*said, *self._barred(self._readers)])
+
+    async def _each(
+        self,
+        calls: Sequence[Call],
+        parse: Parse[T],
+        enough: Callable[[list[T]], bool],
+        readers: Sequence[Endpoint] = (),
+    ) -> list[tuple[Endpoint, T]]:
+        if len(self._readers) == 1 or (self.quorum == 1 and not readers):
+            return [await self._first(calls, parse)]
+        tasks = {
+            asyncio.create_task(self._ask(endpoint, calls, parse)): endpoint
+            for endpoint in readers or self._voters()
+        }
+        try:
+            return await self._collect(tasks, enough)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _collect(
+        self, tasks: dict[asyncio.Task[T], Endpoint], enough: Callable[[list[T]], bool]
+    ) -> list[tuple[Endpoint, T]]:
+        said: list[tuple[Endpoint, T]] = []
+        silent, refused = self._barred(self._readers), list[NodeError]()
+        waiting, grace_s = set(tasks), None
+        while waiting:
+            done, waiting = await asyncio.wait(
+                waiting, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                break
+            for task in done:
+                try:
+                    said.append((tasks[task], task.result()))
+                except Silent as error:
+                    silent.append(str(error))
+                except NodeError as error:
+                    refused.append(error)
+            if len(said) >= self.quorum and enough([answer for _, answer in said]):
+                grace_s = GRACE_S
+        if len(said) >= self.quorum:
+            return said
+        if refused:
+            raise refused[0]
         raise self._unreachable(silent)
 
-    async def _confirm(self, endpoint: _Endpoint) -> None:
+    async def _ask(self, endpoint: Endpoint, calls: Sequence[Call], parse: Parse[T]) -> T:
+        """Return what an endpoint's results parse to; raise Silent, or NodeError."""
+        await self._confirm(endpoint)
+        results: list[Any] = []
+        for start in range(0, len(calls), BATCH):
+            part = calls[start : start + BATCH]
+            for (method, _), answer in zip(part, await endpoint.post(part), strict=True):
+                if "error" in answer:
+                    endpoint.succeeded()
+                    raise NodeError(self.chain, method, answer["error"])
+                results.append(answer["result"])
+        try:
+            parsed = parse(results)
+        except Malformed as error:
+            asked = ", ".join(dict.fromkeys(method for method, _ in calls))
+            raise endpoint.failed(f"to {asked} it {error}", "malformed") from error
+        endpoint.succeeded()
+        return parsed
+
+    async def _confirm(self, endpoint: Endpoint) -> None:
         if endpoint.confirmed:
             return
-        found = await self._chain_of(endpoint)
+        (answer,) = await endpoint.post([("eth_chainId", [])])
+        try:
+            found = int(answer["result"], 16)
+        except (KeyError, TypeError, ValueError) as error:
+            raise endpoint.failed("does not name its chain", "malformed") from error
         if found != self.chain_id:
-            raise self._silent(
-                endpoint, f"serves chain {found}, not {self.chain_id}", "wrong_chain"
+            raise endpoint.failed(
+                f"serves chain {found}, the configuration says {self.chain_id}",
+                "wrong_chain",
+                bar_s=WRONG_CHAIN_S if len(self._readers) > 1 else 0.0,
             )
         endpoint.confirmed = True
 
-    async def _chain_of(self, endpoint: _Endpoint) -> int:
-        (answer,) = await self._post(endpoint, [("eth_chainId", [])])
-        try:
-            return int(answer["result"], 16)
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._silent(endpoint, "does not name its chain", "malformed") from error
+    def _askable(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+        """Return those that may be asked, best first."""
 
-    async def _post(self, endpoint: _Endpoint, calls: Sequence[Call]) -> list[dict[str, Any]]:
-        requests = [
-            {"jsonrpc": "2.0", "id": next(endpoint.ids), "method": method, "params": params}
-            for method, params in calls
-        ]
-        try:
-            async with asyncio.timeout(self._timeout_s):  # httpx bounds each read, not their sum
-                body = requests if len(requests) > 1 else requests[0]
-                async with endpoint.client.stream("POST", endpoint.url, json=body) as response:
-                    response.raise_for_status()
-                    answers = _matched(requests, json.loads(await _bounded(response)))
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._silent(
-                endpoint, f"no answer in {self._timeout_s:g} s", "timeout"
-            ) from error
-        except httpx.HTTPStatusError as error:
-            raise self._silent(
-                endpoint, f"HTTP {error.response.status_code}", "http_status"
-            ) from error
-        except httpx.HTTPError as error:
-            raise self._silent(
-                endpoint, str(error) or type(error).__name__, "connection"
-            ) from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise self._silent(endpoint, "answer is no JSON-RPC", "malformed") from error
-        if any(answer.get("error", {}).get("code") in _RATE_LIMITED for answer in answers):
-            raise self._silent(endpoint, "rate limited", "rate_limited")
-        return answers
+        def rank(endpoint: Endpoint) -> tuple[bool, bool, int]:
+            return endpoint.resting, endpoint.lagging, -round(endpoint.score * 4)
 
-    def _silent(self, endpoint: _Endpoint, why: str, kind: str) -> _Silent:
-        self._metrics.rpc_errors.labels(self.chain, endpoint.label, kind).inc()
-        return _Silent(f"{endpoint.label}: {why}")
+        return sorted((e for e in endpoints if not e.barred_s), key=rank)
+
+    def _voters(self) -> list[Endpoint]:
+        """Return whom to ask for a quorum: the healthy, and others only when they are too few."""
+        askable = self._askable(self._readers)
+        healthy = [e for e in askable if not (e.resting or e.lagging)]
+        return healthy if len(healthy) >= self.quorum else askable
+
+    def _barred(self, endpoints: Sequence[Endpoint]) -> list[str]:
+        return [f"{e.label}: left alone for {e.barred_s:.1f} s" for e in endpoints if e.barred_s]
 
     def _unreachable(self, silent: Sequence[str]) -> Unreachable:
+        wanted = f"{self.quorum} RPC endpoints answer" if self.quorum > 1 else ""
         return Unreachable(
-            f"chain {self.chain}: no RPC endpoint answers ({'; '.join(silent)}); start the node or "
-            "mend rpc in the configuration"
+            f"chain {self.chain}: {'not ' + wanted if wanted else 'no RPC endpoint answers'} "
+            f"({'; '.join(silent)}); start the node or mend rpc in the configuration"
         )
-
-
-class _Endpoint:
-    """One URL. Its label leaves out path and query, where providers put keys."""
-
-    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
-        self.url: Final = url
-        self.client: Final = client
-        self.ids: Final = itertools.count(1)
-        self.label: Final = httpx.URL(url).netloc.decode().rpartition("@")[2]
-        self.confirmed = False
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    """Read a body.
-
-    Raises:
-        ValueError: it is larger, or may be deeper, than any answer to what we ask.
-    """
-    body = bytearray()
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > MAX_ANSWER_BYTES:
-            raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
-    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
-        raise ValueError(f"more than {MAX_BRACKETS} lists and objects")
-    return bytes(body)
-
-
-def _matched(requests: Sequence[dict[str, Any]], answer: Any) -> list[dict[str, Any]]:
-    """Put answers into the order of requests; each must carry a result or an error object.
-
-    An error of null, which some nodes send beside a result, is none.
-
-    Raises:
-        ValueError, KeyError, TypeError: they do not fit.
-    """
-    answers = answer if isinstance(answer, list) else [answer]
-    by_id = {item["id"]: item for item in answers}
-    ordered = [by_id[request["id"]] for request in requests]
-    for item in ordered:
-        error = item.pop("error", None)
-        if isinstance(error, dict) and isinstance(error.get("code", 0), int):
-            item["error"] = error
-        elif error is not None or "result" not in item:
-            raise ValueError("neither result nor error")
-    return ordered

@@ -1,4 +1,4 @@
-"""Send a transaction from one wallet and see it into a block: sign, broadcast, watch, replace."""
+"""Send calls from one wallet: price, sign, journal, then broadcast; `Tender` sees to the rest."""
 
 from __future__ import annotations
 
@@ -7,45 +7,37 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from eth_utils.address import to_checksum_address
 
 from oracle.keys.signer import Signer
-from oracle.model.errors import PlumblineError, Rejected, Retryable
+from oracle.model.errors import Retryable
 from relayer.base import Clock
-from relayer.evm.errors import NodeError, NonceSpent, Refusal, Unreachable, refusal_of
-from relayer.evm.fees import Fees, outbid, quote, quote_legacy
-from relayer.evm.node import Mined, Node
-from relayer.evm.nonces import Nonces
+from relayer.evm.book import Book, Sent
+from relayer.evm.errors import GasAboveMax, InNoBlock, WalletEmpty
+from relayer.evm.journal import Journal
+from relayer.evm.ledger import Bid, Purpose, State, Transaction
+from relayer.evm.moves import Pace
+from relayer.evm.node import Look, Node
+from relayer.evm.pricing import Pricing
+from relayer.evm.tender import Tender
 from relayer.evm.transaction import Call, sign_transaction
+from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 
-BIDS: Final = 4
-"""Times that a transaction is offered, each at a higher fee, within the receipt time-out."""
 GAS_MARGIN_PERCENT: Final = 120
-MAX_GAS: Final = 15_000_000
-FIRST_LOOK_S: Final = 0.02
-"""A receipt is first looked for after this; then the wait doubles up to the chain's poll."""
-
-_log = structlog.get_logger(__name__)
+GAS_BEHIND_OTHERS: Final = 150_000
+"""More for each group, behind a transaction in no block: an estimate is of the state before that,
+and a jump from the word it stores costs more. What is not used is not paid."""
+MAX_OPEN: Final = 16
+"""Transactions in no block: pools keep few more of one wallet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a sender may spend, in fees and in time."""
+    """What a call may use, and how long its sender waits for a block."""
 
-    max_fee_wei: int
+    max_gas: int
     receipt_timeout_s: float
-    poll_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A transaction in a block, when it was first broadcast and when that was seen."""
-
-    mined: Mined
-    sent_ns: int
-    received_ns: int
 
 
 class Sender:
@@ -55,162 +47,108 @@ class Sender:
         self,
         node: Node,
         signer: Signer,
+        pricing: Pricing,
         limits: Limits,
+        pace: Pace,
+        journal: Journal,
         metrics: RelayerMetrics,
+        faults: Faults,
         clock: Clock = time.time_ns,
     ) -> None:
+        self.address: Final = str(to_checksum_address(signer.address))
+        journal.own(node.rpc.chain_id, self.address)
+        self.book: Final = Book(journal, node.rpc.chain, metrics)
         self._node: Final = node
         self._chain: Final = node.rpc.chain
         self._signer: Final = signer
+        self._pricing: Final = pricing
         self._limits: Final = limits
-        self._metrics: Final = metrics
         self._clock: Final = clock
-        self._nonces: Nonces | None = None
-        self._doubtful = True
-        self._bids: dict[int, Fees] = {}  # the last fees broadcast under a nonce not settled
+        self._tender: Final = Tender(
+            node, signer, self.address, self.book, pricing, pace, metrics, faults, clock
+        )
 
-    @property
-    def address(self) -> str:
-        """The wallet's address."""
-        return str(to_checksum_address(self._signer.address))
+    def resume(self) -> None:
+        """Go on with what an earlier process left."""
+        if self.book.unsettled:
+            self._tender.kick()
 
-    async def send(self, to: str, data: bytes) -> Sent:
+    async def send(self, to: str, data: bytes, purpose: Purpose, *, urgent: bool = False) -> Sent:
         """Send a call and return once it is in a block, reverted or not.
 
         Raises:
             Reverted: it would revert; nothing was sent.
-            Rejected: it needs more gas than any call of ours may use.
-            Retryable: not sent, or not in a block in time; what became of the nonce is looked up
-                before the next call.
+            GasAboveMax: it needs more gas than one transaction may use; nothing was sent.
+            Retryable: not sent, or in no block in time; what was sent is seen to all the same.
         """
-        estimate, fresh = await asyncio.gather(
-            self._node.estimate(self.address, to, data), self._quote()
+        transaction, sent = await self._submit(to, data, purpose, urgent=urgent)
+        timeout_s = self._limits.receipt_timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await sent
+        except TimeoutError as error:
+            raise InNoBlock(
+                f"chain {self._chain}: {transaction.last.signed.hash} (nonce {transaction.nonce}) "
+                f"is in no block after {timeout_s:g} s; it stays in flight"
+            ) from error
+
+    async def aclose(self) -> None:
+        """Stop, and give the journal up."""
+        await self._tender.aclose()
+        self.book.close()
+
+    async def _submit(
+        self, to: str, data: bytes, purpose: Purpose, *, urgent: bool
+    ) -> tuple[Transaction, asyncio.Future[Sent]]:
+        if len(self.book.open) >= MAX_OPEN:
+            raise Retryable(f"chain {self._chain}: {MAX_OPEN} transactions wait for a block")
+        estimate, look, balance_wei = await asyncio.gather(
+            self._node.estimate(self.address, to, data),
+            self._node.look(self.address, []),
+            self._node.balance(self.address),
         )
-        gas = estimate * GAS_MARGIN_PERCENT // 100
-        if gas > MAX_GAS:
-            raise Rejected(
-                f"chain {self._chain}: a call of {len(data)} bytes needs {gas} gas; at most "
-                f"{MAX_GAS} is sent"
+        fees = await self._pricing.quote(look.head, urgent=urgent)
+        async with self._tender.busy:
+            self._doubt_what_is_gone(look)
+            gas = self._gas(estimate, len(purpose.groups), look)
+            self._check_wallet(balance_wei, gas * fees.max_wei)
+            nonce = self.book.next_nonce(look.confirmed)
+            call = Call(to, data, gas)
+            signed = await sign_transaction(
+                self._signer, call, self._node.rpc.chain_id, nonce, fees
             )
-        nonces = await self._current_nonces()
-        nonce = nonces.reserve()
-        self._metrics.nonce.labels(self._chain).set(nonces.next)
-        try:
-            sent = await self._see_through(nonce, Call(to, data, gas), fresh)
-        except NonceSpent:
-            nonces.settle(nonce)
-            self._doubtful = True
-            raise
-        except BaseException:  # cancellation too: the nonce must not stay in flight
-            nonces.release(nonce)
-            self._doubtful = True
-            raise
-        nonces.settle(nonce)
-        self._bids.pop(nonce, None)
-        self._metrics.gas.labels(self._chain).inc(sent.mined.gas_used)
-        self._metrics.spent_wei.labels(self._chain).inc(sent.mined.paid_wei)
-        return sent
+            transaction = Transaction(nonce, purpose, call, [Bid(signed, fees)], self._clock())
+            transaction.broadcast_s = asyncio.get_running_loop().time()  # by us, at once
+            self.book.add(transaction)
+            sent = self.book.awaiting(nonce)
+        await self._tender.broadcast(transaction, look.head.number)
+        self._tender.kick()
+        return transaction, sent
 
-    async def _current_nonces(self) -> Nonces:
-        if self._nonces is None:
-            self._nonces = Nonces(*await self._node.counts(self.address))
-        elif self._doubtful or self._nonces.has_released:
-            confirmed, pending = await self._node.counts(self.address)
-            self._nonces.synchronise(confirmed, pending)
-            self._bids = {n: fees for n, fees in self._bids.items() if n >= confirmed}
-        self._doubtful = False
-        return self._nonces
+    def _gas(self, estimate: int, groups: int, look: Look) -> int:
+        gas = estimate * GAS_MARGIN_PERCENT // 100
+        if any(t.nonce >= look.confirmed for t in self.book.unsettled):
+            gas += GAS_BEHIND_OTHERS * groups
+        if gas > self._limits.max_gas:
+            raise GasAboveMax(
+                f"chain {self._chain}: an update of {groups} groups may need {gas} gas; max_gas is "
+                f"{self._limits.max_gas}"
+            )
+        return gas
 
-    async def _quote(self) -> Fees:
-        history = await self._node.fee_history()
-        if history is None:
-            return quote_legacy(await self._node.gas_price(), self._limits.max_fee_wei)
-        return quote(history, self._limits.max_fee_wei)
+    def _check_wallet(self, balance_wei: int, needed_wei: int) -> None:
+        if balance_wei < needed_wei:
+            raise WalletEmpty(
+                f"chain {self._chain}: wallet {self.address} cannot pay for gas; top it up (it has "
+                f"{balance_wei} wei, this may cost {needed_wei})"
+            )
 
-    async def _see_through(self, nonce: int, call: Call, fresh: Fees) -> Sent:
-        """Bid until the transaction is in a block. Does not bid higher while no node answers."""
-        hashes: list[str] = []
-        sent_ns = self._clock()
-        reachable = True
-        for bid in range(BIDS):
-            if reachable:
-                try:
-                    fees = self._next_bid(nonce, fresh if bid == 0 else await self._quote())
-                    hashes.append(await self._broadcast(nonce, call, fees))
-                    if bid:
-                        self._metrics.replaced.labels(self._chain).inc()
-                        _log.warning("replaced", chain=self._chain, nonce=nonce, fees=str(fees))
-                except NonceSpent:
-                    if not hashes:
-                        raise
-                except Retryable as error:
-                    if not hashes:
-                        raise
-                    _log.warning("not_replaced", chain=self._chain, nonce=nonce, error=str(error))
-            mined, reachable = await self._watch(hashes, self._limits.receipt_timeout_s / BIDS)
-            if mined is not None:
-                return Sent(mined, sent_ns, self._clock())
-        raise Retryable(
-            f"chain {self._chain}: {hashes[-1]} is in no block after "
-            f"{self._limits.receipt_timeout_s:g} s"
-            + ("" if reachable else "; no RPC endpoint answers")
-        )
-
-    def _next_bid(self, nonce: int, fresh: Fees) -> Fees:
-        before = self._bids.get(nonce)
-        return fresh if before is None else outbid(before, fresh, self._limits.max_fee_wei)
-
-    async def _broadcast(self, nonce: int, call: Call, fees: Fees) -> str:
-        """Sign and broadcast; return the hash.
-
-        Raises:
-            NonceSpent: another transaction took the nonce.
-            Retryable: refused, or no endpoint answers. In the latter case it may have arrived.
-        """
-        signed = await sign_transaction(self._signer, call, self._node.rpc.chain_id, nonce, fees)
-        try:
-            await self._node.send_raw(signed.raw)
-        except Unreachable:
-            self._bids[nonce] = fees
-            raise
-        except NodeError as error:
-            refusal = self._refusal(error, nonce, fees)
-            if refusal is not None:
-                raise refusal from error
-        self._bids[nonce] = fees
-        return signed.hash
-
-    def _refusal(self, error: NodeError, nonce: int, fees: Fees) -> PlumblineError | None:
-        """Return what a node's refusal of a transaction means; None when it has it already."""
-        match refusal_of(error):
-            case Refusal.KNOWN:
-                return None
-            case Refusal.SPENT:
-                return NonceSpent(f"chain {self._chain}: nonce {nonce} is spent: {error.reason}")
-            case Refusal.UNDERPRICED:
-                self._bids[nonce] = fees  # something sits there that the next bid has to beat
-            case Refusal.POOR:
-                return Retryable(
-                    f"chain {self._chain}: wallet {self.address} cannot pay for gas; top it up "
-                    f"({error.reason})"
-                )
-            case Refusal.OTHER:
-                pass
-        return error
-
-    async def _watch(self, hashes: list[str], for_s: float) -> tuple[Mined | None, bool]:
-        """Look for a receipt; say also whether the last look reached a node."""
-        loop = asyncio.get_running_loop()
-        deadline, wait_s, reachable = loop.time() + for_s, FIRST_LOOK_S, True
-        while loop.time() < deadline:
-            await asyncio.sleep(min(wait_s, max(deadline - loop.time(), 0)))
-            wait_s = min(2 * wait_s, self._limits.poll_s)
-            try:
-                mined = await self._node.mined(hashes)
-            except Retryable:
-                reachable = False
-                continue
-            reachable = True
-            if mined is not None:
-                return mined, True
-        return None, reachable
+    def _doubt_what_is_gone(self, look: Look) -> None:
+        """Have transactions looked for again that were final, when the chain is before them."""
+        gone = [
+            t
+            for t in self.book.all.values()
+            if t.nonce >= look.confirmed and t.state in (State.FINAL, State.DISPLACED)
+        ]
+        for transaction in gone:
+            self.book.become(transaction, State.MINED)

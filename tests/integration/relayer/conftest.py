@@ -22,10 +22,12 @@ from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.model.errors import ConfigError
 from oracle.report.word import encode_word
+from relayer.base import Delivery
 from relayer.evm.abi import load_abi
 from relayer.evm.chain import EvmChain, connect
+from relayer.evm.journal import Journal
 from relayer.metrics import RelayerMetrics
-from tests.unit.relayer.words import COMMITTEE, valid
+from tests.unit.relayer.words import COMMITTEE, report, valid
 
 GOVERNOR = "0x" + (1).to_bytes(20, "big").hex()
 
@@ -59,10 +61,11 @@ class Site:
         }
         return EvmChainConfig.model_validate(settings | changes)
 
-    def connect(self, **changes: Any) -> EvmChain:
-        """Return a chain object with nonces of its own, closed when the test ends."""
-        config = self.config(**changes)
-        chain = connect(config, open_signer(config.key, self.key_metrics), self.metrics)
+    def connect(self, journal: Path | None = None, **changes: Any) -> EvmChain:
+        """Return a chain object with a journal of its own, closed when the test ends."""
+        config, kept = self.config(**changes), Journal(journal)
+        signer = open_signer(config.key, self.key_metrics)
+        chain = connect(config, signer, self.metrics, journal=kept)
         self.exits.push_async_callback(chain.aclose)
         return chain
 
@@ -95,7 +98,24 @@ def fresh_word(price: int = 100_000, *, at_ms: int | None = None) -> bytes:
     return encode_word(now_ms() if at_ms is None else at_ms, entries)
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+async def pending(site: Site) -> dict[str, str]:
+    """Return the one transaction in the node's pool, as soon as it is there."""
+    async with asyncio.timeout(10):
+        while True:
+            content = await site.rpc("txpool_content")
+            for by_nonce in content["pending"].values():
+                (transaction,) = by_nonce.values()
+                return dict(transaction)
+            await asyncio.sleep(0.01)
+
+
+def deliver(slot: int, *words: bytes, keys: list[object] | None = None) -> Delivery:
+    """Return a signed delivery of all the words."""
+    signed = report(slot, dict(enumerate(words)), keys=keys, signed_ns=1)
+    return Delivery(signed.body, tuple(range(len(words))), slot, "first", signed.signed_ns)
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 20) -> None:
     """Wait for a condition, to a deadline."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 (counters have no event)

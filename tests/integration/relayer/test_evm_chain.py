@@ -12,17 +12,11 @@ from oracle.report.digest import deployment_salt
 from oracle.report.report import subset
 from relayer.base import Delivery, Refused
 from relayer.evm.errors import Unreachable
-from tests.integration.relayer.conftest import Site, fresh_word, now_ms, until
-from tests.unit.relayer.words import SALT, report
+from tests.integration.relayer.conftest import Site, deliver, fresh_word, now_ms, pending
+from tests.unit.relayer.words import SALT
 from tests.vectors.generate import members
 
 pytestmark = pytest.mark.evm
-
-
-def deliver(slot: int, *words: bytes, keys: list[object] | None = None) -> Delivery:
-    """Return a signed delivery of all the words."""
-    signed = report(slot, dict(enumerate(words)), keys=keys, signed_ns=1)
-    return Delivery(signed.body, tuple(range(len(words))), slot, "first", signed.signed_ns)
 
 
 async def test_stores_and_reads_back(home: Site) -> None:
@@ -102,7 +96,7 @@ async def test_a_revert_in_the_block_is_named(home: Site) -> None:
     """What passed the simulation and failed in its block comes back as a receipt that says why."""
     await home.rpc("evm_setAutomine", False)
     push = asyncio.create_task(home.chain.push(deliver(1, fresh_word())))
-    await _pending(home)
+    await pending(home)
     selector = keccak(b"BadSignature(uint256)")[:4].hex()
     # PUSH4 selector, SHL to the left, MSTORE; MSTORE the argument 3 behind it; REVERT with both.
     always_reverts = f"0x63{selector}60e01b600052600360045260246000fd"
@@ -115,72 +109,6 @@ async def test_a_revert_in_the_block_is_named(home: Site) -> None:
     assert receipt.gas_used == home.metric("gas_used_total") > 0
 
 
-async def test_a_stuck_transaction_is_replaced(home: Site) -> None:
-    """The base fee overtakes what was offered: the same nonce goes again for more."""
-    chain = home.connect(receipt_timeout="8s", max_fee_gwei=1000)
-    await home.rpc("evm_setAutomine", False)
-    word = fresh_word()
-    push = asyncio.create_task(chain.push(deliver(1, word)))
-    await until(lambda: home.metric("nonce") == 1)
-    stuck = await _pending(home)
-    await home.rpc("anvil_setNextBlockBaseFeePerGas", hex(int(stuck["maxFeePerGas"], 16) + 1))
-    await home.node.mine()
-    await until(lambda: home.metric("transactions_replaced_total") >= 1)
-    await home.rpc("evm_setAutomine", True)
-    await home.node.mine()
-
-    receipt = await push
-
-    assert receipt.accepted
-    assert receipt.transaction != stuck["hash"]
-    assert await chain.held([0]) == {0: word}
-    assert home.metric("nonce") == 1
-    assert await home.rpc("eth_getTransactionCount", home.key.address, "latest") == "0x1"
-
-
-async def test_after_a_time_out_the_nonce_is_outbid(home: Site) -> None:
-    """A transaction given up leaves no gap: the next takes its nonce, for more."""
-    hasty = home.connect(receipt_timeout="400ms", max_fee_gwei=1000)
-    await home.rpc("evm_setAutomine", False)
-    with pytest.raises(Retryable, match=r"chain home: 0x[0-9a-f]{64} is in no block after 0\.4 s"):
-        await hasty.push(deliver(1, fresh_word()))
-    given_up = await _pending(home)
-    word = fresh_word(200_000)
-    with pytest.raises(Retryable, match="in no block"):
-        await hasty.push(deliver(2, word))
-    outbid = await _pending(home)
-    await home.node.mine()
-
-    assert given_up["nonce"] == outbid["nonce"] == "0x0"
-    assert int(outbid["maxFeePerGas"], 16) > int(given_up["maxFeePerGas"], 16)
-    assert await hasty.held([0]) == {0: word}
-    await home.rpc("evm_setAutomine", True)
-    assert (await hasty.push(deliver(3, fresh_word()))).accepted
-    assert home.metric("nonce") == 2
-
-
-async def test_what_a_killed_relayer_left_stuck_is_outbid(home: Site) -> None:
-    """A restarted relayer does not queue behind a transaction that no block may ever take."""
-    killed = home.connect(receipt_timeout="400ms", max_fee_gwei=1000)
-    await home.rpc("evm_setAutomine", False)
-    with pytest.raises(Retryable, match="in no block"):
-        await killed.push(deliver(1, fresh_word()))
-    stuck = await _pending(home)
-    restarted = home.connect(receipt_timeout="400ms", max_fee_gwei=1000)
-    word = fresh_word(200_000)
-    outbid, tries = stuck, 0
-    while outbid["hash"] == stuck["hash"] and tries < 10:
-        with pytest.raises(Retryable):  # what was bid is not known: it takes some to pass it
-            await restarted.push(deliver(2, word))
-        outbid, tries = await _pending(home), tries + 1
-    await home.node.mine()
-
-    assert stuck["nonce"] == outbid["nonce"] == "0x0"
-    assert stuck["hash"] != outbid["hash"]
-    assert await restarted.held([0]) == {0: word}
-    assert await home.rpc("eth_getTransactionCount", home.key.address, "latest") == "0x1"
-
-
 async def test_a_cap_on_fees_holds(home: Site) -> None:
     """Above it nothing is sent; the line names the setting."""
     await home.rpc("anvil_setNextBlockBaseFeePerGas", hex(3 * 10**9))
@@ -191,22 +119,6 @@ async def test_a_cap_on_fees_holds(home: Site) -> None:
         await frugal.push(deliver(1, fresh_word()))
 
 
-async def test_a_chain_that_went_back_is_no_dead_end(home: Site) -> None:
-    """Nonces that fell out of the chain are found missing after one time-out, and used again."""
-    hasty = home.connect(receipt_timeout="400ms")
-    snapshot = await home.rpc("evm_snapshot")
-    for slot in range(1, 4):
-        await hasty.push(deliver(slot, fresh_word()))
-    await home.rpc("evm_revert", snapshot)
-    with pytest.raises(Retryable, match="in no block"):
-        await hasty.push(deliver(4, fresh_word()))
-
-    for slot in range(5, 9):
-        assert (await hasty.push(deliver(slot, fresh_word()))).accepted
-    # Three that were missing, the one that waited behind them, and one more.
-    assert await home.rpc("eth_getTransactionCount", home.key.address, "latest") == "0x5"
-
-
 async def test_an_empty_wallet_is_one_clear_line(home: Site) -> None:
     """It says whose wallet, and what to do; the nonce is not lost."""
     await home.node.fund(home.key.address, 0)
@@ -215,17 +127,6 @@ async def test_an_empty_wallet_is_one_clear_line(home: Site) -> None:
     await home.node.fund(home.key.address, 1)
 
     assert (await home.chain.push(deliver(1, fresh_word()))).accepted
-
-
-async def test_a_key_used_elsewhere_is_noticed(home: Site) -> None:
-    """Two processes on one key: the slower finds its nonce spent, and goes on with the next."""
-    other = home.connect()
-    await home.chain.push(deliver(1, fresh_word()))
-    await other.push(deliver(2, fresh_word()))
-    with pytest.raises(Retryable, match="nonce 1 is spent"):
-        await home.chain.push(deliver(3, fresh_word()))
-
-    assert (await home.chain.push(deliver(4, fresh_word()))).accepted
 
 
 async def test_fails_over_to_the_next_endpoint(home: Site) -> None:
@@ -266,14 +167,3 @@ async def test_refuses_the_wrong_chain_and_contract(home: Site) -> None:
         await nothing.start(SALT)
     with pytest.raises(ConfigError, match="has deployment salt 0x"):
         await home.chain.start(deployment_salt("other", bytes(20), 1))
-
-
-async def _pending(site: Site) -> dict[str, str]:
-    """Return the one transaction in the node's pool, as soon as it is there."""
-    async with asyncio.timeout(10):
-        while True:
-            content = await site.rpc("txpool_content")
-            for by_nonce in content["pending"].values():
-                (transaction,) = by_nonce.values()
-                return dict(transaction)
-            await asyncio.sleep(0.01)

@@ -28,6 +28,9 @@ class FakeChain:
         self.open = asyncio.Event()
         """While clear, a push hangs."""
         self.open.set()
+        self.sent_before: list[Delivery] = []
+        self.unclaimed: list[Receipt] = []
+        self.spent_wei = 0
         self.on_held: list[dict[int, bytes]] = []
         """Words that another relayer stores just before a read, one a read."""
 
@@ -70,6 +73,19 @@ class FakeChain:
             sent_ns=delivery.signed_ns + 10**9,
             received_ns=delivery.signed_ns + 2 * 10**9,
         )
+
+    def in_flight(self) -> list[Delivery]:
+        """Return what an earlier process sent."""
+        return self.sent_before
+
+    async def settled(self) -> list[Receipt]:
+        """Return what `unclaimed` has."""
+        receipts, self.unclaimed = self.unclaimed, []
+        return receipts
+
+    def spent_day_wei(self) -> int:
+        """Return what a test says."""
+        return self.spent_wei
 
     async def aclose(self) -> None:
         """Do nothing."""

@@ -44,13 +44,13 @@ def test_waits_when_the_base_fee_is_above_the_cap() -> None:
 
 def test_outbids_on_both_fees() -> None:
     """A node takes a replacement only when both fees rise; a fresh quote may ask more."""
-    assert outbid(Fees(100, 10), Fees(50, 1), 1000) == Fees(125, 13)
-    assert outbid(Fees(100, 10), Fees(300, 20), 1000) == Fees(300, 20)
-    assert outbid(Fees(100, None), Fees(50, None), 1000) == Fees(125, None)
-    assert outbid(Fees(100, None), Fees(130, 1), 1000) == Fees(130, 125)
-    assert outbid(Fees(80, 80), Fees(1, 1), 100) == Fees(100, 100)
+    assert outbid(Fees(1000, 1000), Fees(100, 10), Fees(50, 1), 1000) == Fees(125, 13)
+    assert outbid(Fees(1000, 1000), Fees(100, 10), Fees(300, 20), 1000) == Fees(300, 20)
+    assert outbid(Fees(1000, 1000), Fees(100, None), Fees(50, None), 1000) == Fees(125, None)
+    assert outbid(Fees(1000, 1000), Fees(100, None), Fees(130, 1), 1000) == Fees(130, 125)
+    assert outbid(Fees(1000, 1000), Fees(80, 80), Fees(1, 1), 100) == Fees(100, 100)
     with pytest.raises(Retryable, match="stays in the pool"):
-        outbid(Fees(81, 1), Fees(1, 1), 100)
+        outbid(Fees(1000, 1000), Fees(81, 1), Fees(1, 1), 100)
 
 
 fee = st.integers(1, 10**13)
@@ -72,7 +72,7 @@ def test_a_replacement_is_acceptable(sent: list[int], fresh: list[int], cap: int
     """Both fees rise by an eighth at least, within the cap, or the bid is refused."""
     before, now = Fees(sent[1], sent[0]), Fees(fresh[1], fresh[0])
     try:
-        bid = outbid(before, now, cap)
+        bid = outbid(before, before, now, cap)
     except Retryable:
         return
 

@@ -13,11 +13,22 @@ from prometheus_client import CollectorRegistry
 from oracle.model.errors import ConfigError
 from relayer.evm.errors import NodeError, Unreachable
 from relayer.evm.node import Node
-from relayer.evm.rpc import MAX_ANSWER_BYTES, JsonRpc
+from relayer.evm.rpc import JsonRpc
+from relayer.evm.wire import MAX_ANSWER_BYTES
 from relayer.metrics import RelayerMetrics
 
 CHAIN_ID = 31_337
 ONE, TWO = "http://one.test/key-of-provider", "http://user:secret@two.test:8545"
+
+
+def block(number: int, *, time_s: int = 1_790_000_000) -> dict[str, str]:
+    """A header as nodes give it."""
+    return {
+        "number": hex(number),
+        "hash": f"0x{number:064x}",
+        "timestamp": hex(time_s),
+        "baseFeePerGas": "0x7",
+    }
 
 
 class Endpoints:
@@ -27,6 +38,7 @@ class Endpoints:
         self.chain_ids = {"one.test": CHAIN_ID, "two.test": CHAIN_ID}
         self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self.results: dict[str, Any] = {}
+        self.blocks = dict.fromkeys(self.chain_ids, block(100))
         self.asked: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -42,6 +54,8 @@ class Endpoints:
         head = {"jsonrpc": "2.0", "id": item["id"]}
         if item["method"] == "eth_chainId":
             return {**head, "result": hex(self.chain_ids[host])}
+        if item["method"] == "eth_getBlockByNumber":
+            return {**head, "result": self.blocks[host]}
         if item["method"] == "refuse":
             return {**head, "error": {"code": -32000, "message": "nonce too low"}}
         if item["method"] in self.results:
@@ -95,10 +109,12 @@ BREAKS = [
     (lambda _: httpx.Response(200, json=[1]), "malformed"),
     (lambda _: httpx.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1)), "malformed"),
     (lambda _: httpx.Response(200, content=b"[" * 100_000), "malformed"),
-    (lambda r: _answering(r, {"error": "busy"}), "malformed"),
-    (lambda r: _answering(r, {"result": 1, "error": "busy"}), "malformed"),
-    (lambda r: _answering(r, {"error": {"code": []}}), "malformed"),
+    (lambda r: _answering(r, {"error": ["busy"]}), "malformed"),
+    (lambda r: _answering(r, {"result": 1, "error": 7}), "malformed"),
     (lambda r: _answering(r, {"error": None}), "malformed"),
+    (lambda _: httpx.Response(429), "rate_limited"),
+    (lambda _: httpx.Response(429, headers={"retry-after": "nan"}), "rate_limited"),
+    (lambda r: _answering(r, {"error": {"code": "429"}}), "rate_limited"),
     (
         lambda r: httpx.Response(
             200, json={"id": json.loads(r.content)["id"], "error": {"code": -32005}}
@@ -169,11 +185,11 @@ async def test_what_a_node_says_is_kept_short(rpc: JsonRpc, endpoints: Endpoints
 async def test_a_malformed_receipt_is_refused(
     rpc: JsonRpc, endpoints: Endpoints, lie: object
 ) -> None:
-    """A node that answers nonsense fails this look for a receipt, and nothing else."""
-    endpoints.results["eth_getTransactionReceipt"] = lie
+    """A node that answers nonsense is passed over, and fails the look when there is no other."""
+    endpoints.results |= {"eth_getTransactionReceipt": lie, "eth_getTransactionCount": "0x1"}
 
-    with pytest.raises(NodeError, match="eth_getTransactionReceipt failed: answers"):
-        await Node(rpc).mined(["0x1"])
+    with pytest.raises(Unreachable, match=r"to eth_getBlockByNumber, .*Receipt it answers"):
+        await Node(rpc).look("0x2", ["0x1"])
 
 
 async def test_no_endpoint_is_one_clear_line(rpc: JsonRpc, endpoints: Endpoints) -> None:
@@ -191,14 +207,27 @@ async def test_no_endpoint_is_one_clear_line(rpc: JsonRpc, endpoints: Endpoints)
         await rpc.check()
 
 
-async def test_a_node_of_another_chain_is_a_configuration_error(
+async def test_nodes_of_another_chain_are_a_configuration_error(
     rpc: JsonRpc, endpoints: Endpoints
 ) -> None:
-    """At the start every endpoint is asked, the spare ones too."""
-    endpoints.chain_ids["two.test"] = 1
+    """When all that answer serve another chain, the configuration names the wrong one."""
+    endpoints.chain_ids = dict.fromkeys(endpoints.chain_ids, 1)
 
-    with pytest.raises(ConfigError, match=r"two\.test:8545 serves chain 1, .* says 31337"):
+    with pytest.raises(ConfigError, match=r"one\.test: serves chain 1, .* says 31337; mend"):
         await rpc.check()
+
+
+async def test_one_node_of_another_chain_is_left_out(
+    rpc: JsonRpc, endpoints: Endpoints, registry: CollectorRegistry
+) -> None:
+    """One misrouted provider stops no chain: it is counted, and not asked."""
+    endpoints.chain_ids["one.test"] = 1
+
+    await rpc.check()
+
+    assert await rpc.call("echo", 1) == ["two.test", 1]
+    labels = {"chain": "home", "endpoint": "one.test", "kind": "wrong_chain"}
+    assert registry.get_sample_value("plumbline_relayer_rpc_errors_total", labels) == 1
 
 
 async def test_an_endpoint_that_changes_chain_is_not_used(
@@ -212,7 +241,7 @@ async def test_an_endpoint_that_changes_chain_is_not_used(
     endpoints.chain_ids["one.test"] = 1
     endpoints.broken["two.test"] = _refuse
 
-    with pytest.raises(Unreachable, match=r"one\.test: serves chain 1, not 31337"):
+    with pytest.raises(Unreachable, match=r"one\.test: serves chain 1, the configuration says"):
         await rpc.call("echo")
 
 
@@ -227,8 +256,8 @@ async def test_the_start_needs_one_endpoint(rpc: JsonRpc, endpoints: Endpoints) 
 async def test_a_malformed_quantity_is_refused(
     rpc: JsonRpc, endpoints: Endpoints, lie: object
 ) -> None:
-    """A node that answers nonsense fails this call, and nothing else."""
+    """Nodes that answer nonsense fail this call, and nothing else."""
     endpoints.results["eth_gasPrice"] = lie
 
-    with pytest.raises(NodeError, match="eth_gasPrice failed: answers"):
+    with pytest.raises(Unreachable, match=r"one\.test: to eth_gasPrice it answers .*two\.test"):
         await Node(rpc).gas_price()

@@ -196,14 +196,18 @@ async def test_a_bug_stops_one_turn_only() -> None:
     assert bench.metric("updates_failed_total", chain="fake", error="ZeroDivisionError") == 1
 
 
-async def test_a_configuration_error_ends_the_relayer() -> None:
-    """What a person must mend comes out of run() as itself."""
-    chain = FakeChain()
-    chain.failures = [ConfigError("chain fake: wrong chain")]
-    bench = Bench(chain)
-    with pytest.raises(ConfigError, match="wrong chain"):
-        async with asyncio.timeout(10):
-            await bench.relayer.run()
+async def test_a_configuration_error_of_one_chain_ends_no_other() -> None:
+    """What a person must mend is said and counted, and tried again; the other chains go on."""
+    wrong, fine = FakeChain("wrong"), FakeChain("fine")
+    wrong.start_failures = [ConfigError("chain wrong: another contract")] * 2
+    bench = Bench(wrong, fine)
+    async with running(bench):
+        await bench.publish(report(1, {0: word(1), 1: word(1)}))
+        await until(lambda: len(fine.deliveries) == 1 and len(wrong.deliveries) == 1)
+
+    assert wrong.starts == 3
+    assert bench.metric("updates_failed_total", chain="wrong", error="ConfigError") == 2
+    assert bench.metric("faults_total", chain="wrong", fault="config_error") == 2
 
 
 async def test_a_reverted_update_is_published_and_backed_off_from() -> None:

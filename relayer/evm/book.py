@@ -1,0 +1,127 @@
+"""A wallet's transactions in memory, and on disk before anything else happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from oracle.model.errors import PlumblineError
+from relayer.evm.journal import Journal
+from relayer.evm.ledger import Bid, State, Transaction
+from relayer.evm.results import Mined
+from relayer.metrics import RelayerMetrics
+
+MAX_UNCLAIMED: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction in a block, and when that was seen."""
+
+    transaction: Transaction
+    mined: Mined
+    received_ns: int
+
+
+class Book:
+    """All of a wallet's transactions by nonce, rising; the one writer of its journal."""
+
+    def __init__(self, journal: Journal, chain: str, metrics: RelayerMetrics) -> None:
+        self.all: Final = journal.load()
+        self.unclaimed: Final[deque[Sent]] = deque(maxlen=MAX_UNCLAIMED)
+        """Transactions seen in a block that nobody waits for any more."""
+        self._journal: Final = journal
+        self._chain: Final = chain
+        self._metrics: Final = metrics
+        self._waiting: Final[dict[int, asyncio.Future[Sent]]] = {}
+        self._show()
+
+    @property
+    def open(self) -> list[Transaction]:
+        """Those in no block, by nonce."""
+        return [t for t in self.all.values() if t.state is State.OPEN]
+
+    @property
+    def unsettled(self) -> list[Transaction]:
+        """Those in no block or in one that may leave the chain, by nonce."""
+        return [t for t in self.all.values() if t.state in (State.OPEN, State.MINED)]
+
+    def next_nonce(self, confirmed: int) -> int:
+        """Return the nonce after all that are ours and all that are in blocks."""
+        return max(confirmed, max(self.all, default=-1) + 1)
+
+    def add(self, transaction: Transaction) -> None:
+        """Record a new transaction; durable once this returns."""
+        self._journal.add(transaction)
+        self.all[transaction.nonce] = transaction
+        for nonce in sorted(self.all):  # a filler goes before those it makes way for
+            self.all[nonce] = self.all.pop(nonce)
+        self._show()
+
+    def add_bid(self, transaction: Transaction, bid: Bid) -> None:
+        """Record a replacement; durable once this returns."""
+        self._journal.add_bid(transaction, bid)
+        transaction.bids.append(bid)
+        transaction.underpriced = False
+
+    def mined(self, transaction: Transaction, mined: Mined, now_ns: int) -> None:
+        """Record the block a transaction is in, and tell who waits."""
+        more_wei = mined.paid_wei - transaction.paid_wei
+        first = not transaction.block_hash
+        transaction.mine(mined, now_ns)
+        self._journal.update(transaction, more_wei)
+        if first:
+            self._metrics.gas.labels(self._chain).inc(mined.gas_used)
+        self._metrics.spent_wei.labels(self._chain).inc(max(more_wei, 0))
+        sent = Sent(transaction, mined, now_ns)
+        waiting = self._waiting.pop(transaction.nonce, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(sent)
+        else:
+            self.unclaimed.append(sent)
+        self._show()
+
+    def become(self, transaction: Transaction, state: State) -> None:
+        """Record another state."""
+        transaction.state, transaction.missing_since_s = state, None
+        if state is State.OPEN:
+            transaction.broadcast_s, transaction.last.taken_block = float("-inf"), None
+        self._journal.update(transaction)
+        self._show()
+
+    def prune(self, now_ns: int) -> None:
+        """Forget what is long settled."""
+        for nonce in self._journal.prune(now_ns):
+            self.all.pop(nonce, None)
+
+    def forget_all(self) -> None:
+        """Forget everything: the chain is not the one that this was of."""
+        self._journal.forget(list(self.all))
+        self.all.clear()
+        self._show()
+
+    def spent_day_wei(self, now_ns: int) -> int:
+        """Return the fees paid in the last 24 hours."""
+        return self._journal.spent_day_wei(now_ns)
+
+    def awaiting(self, nonce: int) -> asyncio.Future[Sent]:
+        """Return what becomes of a transaction: its first block, or why there is none."""
+        future = self._waiting[nonce] = asyncio.get_running_loop().create_future()
+        return future
+
+    def fail(self, nonce: int, error: PlumblineError) -> None:
+        """Tell who waits for a transaction that it comes to nothing."""
+        waiting = self._waiting.pop(nonce, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
+
+    def close(self) -> None:
+        """Give the journal up."""
+        for waiting in self._waiting.values():
+            waiting.cancel()
+        self._journal.close()
+
+    def _show(self) -> None:
+        self._metrics.in_flight.labels(self._chain).set(len(self.open))

@@ -1,0 +1,185 @@
+"""One RPC endpoint: its requests, and what they say of its health."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import structlog
+
+from relayer.evm.wire import Call, read_answers, retry_after_s
+from relayer.metrics import RelayerMetrics
+
+REST_S: Final = (0.25, 15.0)
+"""After a failure an endpoint is not the first choice for so long; doubling, with jitter."""
+RATE_LIMITED_S: Final = 1.0
+"""How long one is left alone that refuses for too many requests and names no time."""
+WRONG_CHAIN_S: Final = 60.0
+_MAX_DOUBLINGS: Final = 10
+_WEIGHT: Final = 0.2
+"""Of the newest request in the score."""
+_RATE_LIMITED: Final = frozenset({"-32005", "-32029", "429"})
+_TOO_MANY: Final = 429
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # INFO names whole URLs, keys included
+_log = structlog.get_logger(__name__)
+_jitter: Final = random.SystemRandom()
+
+
+class Silent(Exception):
+    """An endpoint gave no usable answer."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind: Final = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block that an endpoint, or several, know. `base_wei` is None before EIP-1559."""
+
+    number: int
+    hash: str
+    time_s: int
+    base_wei: int | None
+
+
+class Endpoint:
+    """One URL. Its label leaves out path and query, where providers put keys.
+
+    `score` is the weighted share of requests that were answered, 1 at best. `resting` endpoints
+    failed lately: they are asked when no better one is left. `barred` ones asked to be left alone.
+    """
+
+    def __init__(
+        self,
+        chain: str,
+        url: str,
+        timeout_s: float,
+        metrics: RelayerMetrics,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.label: Final = httpx.URL(url).netloc.decode().rpartition("@")[2]
+        self.confirmed = False
+        """Has named the right chain, and not failed since."""
+        self.score = 1.0
+        self.head: Head | None = None
+        self.lagging = False
+        self._chain: Final = chain
+        self._url: Final = url
+        self._timeout_s: Final = timeout_s
+        self._metrics: Final = metrics
+        # What the environment says of proxies is not the operator's configuration.
+        self._client: Final = httpx.AsyncClient(
+            timeout=timeout_s, transport=transport, trust_env=False
+        )
+        self._ids: Final = itertools.count(1)
+        self._failures = 0
+        self._failing = ""
+        """The kind of failure that it is in; each is logged when it begins."""
+        self._rests_until = self._barred_until = 0.0
+        self._show()
+
+    @property
+    def resting(self) -> bool:
+        """Whether it failed lately."""
+        return time.monotonic() < self._rests_until
+
+    @property
+    def barred_s(self) -> float:
+        """For how long it must not be asked; 0 when it may be."""
+        return max(self._barred_until - time.monotonic(), 0.0)
+
+    async def post(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
+        """Return one answer for each call: a result, or the node's error.
+
+        Raises:
+            Silent: no usable answer; it is counted and rests.
+        """
+        requests = [
+            {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+            for method, params in calls
+        ]
+        self._metrics.rpc_requests.labels(self._chain, self.label).inc()
+        began = time.monotonic()
+        answers = await self._exchange(requests)
+        self._metrics.rpc_latency.labels(self._chain, self.label).observe(time.monotonic() - began)
+        if any(str(answer.get("error", {}).get("code")) in _RATE_LIMITED for answer in answers):
+            raise self.failed("rate limited", "rate_limited", bar_s=RATE_LIMITED_S)
+        return answers
+
+    async def _exchange(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        body = requests if len(requests) > 1 else requests[0]
+        try:
+            async with asyncio.timeout(self._timeout_s):  # httpx bounds each read, not their sum
+                async with self._client.stream("POST", self._url, json=body) as response:
+                    response.raise_for_status()
+                    return await read_answers(response, requests)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise self.failed(f"no answer in {self._timeout_s:g} s", "timeout") from error
+        except httpx.HTTPStatusError as error:
+            raise self._status(error.response) from error
+        except httpx.HTTPError as error:
+            raise self.failed(str(error) or type(error).__name__, "connection") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self.failed("answer is no JSON-RPC", "malformed") from error
+
+    def _status(self, response: httpx.Response) -> Silent:
+        wait_s, text = retry_after_s(response), f"HTTP {response.status_code}"
+        if response.status_code != _TOO_MANY:
+            return self.failed(text, "http_status", bar_s=wait_s or 0.0)
+        return self.failed(text, "rate_limited", bar_s=RATE_LIMITED_S if wait_s is None else wait_s)
+
+    def succeeded(self) -> None:
+        """Note that it gave a usable answer."""
+        if self._failures:
+            _log.info("rpc_recovered", chain=self._chain, endpoint=self.label)
+        self._failures, self._failing = 0, ""
+        self._rests_until = 0.0
+        self.score += (1 - self.score) * _WEIGHT
+        self._show()
+
+    def failed(self, why: str, kind: str, *, bar_s: float = 0.0) -> Silent:
+        """Count a failure, let the endpoint rest, and return the error to raise."""
+        self._metrics.rpc_errors.labels(self._chain, self.label, kind).inc()
+        if kind != self._failing:
+            _log.warning("rpc_failed", chain=self._chain, endpoint=self.label, kind=kind, error=why)
+        self._failing = kind
+        first_s, longest_s = REST_S
+        rest_s = min(first_s * 2 ** min(self._failures, _MAX_DOUBLINGS), longest_s)
+        now = time.monotonic()
+        self._rests_until = now + rest_s * _jitter.uniform(0.5, 1.5)
+        self._barred_until = max(self._barred_until, now + bar_s)
+        self._failures += 1
+        self.confirmed = False
+        self.score -= self.score * _WEIGHT
+        self._show()
+        return Silent(f"{self.label}: {why}", kind)
+
+    def measure(self, head: Head, lag_blocks: int, *, lagging: bool) -> None:
+        """Note the newest block it knows, and how far that is behind."""
+        if lagging and not self.lagging:
+            self._metrics.rpc_errors.labels(self._chain, self.label, "lagging").inc()
+            _log.warning(
+                "rpc_failed", chain=self._chain, endpoint=self.label, kind="lagging",
+                error=f"{lag_blocks} blocks behind, at {head.number}",
+            )  # fmt: skip
+        self.head, self.lagging = head, lagging
+        self._metrics.rpc_lag_blocks.labels(self._chain, self.label).set(lag_blocks)
+        self._show()
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+    def _show(self) -> None:
+        labels = (self._chain, self.label)
+        self._metrics.rpc_score.labels(*labels).set(self.score)
+        self._metrics.rpc_usable.labels(*labels).set(not (self.lagging or self._failures))

@@ -1,0 +1,88 @@
+"""What a wallet has sent: a transaction for each nonce, and every bid that was signed for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from relayer.evm.fees import Fees
+from relayer.evm.results import Mined
+from relayer.evm.transaction import Call, Signed
+
+
+class State(StrEnum):
+    """Where a transaction is; docs/relayer.md draws it."""
+
+    OPEN = "open"
+    """Signed; in no block."""
+    MINED = "mined"
+    """In a block that may still leave the chain."""
+    FINAL = "final"
+    DISPLACED = "displaced"
+    """Another transaction, not of ours, took its nonce."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a transaction is for; without groups it only fills a gap of nonces."""
+
+    slot: int
+    groups: tuple[int, ...]
+    reason: str
+    signed_ns: int
+
+
+FILLER = Purpose(0, (), "fill", 0)
+
+
+@dataclass(slots=True, eq=False)
+class Bid:
+    """One signed transaction: these bytes, and never others, are broadcast for it."""
+
+    signed: Signed
+    fees: Fees
+    taken_block: int | None = None
+    """The newest block when a node first took it; None until one does. Not kept on disk."""
+
+
+@dataclass(slots=True, eq=False)
+class Transaction:
+    """A nonce of ours, and what was bid for it. `block` and what follows are of the mined bid."""
+
+    nonce: int
+    purpose: Purpose
+    call: Call
+    bids: list[Bid]
+    first_sent_ns: int
+    state: State = State.OPEN
+    block: int = 0
+    block_hash: str = ""
+    paid_wei: int = 0
+    mined_ns: int = 0
+    broadcast_s: float = field(default=float("-inf"))
+    """Loop time of the newest broadcast. What follows is not kept on disk."""
+    missing_since_s: float | None = None
+    """Loop time since which the chain contradicts the state."""
+    underpriced: bool = False
+    """A node said so of the newest bid."""
+
+    @property
+    def hashes(self) -> list[str]:
+        """Hashes of all bids, oldest first."""
+        return [bid.signed.hash for bid in self.bids]
+
+    @property
+    def replacements(self) -> int:
+        """How often it was offered again for more."""
+        return len(self.bids) - 1
+
+    @property
+    def last(self) -> Bid:
+        """The newest bid."""
+        return self.bids[-1]
+
+    def mine(self, mined: Mined, now_ns: int) -> None:
+        """Note the block it is in."""
+        self.state, self.missing_since_s = State.MINED, None
+        self.block, self.block_hash = mined.block, mined.block_hash
+        self.paid_wei, self.mined_ns = mined.paid_wei, now_ns

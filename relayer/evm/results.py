@@ -1,0 +1,110 @@
+"""What nodes answer, parsed: anything else than the Ethereum JSON-RPC specification allows is
+Malformed, and costs the endpoint its turn."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relayer.evm.endpoint import Head
+from relayer.evm.errors import Malformed
+from relayer.evm.fees import FeeHistory
+
+_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A transaction in a block."""
+
+    transaction: str
+    succeeded: bool
+    block: int
+    block_hash: str
+    gas_used: int
+    paid_wei: int
+    logs: tuple[Log, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An event: the address that emitted it (lower case), its topics and data."""
+
+    address: str
+    topics: tuple[str, ...]
+    data: bytes
+
+
+def quantity(value: Any) -> int:
+    """Return a number."""
+    if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
+        raise Malformed(f"answers {value!r:.80}")
+    return int(value, 16)
+
+
+def data(value: Any) -> bytes:
+    """Return bytes."""
+    try:
+        return bytes.fromhex(value.removeprefix("0x"))
+    except (AttributeError, ValueError) as error:
+        raise Malformed(f"answers {value!r:.80}") from error
+
+
+def head(value: Any) -> Head:
+    """Return a block's header."""
+    try:
+        base = value.get("baseFeePerGas")
+        number, hash_, time_s = value["number"], value["hash"], value["timestamp"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise Malformed(f"answers {value!r:.80}") from error
+    return Head(
+        quantity(number), str(hash_), quantity(time_s), None if base is None else quantity(base)
+    )
+
+
+def first_head(said: list[Any]) -> Head:
+    """Return the header that is all of an answer."""
+    return head(said[0])
+
+
+def receipt(value: Any, hash_: str) -> Mined | None:
+    """Return the receipt of transaction `hash_`; None while it is in no block."""
+    if value is None:
+        return None
+    try:
+        if value.get("blockNumber") is None:
+            return None
+        logs = tuple(
+            Log(log["address"].lower(), tuple(log["topics"]), data(log["data"]))
+            for log in value["logs"]
+        )
+        about = str(value["transactionHash"]).lower()
+        gas = quantity(value.get("gasUsed"))
+        price = quantity(value.get("effectiveGasPrice", "0x0"))
+        found = Mined(
+            transaction=hash_,
+            succeeded=quantity(value.get("status")) == 1,
+            block=quantity(value["blockNumber"]),
+            block_hash=str(value.get("blockHash")),
+            gas_used=gas,
+            paid_wei=gas * price,
+            logs=logs,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"answers {value!r:.80}") from error
+    if about != hash_.lower():
+        raise Malformed(f"answers with the receipt of {about:.80}")
+    return found
+
+
+def fees(value: Any) -> FeeHistory | None:
+    """Return recent fees; None where the answer has none."""
+    try:
+        base = value["baseFeePerGas"]
+        rows = value.get("reward") or ()
+        usual = tuple(quantity(row[0]) for row in rows)
+        urgent = tuple(quantity(row[-1]) for row in rows)
+        return FeeHistory(quantity(base[-1]), usual, urgent) if base else None
+    except (KeyError, TypeError, IndexError, AttributeError):
+        return None

@@ -1,0 +1,286 @@
+"""Sees a wallet's transactions into final blocks: broadcasts, watches, replaces, fills gaps.
+
+It alone broadcasts, and only bytes that the journal has. It runs while anything is unsettled,
+whether somebody waits for it or not: a process that was killed goes on with what it had sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from oracle.keys.signer import Signer
+from oracle.model.errors import PlumblineError, Retryable
+from relayer.base import Clock
+from relayer.evm.book import Book
+from relayer.evm.errors import NodeError, NonceSpent, Refusal, Unreachable, refusal_of
+from relayer.evm.fees import FeeAboveCap, Fees, outbid
+from relayer.evm.ledger import FILLER, Bid, State, Transaction
+from relayer.evm.moves import MISSING_POLLS, Move, Pace, Verdict, judge, next_step
+from relayer.evm.node import Look, Node
+from relayer.evm.pricing import Pricing
+from relayer.evm.results import Mined
+from relayer.evm.transaction import Call, sign_transaction
+from relayer.faults import Faults, fault_of
+from relayer.metrics import RelayerMetrics
+
+FIRST_LOOK_S: Final = 0.02
+"""A receipt is first looked for after this; then the wait doubles up to the chain's poll."""
+FILLER_GAS: Final = 21_000
+MAX_FILLED: Final = 64
+"""A larger gap is no gap: the chain is another, or went back beyond what is kept."""
+
+_log = structlog.get_logger(__name__)
+_FAULTS: Final = {
+    Refusal.SPENT: "nonce_too_low",
+    Refusal.AHEAD: "nonce_too_high",
+    Refusal.UNDERPRICED: "underpriced",
+    Refusal.POOR: "wallet_empty",
+    Refusal.OTHER: "refused",
+}
+
+
+class Tender:
+    """Tends the transactions of one wallet on one chain. `address` is the wallet's."""
+
+    def __init__(
+        self,
+        node: Node,
+        signer: Signer,
+        address: str,
+        book: Book,
+        pricing: Pricing,
+        pace: Pace,
+        metrics: RelayerMetrics,
+        faults: Faults,
+        clock: Clock,
+    ) -> None:
+        self._node: Final = node
+        self._chain: Final = node.rpc.chain
+        self._signer: Final = signer
+        self._address: Final = address
+        self._book: Final = book
+        self._pricing: Final = pricing
+        self._pace: Final = pace
+        self._metrics: Final = metrics
+        self._faults: Final = faults
+        self._clock: Final = clock
+        self._task: asyncio.Task[None] | None = None
+        self._kicked: Final = asyncio.Event()
+        self._looked_at = ""
+        """Hash of the block at which all receipts were looked for, mined ones too."""
+        self._blind_since_s: float | None = None
+        self._gap_since_s: float | None = None
+        self.busy: Final = asyncio.Lock()
+        """Held while a nonce is given out and signed."""
+
+    def kick(self) -> None:
+        """Look again soon, and go on until all is settled."""
+        self._kicked.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Stop tending; the journal has what is left."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def broadcast(self, transaction: Transaction, head: int) -> None:
+        """Send the newest bid's bytes; whatever comes of it is known by the next look."""
+        transaction.broadcast_s = asyncio.get_running_loop().time()
+        bid = transaction.last
+        try:
+            await self._node.send_raw(bid.signed.raw)
+        except Unreachable as error:
+            self._faults.note("unreachable", error=str(error))
+            return
+        except NodeError as error:
+            refusal = refusal_of(error)
+            if refusal is not Refusal.KNOWN:
+                self._refused(transaction, refusal, error)
+                return
+        else:
+            if bid.taken_block is not None:
+                self._faults.note("dropped", nonce=transaction.nonce, transaction=bid.signed.hash)
+        if bid.taken_block is None:
+            bid.taken_block = head
+
+    def _refused(self, transaction: Transaction, refusal: Refusal, error: NodeError) -> None:
+        fault = _FAULTS[refusal]
+        if refusal is Refusal.UNDERPRICED:
+            transaction.underpriced = True
+            fault = "replacement_underpriced" if "replacement" in error.reason.lower() else fault
+        nonce = transaction.nonce
+        self._faults.note(fault, nonce=nonce, wallet=self._address, error=error.reason)
+
+    async def _run(self) -> None:
+        wait_s = FIRST_LOOK_S
+        while self._book.unsettled:
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._kicked.wait()
+                self._kicked.clear()
+                wait_s = FIRST_LOOK_S
+                continue
+            except TimeoutError:
+                wait_s = (
+                    min(2 * wait_s, self._pace.poll_s) if self._book.open else self._pace.poll_s
+                )
+            try:
+                await self._turn()
+            except PlumblineError as error:
+                self._stumbled(fault_of(error), str(error))
+                wait_s = self._pace.poll_s
+            except Exception as error:  # noqa: BLE001 (what is in flight must be seen to)
+                _log.exception("tender_crashed", chain=self._chain)
+                self._stumbled("crashed", str(error))
+                wait_s = self._pace.poll_s
+
+    def _stumbled(self, fault: str, error: str) -> None:
+        self._faults.note(fault, error=error)
+        if self._blind_since_s is None:
+            self._blind_since_s = asyncio.get_running_loop().time()
+
+    async def _turn(self) -> None:
+        watched = self._book.open or self._book.unsettled
+        look = await self._look(watched)
+        if len(watched) != len(self._book.unsettled) and self._is_time_for_all(look):
+            look = await self._look(self._book.unsettled)
+        self._looked_at = look.head.hash
+        async with self.busy:
+            await self._repair(look)
+        await self._proceed(look)
+
+    def _is_time_for_all(self, look: Look) -> bool:
+        doubtful = any(t.missing_since_s is not None for t in self._book.unsettled)
+        return doubtful or look.head.hash != self._looked_at
+
+    async def _look(self, watched: list[Transaction]) -> Look:
+        """Ask for receipts, and take what they say of the transactions."""
+        owners = {hash_: t for t in watched for hash_ in t.hashes}
+        look = await self._node.look(self._address, list(owners))
+        self._faults.cleared("unreachable", "quorum_failed")
+        mined = {owners[m.transaction].nonce: m for m in look.mined if m is not None}
+        for transaction in watched:
+            self._settle(transaction, mined.get(transaction.nonce), look)
+        self._book.prune(self._clock())
+        self._metrics.nonce.labels(self._chain).set(self._book.next_nonce(look.confirmed))
+        return look
+
+    def _settle(self, transaction: Transaction, mined: Mined | None, look: Look) -> None:
+        now_s = asyncio.get_running_loop().time()
+        t, verdict = transaction, judge(transaction, mined, look, now_s, self._pace)
+        if verdict is Verdict.DOUBTFUL:
+            t.missing_since_s = now_s if t.missing_since_s is None else t.missing_since_s
+            return
+        t.missing_since_s = None
+        if verdict is Verdict.MINED and mined is not None:
+            if t.state is State.MINED:
+                self._reorganised(t, f"from block {t.block} to {mined.block}")
+            self._book.mined(t, mined, self._clock())
+        elif verdict is Verdict.FINAL:
+            self._book.become(t, State.FINAL)
+        elif verdict is Verdict.VANISHED:
+            self._reorganised(t, f"from block {t.block} to none")
+            self._book.become(t, State.OPEN)
+        elif verdict is Verdict.DISPLACED:
+            self._faults.note("displaced", nonce=t.nonce, transactions=t.hashes)
+            self._book.become(t, State.DISPLACED)
+            self._book.fail(
+                t.nonce,
+                NonceSpent(
+                    f"chain {self._chain}: nonce {t.nonce} is spent by a transaction that is not "
+                    f"ours: is the key of {self._address} used elsewhere?"
+                ),
+            )
+
+    def _reorganised(self, transaction: Transaction, moved: str) -> None:
+        self._metrics.reorged.labels(self._chain).inc()
+        hash_ = transaction.last.signed.hash
+        self._faults.note("reorg", nonce=transaction.nonce, transaction=hash_, moved=moved)
+
+    async def _repair(self, look: Look) -> None:
+        """Fill nonces that nobody of ours has, before those of ours that wait behind them."""
+        lowest = min((t.nonce for t in self._book.unsettled), default=look.confirmed)
+        missing = [n for n in range(look.confirmed, lowest) if n not in self._book.all]
+        now_s = asyncio.get_running_loop().time()
+        if not missing:
+            self._gap_since_s = None
+            return
+        if self._gap_since_s is None:
+            self._gap_since_s = now_s
+        if now_s - self._gap_since_s < MISSING_POLLS * self._pace.poll_s:
+            return
+        self._gap_since_s = None
+        if len(missing) > MAX_FILLED:
+            self._start_anew(look)
+            return
+        self._faults.note("nonce_gap", confirmed=look.confirmed, first_of_ours=lowest)
+        fees = await self._pricing.quote(look.head, urgent=False)
+        for nonce in missing:
+            await self._fill(nonce, fees)
+
+    async def _fill(self, nonce: int, fees: Fees) -> None:
+        """Send nothing to ourselves: what is behind the gap can then go on."""
+        call = Call(self._address, b"", FILLER_GAS)
+        signed = await sign_transaction(self._signer, call, self._node.rpc.chain_id, nonce, fees)
+        self._book.add(Transaction(nonce, FILLER, call, [Bid(signed, fees)], self._clock()))
+
+    def _start_anew(self, look: Look) -> None:
+        _log.error("chain_went_back", chain=self._chain, confirmed=look.confirmed)
+        self._faults.note("rolled_back", confirmed=look.confirmed)
+        for nonce in self._book.all:
+            self._book.fail(nonce, Retryable(f"chain {self._chain} went back to before its nonce"))
+        self._book.forget_all()
+
+    async def _proceed(self, look: Look) -> None:
+        """Do for each transaction in no block what is due, in the order of nonces."""
+        blind_s, self._blind_since_s = self._blind_s(), None
+        for transaction in self._book.open:
+            t, now_s = transaction, asyncio.get_running_loop().time()
+            if (
+                blind_s >= MISSING_POLLS * self._pace.poll_s
+            ):  # it may have been lost with the connection: no fee would have helped
+                t.last.taken_block = None
+                await self._rebroadcast(t, look)
+                continue
+            waits = t.last.taken_block is not None and t.nonce == look.confirmed
+            due = waits and now_s - t.broadcast_s >= self._pace.replace_after_s
+            history = await self._pricing.history() if due else None
+            step = next_step(t, history, look, now_s, self._pace)
+            if step.fault:
+                self._faults.note(step.fault, nonce=t.nonce, transaction=t.last.signed.hash)
+            if step.move is Move.BUMP:
+                await self._bump(t, look)
+            elif step.move is Move.REBROADCAST:
+                await self._rebroadcast(t, look)
+
+    def _blind_s(self) -> float:
+        """Return for how long no look succeeded before this one."""
+        since_s = self._blind_since_s
+        return 0.0 if since_s is None else asyncio.get_running_loop().time() - since_s
+
+    async def _rebroadcast(self, transaction: Transaction, look: Look) -> None:
+        if transaction.broadcast_s > float("-inf"):
+            self._metrics.rebroadcast.labels(self._chain).inc()
+        await self.broadcast(transaction, look.head.number)
+
+    async def _bump(self, transaction: Transaction, look: Look) -> None:
+        """Replace a transaction by the same call for more, or leave it where that is too much."""
+        t = transaction
+        try:
+            fresh = await self._pricing.quote(look.head, urgent=True)
+            fees = outbid(t.bids[0].fees, t.last.fees, fresh, self._pricing.cap_wei)
+        except FeeAboveCap as error:
+            self._faults.note("fee_above_cap", nonce=t.nonce, error=str(error))
+            await self._rebroadcast(t, look)
+            return
+        chain_id = self._node.rpc.chain_id
+        signed = await sign_transaction(self._signer, t.call, chain_id, t.nonce, fees)
+        self._book.add_bid(t, Bid(signed, fees))
+        self._metrics.replaced.labels(self._chain).inc()
+        _log.warning("replaced", chain=self._chain, nonce=t.nonce, fees=str(fees))
+        await self.broadcast(t, look.head.number)
