@@ -31,6 +31,7 @@ TRANSACTION_GAS: Final = {"committee": 150_000, "guardian": 50_000, "handover": 
 """Of the steps after the first, whose contract is not there yet when a dry run asks; rounded up."""
 MEMBER_GAS: Final = 7_000
 INSTRUMENT_GAS: Final = 50_000
+WEI: Final = 10**18
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,7 @@ class ChainDeployment:
             Retryable: no node answers.
         """
         await self._check_chain()
-        state = await self._state()
-        step = self.plan.next_step(state)
-        left = () if step is None else STEPS[STEPS.index(step.name) :]
-        gas = sum([await self._gas(name, step) for name in left]) if step else 0
-        fees = await self._wallet.quoted()
-        balance_wei = await self._node.balance(self._wallet.address)
-        return Estimate(self.plan.address, left, gas, fees.max_wei, balance_wei)
+        return await self._estimate(self.plan.next_step(await self._state()))
 
     async def run(self) -> Done:
         """Do what is to do, step by step, and read everything back; run again to resume.
@@ -94,12 +89,14 @@ class ChainDeployment:
         """
         await self._check_chain()
         await self._wallet.finish()
-        for _ in range(2 * len(STEPS)):  # a step may be displaced, and done again
+        for turn in range(2 * len(STEPS)):  # a step may be displaced, and done again
             state = await self._state()
             step = self.plan.next_step(state)
             if step is None:
                 self._record.write_complete()
                 return Done(self._record.deployed, self.plan.is_accepted(state))
+            if turn == 0:
+                self._refuse_poor(await self._estimate(step))
             await self._wallet.send(step)
         raise Retryable(f"{self.plan.address}: steps are in blocks and change nothing; run again")
 
@@ -118,6 +115,21 @@ class ChainDeployment:
         calls = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
         _, answers, _ = await self._node.read(self.plan.address, calls, self._wallet.address)
         return state_of(self.plan, code, list(answers))
+
+    async def _estimate(self, step: Step | None) -> Estimate:
+        left = () if step is None else STEPS[STEPS.index(step.name) :]
+        gas = sum([await self._gas(name, step) for name in left]) if step else 0
+        fees = await self._wallet.quoted()
+        balance_wei = await self._node.balance(self._wallet.address)
+        return Estimate(self.plan.address, left, gas, fees.max_wei, balance_wei)
+
+    def _refuse_poor(self, estimate: Estimate) -> None:
+        """Refuse to begin what cannot be paid for to its end."""
+        if estimate.balance_wei < estimate.cost_wei:
+            raise ConfigError(
+                f"wallet {self._wallet.address} has {estimate.balance_wei / WEI:.6f} coins; "
+                f"{', '.join(estimate.steps)} may cost {estimate.cost_wei / WEI:.6f}: top it up"
+            )
 
     async def _gas(self, name: str, step: Step) -> int:
         if name == step.name:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from deploy.evm.record import Bid, Outcome, Record, StepRecord
 from deploy.evm.steps import Step
 from oracle.keys.signer import Signer
-from oracle.model.errors import ConfigError, Rejected, Retryable
+from oracle.model.errors import Rejected, Retryable
 from relayer.evm.errors import NodeError, Refusal, Reverted, Unreachable, refusal_of
 from relayer.evm.fees import Fees, outbid, quote, quote_legacy
 from relayer.evm.node import Node
@@ -87,7 +87,6 @@ class Wallet:
         """
         gas = await self.estimate(step)
         fees = await self.quoted()
-        await self._refuse_poor(gas * fees.max_wei)
         nonce = await self._free_nonce()
         bid = await self._signed(Call(step.to, step.data, gas), nonce, fees)
         self._record.write_step(step.name, StepRecord(nonce, (bid,)))
@@ -111,14 +110,6 @@ class Wallet:
                 f"step {step.name} would revert: {self._reverts.name(error.data)}"
             ) from error
         return estimate * GAS_MARGIN_PERCENT // 100
-
-    async def _refuse_poor(self, cost_wei: int) -> None:
-        balance_wei = await self._node.balance(self.address)
-        if balance_wei < cost_wei:
-            raise ConfigError(
-                f"wallet {self.address} has {balance_wei / 1e18:.6f} coins, the next transaction "
-                f"may cost {cost_wei / 1e18:.6f}: top it up and run again"
-            )
 
     async def _free_nonce(self) -> int:
         look = await self._node.look(self.address, ())
@@ -166,7 +157,7 @@ class Wallet:
                 case Refusal.KNOWN | Refusal.SPENT | Refusal.UNDERPRICED:
                     pass  # what is in the pool or in a block is seen by its receipt
                 case Refusal.POOR:
-                    raise ConfigError(
+                    raise Retryable(
                         f"wallet {self.address} cannot pay: top it up and run again"
                     ) from error
                 case _:

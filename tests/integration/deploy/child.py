@@ -1,0 +1,27 @@
+"""A deployment in a process of its own, to be killed: imported before it is forked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from deploy.evm.run import opened
+from deploy.evm.settings import load_deploy_file
+from oracle.cli.output import configure_logging
+from oracle.keys.metrics import KeyMetrics
+from relayer.metrics import RelayerMetrics
+
+
+def deploy(file: Path, folder: Path) -> None:
+    """Deploy to the chain `alpha`."""
+    configure_logging(quiet=True)
+    asyncio.run(_deploy(file, folder))
+
+
+async def _deploy(file: Path, folder: Path) -> None:
+    registry = CollectorRegistry()
+    metrics = RelayerMetrics(registry), KeyMetrics(registry)
+    async with opened(load_deploy_file(file), "alpha", folder, *metrics) as chain:
+        await chain.run()
