@@ -21,8 +21,17 @@ const compiler = createRequire(import.meta.url)('solc/package.json').version;
 
 const stale = CONTRACTS.filter((name) => {
   const file = join(root, '..', 'abi', `${name}.json`);
-  const { abi, bytecode } = JSON.parse(readFileSync(join(root, 'out', `${name}.sol`, `${name}.json`)));
-  const text = `${JSON.stringify({ abi, bytecode: bytecode.object, compiler: `solc ${compiler}` }, null, 1)}\n`;
+  const artifact = JSON.parse(readFileSync(join(root, 'out', `${name}.sol`, `${name}.json`)));
+  const { object, immutableReferences = {} } = artifact.deployedBytecode;
+  const exported = {
+    abi: artifact.abi,
+    bytecode: artifact.bytecode.object,
+    compiler: `solc ${compiler}`,
+    deployedBytecode: object,
+    // Where the constructor writes: a comparison of deployed code leaves these out.
+    immutables: Object.values(immutableReferences).flat(),
+  };
+  const text = `${JSON.stringify(exported, null, 1)}\n`;
   if (!check) writeFileSync(file, text);
   return check && text !== read(file);
 });
