@@ -30,6 +30,7 @@ COLLECT_SHARE: Final = 0.2
 """Of a view's length: how long a leader waits for the rest once it has enough."""
 FINISH_SHARE: Final = 0.25
 """Of a view's length: for what others left in doubt, to fetch it and again to finish it."""
+MOST_FINISHED: Final = 2
 ROUNDS_AT_ONCE: Final = 4
 
 _log = structlog.get_logger(__name__)
@@ -173,12 +174,13 @@ class Leader:
             if number != member.number:
                 claimed.setdefault(last.digest, []).append((number, last))
         await asyncio.gather(*(self._fetch(who) for who in claimed.values()))
-        doubt = await self._keeper.call(member.unfinished, at.slot + self._rules.slot_ms)
-        if doubt is None:
-            return
-        limit_s = FINISH_SHARE * self._view_s
-        if await self._certified(doubt.proposed, "unfinished", limit_s):
-            _log.info("report_finished", slot=doubt.slot, by_leader_of=at.slot)
+        # A lying leader can leave two for one slot, of which only one can be finished.
+        doubts = await self._keeper.call(member.chain.doubts, at.slot + self._rules.slot_ms)
+        for doubt in doubts[:MOST_FINISHED]:
+            limit_s = FINISH_SHARE * self._view_s
+            if await self._certified(doubt.proposed, "unfinished", limit_s):
+                _log.info("report_finished", slot=doubt.slot, by_leader_of=at.slot)
+                return
 
     async def _fetch(self, claims: Sequence[tuple[int, Last]]) -> None:
         """Get what these members say they signed, from the first that has it.

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import httpx
 import structlog
@@ -72,6 +72,9 @@ class State(NamedTuple):
 class Node:
     """Runs a member over a bus that carries its own engine's steps and marks."""
 
+    leader_class: ClassVar[type[Leader]] = Leader
+    keeper_class: ClassVar[type[Keeper]] = Keeper
+
     def __init__(
         self,
         bus: Bus,
@@ -96,10 +99,10 @@ class Node:
         salt, own = "0x" + committee.salt.hex(), OwnSession(committee.salt, seat.signer)
         sessions = Sessions(committee.salt, committee.members)
         self.reports: Final = Reports(bus, salt, metrics, state.newest, now_ns)
-        self._keeper = Keeper(member, seat.signer, self.reports, state.evidence, metrics)
+        self._keeper = self.keeper_class(member, seat.signer, self.reports, state.evidence, metrics)
         self.peers: Final = Peers(seat.peers, own, sessions, metrics, now_ns, seat.http)
         self._catch_up = CatchUp(self._keeper, self.peers, metrics, rules.slot_ms / 1e3)
-        self._leader = Leader(self._keeper, self.peers, self._catch_up, metrics, now_ns)
+        self._leader = self.leader_class(self._keeper, self.peers, self._catch_up, metrics, now_ns)
         self.health: Final = Health(self._keeper, self.peers, metrics, started_ms)
         groups = max(markets.values()) // GROUP_SIZE + 1
         answers = Answers(self._keeper, self._leader, self._catch_up, metrics, groups, now_ns)

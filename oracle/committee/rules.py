@@ -65,8 +65,11 @@ class Rules(NamedTuple):
                 f"may fail: members of their own need {least} to {most}, so that any two quorums "
                 "share an honest member and the honest ones are enough"
             )
-        if not self.configs or self.slot_ms < 1 or self.view_ms < 1:
-            raise ConfigError("committee: slot and view_timeout are at least 1 ms")
+        if not self.configs or self.view_ms < 1 or self.slot_ms % self.view_ms:
+            raise ConfigError(
+                "committee: view_timeout is at least 1 ms and fits into the slot a whole number of "
+                "times"
+            )
 
     def leader(self, slot: int, view: int) -> int:
         """Return the number of the member that proposes in this round."""
@@ -76,15 +79,19 @@ class Rules(NamedTuple):
         """Return the slot that begins at or before `time_ms`."""
         return time_ms - time_ms % self.slot_ms
 
+    @property
+    def views(self) -> int:
+        """How many leaders a slot has, one after the other."""
+        return self.slot_ms // self.view_ms
+
     def window(self, slot: int, view: int) -> tuple[int, int]:
         """Return the first ms of a round's observations, and the first one after them.
 
-        Windows of one slot follow each other: an observation of a later view is of a later time.
+        A later view is of a later time, and all lie inside their slot: after its end the next
+        slot's leader proposes, and who signed that one signs nothing of this one any more.
         """
-        end = slot + self.slot_ms
-        if view == 0:
-            return slot, end
-        return end + view * self.view_ms, end + (view + 1) * self.view_ms
+        first = slot + view * self.view_ms
+        return first, first + self.view_ms
 
     def committee_of(self, epoch: int) -> Committee | None:
         """Return the committee of this or an earlier epoch, where it is known."""
@@ -113,6 +120,8 @@ class Rules(NamedTuple):
                 f"observation of slot {observation.slot} view {observation.view}, not of {slot} "
                 f"view {view}",
             )
+        if view >= self.views:
+            raise Refused(Reason.OTHER_ROUND, f"view {view} of a slot that has {self.views}")
         first, after = self.window(slot, view)
         if not first <= observation.time_ms < after:
             raise Refused(

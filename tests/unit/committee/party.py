@@ -21,7 +21,7 @@ from tests.vectors.generate import address, members
 
 SALT = bytes(range(32))
 CONFIG = b"c" * 32
-SLOT_MS, VIEW_MS = 250, 100
+SLOT_MS, VIEW_MS = 250, 125
 T0 = 1_790_000_000_000
 """A slot's beginning (unix ms), before which everybody has started."""
 
