@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_DOUBLINGS: Final = 4
+LONGEST_STEP_S: Final = 2.0
+"""More time between two looks than this was not spent trying: the process was stopped."""
 
 
 @dataclass
@@ -28,19 +30,28 @@ class Ailments:
         self._give_way_s: Final = give_way_s
         self._sit_out_s: Final = sit_out_s
         self._known: Final[dict[str, _Ailment]] = {}
+        self._tried_s: Final[dict[str, float]] = {}  # in vain, by chain that we have
+        self._looked: float | None = None
 
     @property
     def flagged(self) -> tuple[str, ...]:
         """The chains that another relayer should rather have."""
         return tuple(sorted(chain for chain, known in self._known.items() if known.flagged))
 
-    def look(self, owned: Collection[str], ailing_s: Callable[[str], float], now: float) -> bool:
-        """Take how the chains do that we have; say whether `flagged` has changed."""
+    def look(self, owned: Collection[str], ailing: Callable[[str], bool], now: float) -> bool:
+        """Take which of our chains nothing gets through to; say whether `flagged` has changed."""
         before = self.flagged
+        step_s = 0.0 if self._looked is None else min(now - self._looked, LONGEST_STEP_S)
+        self._looked = now
+        for chain in self._tried_s.keys() - set(owned):
+            del self._tried_s[chain]
         for chain in owned:
-            if ailing_s(chain) >= self._give_way_s:
+            # What has just become ours was tried by others, so its first look counts nothing.
+            tried_s = self._tried_s.get(chain, -step_s) + step_s if ailing(chain) else 0.0
+            self._tried_s[chain] = tried_s
+            if tried_s >= self._give_way_s:
                 self._fail(chain, now)
-            elif chain in self._known and ailing_s(chain) == 0:
+            elif chain in self._known and not ailing(chain):
                 self._succeed(chain, now)
         for chain, known in self._known.items():
             if chain not in owned and now >= known.until:
