@@ -12,7 +12,8 @@ import structlog
 
 from oracle.committee.evidence import Evidence, ReportVote
 from oracle.committee.evidence_file import EvidenceFile, Kept
-from oracle.committee.member import Member, Vote
+from oracle.committee.judging import Vote
+from oracle.committee.member import Member
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.observation import Observation
 from oracle.committee.proposal import Proposal, Proposed

@@ -9,30 +9,19 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from oracle.committee.chain import Chain, InDoubt
-from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.median import withheld
+from oracle.committee.journal import SigningJournal
+from oracle.committee.judging import MS_NS, Judge, Vote, last_signed
 from oracle.committee.observation import Last, Observation
 from oracle.committee.proposal import Proposal, Proposed
 from oracle.committee.refusals import Reason, Refusal, Refused
 from oracle.committee.rules import Rules
-from oracle.committee.sanity import check_prices, was_priced
 from oracle.committee.tally import Tally
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
-MS_NS: Final = 1_000_000
 VIEWS_KEPT: Final = 64
-
-
-class Vote(NamedTuple):
-    """A yes, on disk: the member now signs `message`, which is the report's."""
-
-    member: int
-    slot: int
-    digest: bytes
-    message: bytes
 
 
 class Member:
@@ -54,6 +43,7 @@ class Member:
         rules.check()
         self.number, self.rules, self.chain = number, rules, Chain(rules)
         self._journal, self._started_ms = journal, started_ms
+        self._judge = Judge(number, rules, self.chain, journal)
         self._observed = self._proposed = (-1, -1)
         self._views: deque[Observation] = deque(maxlen=VIEWS_KEPT)
         self._turn = threading.RLock()
@@ -75,11 +65,7 @@ class Member:
     @property
     def last(self) -> Last:
         """The newest report this member signed in this epoch."""
-        signed = self._journal.newest
-        if signed is None or signed.epoch != self.rules.committee.epoch:
-            return Last()
-        digest = bytes.fromhex(signed.digest)
-        return Last(signed.slot, signed.view, digest, signed.time_ns // MS_NS)
+        return last_signed(self._journal, self.rules)
 
     def observe(
         self,
@@ -97,6 +83,8 @@ class Member:
         """
         with self._turn:
             self._require_new("observation", slot, view, self._observed)
+            if view >= self.rules.views:
+                raise Refused(Reason.OTHER_ROUND, f"view {view} of {self.rules.views}")
             first, after = self.rules.window(slot, view)
             if not first <= time_ns // MS_NS < after:
                 raise Refused(
@@ -162,7 +150,7 @@ class Member:
         """
         with self._turn:
             try:
-                return self._vote(proposed, now_ms)
+                return self._judge.vote(proposed, now_ms, self._views)
             except Refused as refused:
                 return refused.refusal
             except Retryable as error:
@@ -215,104 +203,3 @@ class Member:
                 f"{what} for slot {slot} view {view}; the last was for {done[0]} view {done[1]}, "
                 f"and rounds that began before {self._started_ms} ms may have one",
             )
-
-    def _vote(self, proposed: Proposed, now_ms: int) -> Vote:
-        doubt = self.chain.weigh(proposed)
-        vote = Vote(
-            self.number,
-            doubt.slot,
-            doubt.digest,
-            doubt.unsigned.message(self.rules.committee.salt),
-        )
-        signed = self._journal.newest
-        if signed is not None and signed.digest == doubt.digest.hex():
-            return vote
-        self.chain.check_round(proposed.proposal)
-        self._check_time(doubt, now_ms)
-        self._check_slot(doubt)
-        self.chain.prove(proposed)
-        self._check_base(doubt)
-        self._check_entries(doubt)
-        self._journal.write(self._entry(doubt))
-        self.chain.keep(doubt)
-        return vote
-
-    def _check_time(self, doubt: InDoubt, now_ms: int) -> None:
-        rules = self.rules
-        if doubt.time_ms > now_ms + rules.max_offset_ms:
-            raise Refused(
-                Reason.FROM_FUTURE,
-                f"time {doubt.time_ms} ms is {doubt.time_ms - now_ms} ms ahead; allowed are "
-                f"{rules.max_offset_ms}",
-            )
-        if doubt.time_ms < now_ms - rules.max_age_ms:
-            raise Refused(
-                Reason.TOO_OLD,
-                f"time {doubt.time_ms} ms is {now_ms - doubt.time_ms} ms old; allowed are "
-                f"{rules.max_age_ms}",
-            )
-
-    def _check_slot(self, doubt: InDoubt) -> None:
-        signed, newest = self._journal.newest, self.chain.certified
-        if newest is not None and doubt.slot <= newest.slot:
-            raise Refused(
-                Reason.SLOT_IS_DONE, f"slot {doubt.slot}; slot {newest.slot} is certified"
-            )
-        if signed is not None and doubt.slot < signed.slot:
-            raise Refused(Reason.SIGNED_LATER, f"slot {doubt.slot}; signed slot {signed.slot}")
-        if signed is not None and doubt.slot == signed.slot:
-            raise Refused(
-                Reason.SIGNED_ANOTHER,
-                f"slot {doubt.slot} digest {doubt.digest.hex()}; signed {signed.digest} for it",
-            )
-
-    def _check_base(self, doubt: InDoubt) -> None:
-        """Check that the report passes over nothing that may have got its signatures."""
-        prev_ms, newest, signed = doubt.proposed.proposal.prev_ms, self.chain.certified, self.last
-        least_ms = newest.time_ms if newest else 0
-        if newest is None or signed.slot > newest.slot:
-            least_ms = max(least_ms, signed.time_ms)
-        if prev_ms < least_ms:
-            raise Refused(
-                Reason.BASE_TOO_OLD,
-                f"follows {prev_ms} ms; a report of {least_ms} ms may have got its signatures "
-                f"(slot {signed.slot}, digest {signed.digest.hex()})",
-            )
-        if doubt.time_ms <= prev_ms:
-            raise Refused(
-                Reason.TIME_NOT_AFTER_BASE, f"time {doubt.time_ms} ms; it follows {prev_ms} ms"
-            )
-
-    def _check_entries(self, doubt: InDoubt) -> None:
-        rules, newest = self.rules, self.chain.certified
-        missing = withheld(doubt.proposed.proposal.observations, rules.faults)
-        if newest is not None and doubt.slot - newest.slot <= rules.faults * rules.slot_ms:
-            lost = [number for number in missing if was_priced(newest.report.leaves, number)]
-            if lost:
-                raise Refused(
-                    Reason.PRICE_WITHHELD,
-                    f"markets {lost} would lose their price for want of observations, of which "
-                    f"there are {len(doubt.proposed.proposal.observations)} of {rules.size}",
-                )
-        near = [one for one in self._views if abs(one.time_ms - doubt.time_ms) <= rules.view_age_ms]
-        if not near:
-            raise Refused(
-                Reason.NO_VIEW, f"no marks of its own within {rules.view_age_ms} ms to judge by"
-            )
-        nearest = min(near, key=lambda one: abs(one.time_ms - doubt.time_ms))
-        check_prices(doubt.unsigned.leaves, nearest.codes(), rules.sanity_bps)
-
-    def _entry(self, doubt: InDoubt) -> Signed:
-        before = self._journal.newest
-        times = dict.fromkeys(range(len(doubt.unsigned.leaves)), doubt.time_ms)
-        return Signed(
-            deployment="0x" + self.rules.committee.salt.hex(),
-            epoch=self.rules.committee.epoch,
-            slot=doubt.slot,
-            time_ns=doubt.time_ms * MS_NS,
-            digest=doubt.digest.hex(),
-            group_ms={**(before.group_ms if before else {}), **times},
-            body=doubt.unsigned.encode(),
-            view=doubt.proposed.proposal.view,
-            proposal=doubt.proposed.encode(),
-        )

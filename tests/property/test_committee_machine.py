@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 
 from oracle.committee.chain import InDoubt
 from oracle.committee.journal import SigningJournal
-from oracle.committee.member import Member, Vote
+from oracle.committee.judging import Vote
+from oracle.committee.member import Member
 from oracle.committee.observation import Last, Observation
 from oracle.committee.proposal import Base, BaseKind, Proposed
 from oracle.committee.refusals import Refused
@@ -146,7 +147,7 @@ class CommitteeMachine(RuleBasedStateMachine):
         self.slot += gap * SLOT_MS
         self.now_ms = max(self.now_ms, self.slot)
 
-    @rule(view=st.integers(0, 2), heard=MASK, voters=MASK, gap=st.integers(0, 1), data=st.data())
+    @rule(view=st.integers(0, 1), heard=MASK, voters=MASK, gap=st.integers(0, 1), data=st.data())
     def a_round(self, view, heard, voters, gap, data) -> None:
         """A round in which some observations, and some votes, get through."""
         self.later(gap)
@@ -156,7 +157,7 @@ class CommitteeMachine(RuleBasedStateMachine):
         self._lead(view, list(reached.values()), self._on(voters))
 
     @precondition(lambda self: self.liars)
-    @rule(view=st.integers(0, 2), heard=MASK, voters=MASK, gap=st.integers(0, 4), data=st.data())
+    @rule(view=st.integers(0, 1), heard=MASK, voters=MASK, gap=st.integers(0, 4), data=st.data())
     def a_lying_leader(self, view, heard, voters, gap, data) -> None:
         """A liar leads: several proposals, any choice of observations, any base, any receivers."""
         rules = self.party.rules
@@ -188,7 +189,8 @@ class CommitteeMachine(RuleBasedStateMachine):
             )
             if digest in self.certified:
                 proofs.append((Base(BaseKind.CERTIFIED, self.certified[digest]), doubt.time_ms))
-        return proofs[:1] + proofs[-8:]
+        wrong = [(base, max(prev_ms - 1, 0)) for base, prev_ms in proofs[-1:]]
+        return proofs[:1] + proofs[-8:] + wrong
 
     @precondition(lambda self: self.pool)
     @rule(at=st.integers(0, 10**6), receivers=MASK)
@@ -224,6 +226,13 @@ class CommitteeMachine(RuleBasedStateMachine):
         reports = sorted((self.doubts[digest] for digest in self.certified), key=lambda d: d.slot)
         for earlier, later in itertools.pairwise(reports):
             assert earlier.time_ms <= later.proposed.proposal.prev_ms < later.time_ms
+
+    @invariant()
+    def what_a_report_follows_was_there(self) -> None:
+        """No report claims to follow a time at which a quorum observed nothing."""
+        times = {0} | {doubt.time_ms for doubt in self.doubts.values()}
+        for digest in self.certified:
+            assert self.doubts[digest].proposed.proposal.prev_ms in times
 
     @invariant()
     def inside_the_honest_range(self) -> None:

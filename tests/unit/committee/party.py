@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from eth_hash.auto import keccak
 
 from oracle.committee.journal import SigningJournal
-from oracle.committee.member import Member, Vote
+from oracle.committee.judging import Vote
+from oracle.committee.member import Member
 from oracle.committee.observation import Last, Observation
 from oracle.committee.proposal import Base, Proposal, Proposed
 from oracle.committee.rules import AcceptedConfig, Rules
