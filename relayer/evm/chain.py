@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import httpx
@@ -38,6 +38,7 @@ from relayer.evm.sender import Limits, Sender
 from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 from relayer.policy import AT_ONCE
+from relayer.stored import stored_ms
 
 SKEW_S: Final = 30.0
 """A block that is so far ahead of our clock says that one of the clocks is wrong."""
@@ -98,7 +99,7 @@ class EvmChain:
     async def held(self, groups: Collection[int]) -> dict[int, bytes]:
         """Return the stored word of each group, and measure the wallet's balance with it."""
         head, words, balance_wei = await self._node.read(
-            self._oracle, [group_word_call(group) for group in groups], self.wallet
+            self._oracle, [group_word_call(group) for group in groups], self.wallet, _oldest
         )
         if any(len(word) != 32 for word in words):
             raise NodeError(
@@ -194,6 +195,12 @@ class EvmChain:
         except NodeError as error:
             return error.reason
         return "reverted, yet the same call succeeds now: out of gas, or overtaken in its block"
+
+
+def _oldest(words: Sequence[bytes]) -> bytes:
+    """Choose among words that endpoints claim: a push too many is a cheap no-op, and one too few
+    leaves consumers without a mark."""
+    return min(words, key=lambda word: stored_ms(word) or 0)
 
 
 def connect(

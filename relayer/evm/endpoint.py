@@ -21,7 +21,7 @@ REST_S: Final = (0.25, 15.0)
 """After a failure an endpoint is not the first choice for so long; doubling, with jitter."""
 RATE_LIMITED_S: Final = 1.0
 """How long one is left alone that refuses for too many requests and names no time."""
-WRONG_CHAIN_S: Final = 60.0
+WRONG_CHAIN_S: Final = 30.0
 _MAX_DOUBLINGS: Final = 10
 _WEIGHT: Final = 0.2
 """Of the newest request in the score."""
@@ -146,14 +146,14 @@ class Endpoint:
         self.score += (1 - self.score) * _WEIGHT
         self._show()
 
-    def failed(self, why: str, kind: str, *, bar_s: float = 0.0) -> Silent:
+    def failed(self, why: str, kind: str, *, bar_s: float = 0.0, rest_s: float = 0.0) -> Silent:
         """Count a failure, let the endpoint rest, and return the error to raise."""
         self._metrics.rpc_errors.labels(self._chain, self.label, kind).inc()
         if kind != self._failing:
             _log.warning("rpc_failed", chain=self._chain, endpoint=self.label, kind=kind, error=why)
         self._failing = kind
         first_s, longest_s = REST_S
-        rest_s = min(first_s * 2 ** min(self._failures, _MAX_DOUBLINGS), longest_s)
+        rest_s = max(rest_s, min(first_s * 2 ** min(self._failures, _MAX_DOUBLINGS), longest_s))
         now = time.monotonic()
         self._rests_until = now + rest_s * _jitter.uniform(0.5, 1.5)
         self._barred_until = max(self._barred_until, now + bar_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ class Look:
     head: Head
     confirmed: int
     mined: tuple[Mined | None, ...]
+    claimed: tuple[Mined | None, ...] = ()
+    """The same as some endpoint has it, where too few do."""
 
 
 class Node:
@@ -52,11 +54,16 @@ class Node:
             raise _reverted(error) from error
 
     async def read(
-        self, to: str, datas: Sequence[bytes], account: str
+        self,
+        to: str,
+        datas: Sequence[bytes],
+        account: str,
+        choose: Callable[[Sequence[bytes]], bytes],
     ) -> tuple[Head, tuple[bytes, ...], int]:
         """Return what several calls return and an account's balance, of one block.
 
-        Where endpoints have to agree, it is the newest block that enough of them know.
+        Where endpoints have to agree, it is the newest block that enough of them know; when they
+        do not, `choose` takes one of the values that they claim.
         """
         head = await self.rpc.head(results.first_head)
         tag = hex(head.number) if self.rpc.quorum > 1 else "latest"
@@ -70,7 +77,14 @@ class Node:
             values = tuple(results.data(result) for result in said[2:])
             return results.head(said[0]), values, results.quantity(said[1])
 
-        return await self.rpc.agreed(calls, parse)
+        def settle(
+            said: list[tuple[Head, tuple[bytes, ...], int]],
+        ) -> tuple[Head, tuple[bytes, ...], int]:
+            values = tuple(map(choose, zip(*(values for _, values, _ in said), strict=True)))
+            oldest = min((head for head, *_ in said), key=lambda head: head.number)
+            return oldest, values, min(balance for *_, balance in said)
+
+        return await self.rpc.agreed(calls, parse, settle)
 
     async def look(self, account: str, hashes: Sequence[str]) -> Look:
         """Return the wallet's count and the receipts of `hashes`, as far as a quorum says so."""
@@ -98,7 +112,7 @@ class Node:
         said = await self.rpc.each(
             calls, lambda said: results.quantity(said[0]), lambda said: len(said) >= quorum
         )
-        return sorted(said, reverse=True)[quorum - 1]
+        return sorted(said, reverse=True)[min(quorum, len(said)) - 1]
 
     async def estimate(self, sender: str, to: str, data: bytes) -> int:
         """Return the gas that a transaction would use.
@@ -162,14 +176,20 @@ def is_clear(looks: Sequence[Look], quorum: int) -> bool:
 
 def merged(looks: Sequence[Look], quorum: int) -> Look:
     """Return what a quorum says: of numbers the highest that so many reach, else what they say
-    alike. A receipt that too few know is none."""
-    head = sorted((look.head for look in looks), key=lambda head: -head.number)[quorum - 1]
-    confirmed = sorted((look.confirmed for look in looks), reverse=True)[quorum - 1]
-    mined = tuple(
-        next((one for one in said if one is not None and said.count(one) >= quorum), None)
-        for said in zip(*(look.mined for look in looks), strict=True)
+    alike. A receipt that too few know is only claimed."""
+    enough = min(quorum, len(looks))
+    head = sorted((look.head for look in looks), key=lambda head: -head.number)[enough - 1]
+    confirmed = sorted((look.confirmed for look in looks), reverse=True)[enough - 1]
+    told = list(zip(*(look.mined for look in looks), strict=True))
+    return Look(
+        head,
+        confirmed,
+        tuple(
+            next((one for one in said if one is not None and said.count(one) >= enough), None)
+            for said in told
+        ),
+        tuple(next((one for one in said if one is not None), None) for said in told),
     )
-    return Look(head, confirmed, mined)
 
 
 def _reverted(error: NodeError) -> Exception:

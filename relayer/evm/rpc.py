@@ -20,6 +20,7 @@ from oracle.model.errors import ConfigError
 from relayer.evm.endpoint import WRONG_CHAIN_S, Endpoint, Head, Silent
 from relayer.evm.errors import Malformed, NodeError, QuorumFailed, Unreachable
 from relayer.evm.wire import Call
+from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 
 BATCH: Final = 100
@@ -28,8 +29,9 @@ ROUNDS: Final = 2
 """Times that all endpoints are tried before a request fails."""
 PAUSE_S: Final = (0.05, 0.15)
 """Between two rounds, at random."""
-GRACE_S: Final = 0.1
-"""How long the others are waited for once enough endpoints have answered."""
+GRACE_S: Final = 0.05
+"""How long the others are waited for once enough endpoints have answered: to see who lags or
+contradicts."""
 _ONCE: Final = frozenset({"timeout", "rate_limited", "wrong_chain"})
 """Not tried again at once: it takes long, or makes it worse."""
 
@@ -67,6 +69,7 @@ class JsonRpc:
         self._readers: Final = [opened(url) for url in urls]
         self._senders: Final = [opened(url) for url in send_urls]
         self._max_lag: Final = (max_lag_blocks, max_lag_s)
+        self._faults: Final = Faults(chain, metrics)
         self._sending: set[asyncio.Task[list[dict[str, Any]]]] = set()
 
     async def check(self) -> None:
@@ -119,41 +122,47 @@ class JsonRpc:
     async def each(
         self, calls: Sequence[Call], parse: Parse[T], enough: Callable[[list[T]], bool]
     ) -> list[T]:
-        """Return what at least a quorum of endpoints say; more when they come soon.
+        """Return what endpoints say: a quorum of them, and others until `enough`.
 
-        The others are waited for until `enough`.
+        When fewer than a quorum answer, theirs has to do: who answers could at worst keep us
+        silent, and so would not asking them.
 
         Raises:
-            Unreachable: fewer than a quorum answer.
-            NodeError: fewer than a quorum answer without an error.
+            Unreachable: none answers.
+            NodeError: none answers without an error.
         """
         return [said for _, said in await self._each(calls, parse, enough)]
 
-    async def agreed(self, calls: Sequence[Call], parse: Parse[H]) -> H:
+    async def agreed(
+        self, calls: Sequence[Call], parse: Parse[H], settle: Callable[[list[H]], H] | None = None
+    ) -> H:
         """Return what a quorum of endpoints say alike; those that say otherwise are counted.
+
+        `settle` chooses when no quorum does.
 
         Raises:
             Unreachable, NodeError: as `each`.
-            QuorumFailed: no quorum says the same.
+            QuorumFailed: no quorum says the same, and nothing settles it.
         """
-        if self.quorum == 1:
-            return await self.first(calls, parse)
 
         def enough(said: list[H]) -> bool:
             return max(Counter(said).values()) >= self.quorum
 
-        answers = await self._each(calls, parse, enough)
+        answers = await self._each(calls, parse, enough, grace_s=GRACE_S)
         ((most, votes),) = Counter(said for _, said in answers).most_common(1)
-        if votes < self.quorum:
-            names = ", ".join(endpoint.label for endpoint, _ in answers)
-            raise QuorumFailed(
-                f"chain {self.chain}: of {len(answers)} endpoints ({names}) no {self.quorum} say "
-                f"the same to {calls[0][0]}; nothing is believed until they do"
+        if votes < min(self.quorum, len(answers)):
+            error = QuorumFailed(
+                f"chain {self.chain}: of {len(answers)} endpoints ("
+                f"{', '.join(endpoint.label for endpoint, _ in answers)}) no {self.quorum} say the "
+                f"same to {calls[-1][0]}"
             )
+            if settle is None:
+                raise error
+            self._faults.note("quorum_failed", error=str(error))
+            return settle([said for _, said in answers])
         for endpoint, said in answers:
             if said != most:
-                endpoint.failed("disagrees", "disagrees")
-                _log.warning("endpoint_disagrees", chain=self.chain, endpoint=endpoint.label)
+                endpoint.failed(f"disagrees on {calls[-1][0]}", "disagrees")
         return most
 
     async def head(self, parse: Parse[Head]) -> Head:
@@ -163,14 +172,11 @@ class JsonRpc:
             Unreachable, NodeError: as `each`.
         """
         calls: list[Call] = [("eth_getBlockByNumber", ["latest", False])]
-        readers = self._askable(self._readers)
-
-        def enough(said: list[Head]) -> bool:
-            return len(said) >= len(readers)
-
-        answers = await self._each(calls, parse, enough, readers)
+        answers = await self._each(
+            calls, parse, lambda _: True, self._askable(self._readers), grace_s=GRACE_S
+        )
         heads = sorted((head for _, head in answers), key=lambda head: head.number, reverse=True)
-        agreed = heads[self.quorum - 1]
+        agreed = heads[min(self.quorum, len(heads)) - 1]
         for endpoint, head in answers:
             behind = max(agreed.number - head.number, 0)
             late = agreed.time_s - head.time_s > self._max_lag[1]
@@ -240,6 +246,8 @@ class JsonRpc:
         parse: Parse[T],
         enough: Callable[[list[T]], bool],
         readers: Sequence[Endpoint] = (),
+        *,
+        grace_s: float = 0.0,
     ) -> list[tuple[Endpoint, T]]:
         if len(self._readers) == 1 or (self.quorum == 1 and not readers):
             return [await self._first(calls, parse)]
@@ -248,21 +256,24 @@ class JsonRpc:
             for endpoint in readers or self._voters()
         }
         try:
-            return await self._collect(tasks, enough)
+            return await self._collect(tasks, enough, grace_s)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _collect(
-        self, tasks: dict[asyncio.Task[T], Endpoint], enough: Callable[[list[T]], bool]
+        self,
+        tasks: dict[asyncio.Task[T], Endpoint],
+        enough: Callable[[list[T]], bool],
+        grace_s: float,
     ) -> list[tuple[Endpoint, T]]:
         said: list[tuple[Endpoint, T]] = []
         silent, refused = self._barred(self._readers), list[NodeError]()
-        waiting, grace_s = set(tasks), None
+        waiting, left_s = set(tasks), None
         while waiting:
             done, waiting = await asyncio.wait(
-                waiting, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED
+                waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
                 break
@@ -274,12 +285,16 @@ class JsonRpc:
                 except NodeError as error:
                     refused.append(error)
             if len(said) >= self.quorum and enough([answer for _, answer in said]):
-                grace_s = GRACE_S
+                left_s = grace_s
         if len(said) >= self.quorum:
-            return said
-        if refused:
+            self._faults.cleared("quorum_failed")
+        elif said and len(refused) < self.quorum:
+            self._faults.note("quorum_failed", answers=len(said), silent=silent)
+        elif refused:
             raise refused[0]
-        raise self._unreachable(silent)
+        else:
+            raise self._unreachable(silent)
+        return said
 
     async def _ask(self, endpoint: Endpoint, calls: Sequence[Call], parse: Parse[T]) -> T:
         """Return what an endpoint's results parse to; raise Silent, or NodeError."""
@@ -312,7 +327,7 @@ class JsonRpc:
             raise endpoint.failed(
                 f"serves chain {found}, the configuration says {self.chain_id}",
                 "wrong_chain",
-                bar_s=WRONG_CHAIN_S if len(self._readers) > 1 else 0.0,
+                rest_s=WRONG_CHAIN_S,
             )
         endpoint.confirmed = True
 
@@ -334,8 +349,7 @@ class JsonRpc:
         return [f"{e.label}: left alone for {e.barred_s:.1f} s" for e in endpoints if e.barred_s]
 
     def _unreachable(self, silent: Sequence[str]) -> Unreachable:
-        wanted = f"{self.quorum} RPC endpoints answer" if self.quorum > 1 else ""
         return Unreachable(
-            f"chain {self.chain}: {'not ' + wanted if wanted else 'no RPC endpoint answers'} "
-            f"({'; '.join(silent)}); start the node or mend rpc in the configuration"
+            f"chain {self.chain}: no RPC endpoint answers ({'; '.join(silent)}); start the node or "
+            "mend rpc in the configuration"
         )

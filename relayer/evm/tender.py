@@ -72,6 +72,8 @@ class Tender:
         self._looked_at = ""
         """Hash of the block at which all receipts were looked for, mined ones too."""
         self._blind_since_s: float | None = None
+        self._resend = False
+        """Whether what is in no block may be in no pool either."""
         self._gap_since_s: float | None = None
         self.busy: Final = asyncio.Lock()
         """Held while a nonce is given out and signed."""
@@ -155,7 +157,10 @@ class Tender:
         await self._proceed(look)
 
     def _is_time_for_all(self, look: Look) -> bool:
-        doubtful = any(t.missing_since_s is not None for t in self._book.unsettled)
+        doubtful = any(
+            t.state is State.MINED and (t.missing_since_s is not None or t.nonce >= look.confirmed)
+            for t in self._book.unsettled
+        )
         return doubtful or look.head.hash != self._looked_at
 
     async def _look(self, watched: list[Transaction]) -> Look:
@@ -164,19 +169,25 @@ class Tender:
         look = await self._node.look(self._address, list(owners))
         self._faults.cleared("unreachable", "quorum_failed")
         mined = {owners[m.transaction].nonce: m for m in look.mined if m is not None}
+        claimed = {owners[m.transaction].nonce: m for m in look.claimed if m is not None}
         for transaction in watched:
-            self._settle(transaction, mined.get(transaction.nonce), look)
+            nonce = transaction.nonce
+            self._settle(transaction, mined.get(nonce), claimed.get(nonce), look)
         self._book.prune(self._clock())
         self._metrics.nonce.labels(self._chain).set(self._book.next_nonce(look.confirmed))
         return look
 
-    def _settle(self, transaction: Transaction, mined: Mined | None, look: Look) -> None:
+    def _settle(
+        self, transaction: Transaction, mined: Mined | None, claimed: Mined | None, look: Look
+    ) -> None:
         now_s = asyncio.get_running_loop().time()
         t, verdict = transaction, judge(transaction, mined, look, now_s, self._pace)
         if verdict is Verdict.DOUBTFUL:
             t.missing_since_s = now_s if t.missing_since_s is None else t.missing_since_s
             return
         t.missing_since_s = None
+        if verdict is Verdict.DISPLACED and claimed is not None:
+            verdict, mined = Verdict.MINED, claimed  # one endpoint has it; the others may hide it
         if verdict is Verdict.MINED and mined is not None:
             if t.state is State.MINED:
                 self._reorganised(t, f"from block {t.block} to {mined.block}")
@@ -186,6 +197,7 @@ class Tender:
         elif verdict is Verdict.VANISHED:
             self._reorganised(t, f"from block {t.block} to none")
             self._book.become(t, State.OPEN)
+            self._resend = True
         elif verdict is Verdict.DISPLACED:
             self._faults.note("displaced", nonce=t.nonce, transactions=t.hashes)
             self._book.become(t, State.DISPLACED)
@@ -204,7 +216,7 @@ class Tender:
 
     async def _repair(self, look: Look) -> None:
         """Fill nonces that nobody of ours has, before those of ours that wait behind them."""
-        lowest = min((t.nonce for t in self._book.unsettled), default=look.confirmed)
+        lowest = min((t.nonce for t in self._book.open), default=look.confirmed)
         missing = [n for n in range(look.confirmed, lowest) if n not in self._book.all]
         now_s = asyncio.get_running_loop().time()
         if not missing:
@@ -239,11 +251,11 @@ class Tender:
     async def _proceed(self, look: Look) -> None:
         """Do for each transaction in no block what is due, in the order of nonces."""
         blind_s, self._blind_since_s = self._blind_s(), None
+        again = self._resend or blind_s >= MISSING_POLLS * self._pace.poll_s
+        self._resend = False
         for transaction in self._book.open:
             t, now_s = transaction, asyncio.get_running_loop().time()
-            if (
-                blind_s >= MISSING_POLLS * self._pace.poll_s
-            ):  # it may have been lost with the connection: no fee would have helped
+            if again:  # it may have been lost: no fee would have helped
                 t.last.taken_block = None
                 await self._rebroadcast(t, look)
                 continue
