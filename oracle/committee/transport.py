@@ -104,7 +104,7 @@ class PeerClient:
         http: httpx.AsyncClient,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.peer: Final = peer
+        self.peer = peer
         self._own, self._sessions, self._clocks = own, sessions, clocks
         self._metrics, self._http, self._now_ns = metrics, http, now_ns
         self._label = str(peer.number)

@@ -34,12 +34,14 @@ class Link:
     def __init__(self, routes: Mapping[str, Route] | None = None, salt: bytes = SALT) -> None:
         self.asking_ns = self.answering_ns = NOW_NS
         self.registry = CollectorRegistry()
+        self.metrics = CommitteeMetrics(CollectorRegistry())
+        self.reasons: list[str] = []
         self.gate = Gate(
             MEMBERS,
             OwnSession(SALT, LocalSigner(KEYS[1].secret)),
             Sessions(SALT, MEMBERS),
             routes or {PATH: Route(echo, 1000)},
-            lambda: [],
+            lambda: self.reasons,
             CommitteeMetrics(self.registry),
             200.0,
             lambda: self.answering_ns,
@@ -56,7 +58,7 @@ class Link:
             own,
             Sessions(SALT, MEMBERS),
             self.clocks,
-            CommitteeMetrics(CollectorRegistry()),
+            self.metrics,
             self.http,
             lambda: self.asking_ns,
         )
