@@ -38,8 +38,11 @@ class Ailments:
         """The chains that another relayer should rather have."""
         return tuple(sorted(chain for chain, known in self._known.items() if known.flagged))
 
-    def look(self, owned: Collection[str], ailing: Callable[[str], bool], now: float) -> bool:
-        """Take which of our chains nothing gets through to; say whether `flagged` has changed."""
+    def look(self, owned: Collection[str], ailing_s: Callable[[str], float], now: float) -> bool:
+        """Take for how long nothing got through to our chains; say whether `flagged` has changed.
+
+        By the loop's clock `ailing_s` has the time in it that this process was stopped.
+        """
         before = self.flagged
         step_s = 0.0 if self._looked is None else min(now - self._looked, LONGEST_STEP_S)
         self._looked = now
@@ -47,11 +50,11 @@ class Ailments:
             del self._tried_s[chain]
         for chain in owned:
             # What has just become ours was tried by others, so its first look counts nothing.
-            tried_s = self._tried_s.get(chain, -step_s) + step_s if ailing(chain) else 0.0
-            self._tried_s[chain] = tried_s
-            if tried_s >= self._give_way_s:
+            awake_s = self._tried_s.get(chain, -step_s) + step_s
+            self._tried_s[chain] = min(awake_s, ailing_s(chain))
+            if self._tried_s[chain] >= self._give_way_s:
                 self._fail(chain, now)
-            elif chain in self._known and not ailing(chain):
+            elif chain in self._known and ailing_s(chain) < self._give_way_s / 2:
                 self._succeed(chain, now)
         for chain, known in self._known.items():
             if chain not in owned and now >= known.until:

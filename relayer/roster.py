@@ -39,7 +39,7 @@ class Terms:
 class Roster:
     """Takes part in the group of a deployment's relayers, and tells which chains are ours.
 
-    `ailing` says whether what is due does not get through to a chain that we have.
+    `ailing_s` says for how long nothing that was due has got through to a chain.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Roster:
         serves: tuple[str, ...],
         terms: Terms,
         metrics: RelayerMetrics,
-        ailing: Callable[[str], bool],
+        ailing_s: Callable[[str], float],
     ) -> None:
         self.owned: frozenset[str] = frozenset()
         self._bus: Final = bus
@@ -58,7 +58,7 @@ class Roster:
         self._serves: Final = tuple(sorted(serves))
         self._terms: Final = terms
         self._metrics: Final = metrics
-        self._ailing: Final = ailing
+        self._ailing_s: Final = ailing_s
         self._ailments: Final = Ailments(terms.give_way_s, terms.sit_out_s)
         self._sharing: Sharing | None = None
         self._changed: Final = asyncio.Condition()
@@ -132,7 +132,7 @@ class Roster:
 
     def _look(self, sharing: Sharing) -> None:
         before = set(self._ailments.flagged)
-        if self._ailments.look(self.owned, self._ailing, time.monotonic()):
+        if self._ailments.look(self.owned, self._ailing_s, time.monotonic()):
             for chain in sorted(set(self._ailments.flagged) - before):
                 self._metrics.gave_way.labels(chain).inc()
                 _log.warning("gives_way", chain=chain, relayer=self._terms.relayer)

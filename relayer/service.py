@@ -57,7 +57,7 @@ class Relayer:
             chains,
             terms or Terms(),
             metrics,
-            lambda chain: self.lanes[chain].ailing_s > 0,
+            lambda chain: self.lanes[chain].ailing_s,
         )
         self.lanes = {
             to.chain.name: Lane(

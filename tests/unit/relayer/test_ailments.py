@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from relayer.ailments import Ailments
 
 HAS = frozenset({"alpha", "beta"})
 
 
-def _failing(*chains: str) -> Callable[[str], bool]:
-    return lambda chain: chain in chains
-
-
 class Watch:
-    """Looks once a second."""
+    """Looks once a second at chains whose pushes fail."""
 
     def __init__(self) -> None:
         self.ailments = Ailments(give_way_s=30, sit_out_s=60)
         self.now = 0.0
+        self.failing_since: dict[str, float] = {}
 
     def look(self, owned: Collection[str], *failing: str, for_s: float) -> float | None:
         """Return after how long something changed, None if nothing did."""
         began = self.now
+        since = self.failing_since
+        self.failing_since = {chain: since.get(chain, began) for chain in failing}
         while self.now < began + for_s:
             self.now += 1
-            if self.ailments.look(owned, _failing(*failing), self.now):
+            if self.ailments.look(owned, self._ailing_s, self.now):
                 return self.now - began
         return None
+
+    def _ailing_s(self, chain: str) -> float:
+        return self.now - self.failing_since.get(chain, self.now)
 
 
 def test_gives_way_with_what_failed_for_long_enough_only() -> None:
