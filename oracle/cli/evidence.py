@@ -19,9 +19,9 @@ from oracle.model.errors import Rejected
 from oracle.report.committee import Committee
 
 _SAYS = {
-    Kind.OBSERVATION: "two observations for one view",
-    Kind.PROPOSAL: "two proposals for one view",
-    Kind.SIGNATURE: "signed two reports for one slot",
+    Kind.OBSERVATION: "two observations",
+    Kind.PROPOSAL: "two proposals",
+    Kind.SIGNATURE: "two signatures",
 }
 
 
@@ -41,21 +41,13 @@ def evidence(
         text = f"no evidence in {path}"
         emit({"file": str(path), "evidence": found}, as_json=as_json, text=text)
         return
-    rows = [
-        [
-            row["time"],
-            row["member"],
-            row["address"],
-            row["says"],
-            row["slot"],
-            row["view"],
-            row["proof"],
-        ]
-        for row in found
-    ]
-    columns = ["slot begins (UTC)", "member", "address", "what", "slot", "view", "proof"]
-    shown = [[str(cell) for cell in row] for row in rows]
-    console.print(table(f"{len(found)} in {path}", columns, shown))
+    columns = ["slot begins (UTC)", "member", "signed", "slot", "view", "proof"]
+    keys = ["time", "member", "says", "slot", "view", "proof"]
+    made = table("", columns, [[str(row[key]) for key in keys] for row in found])
+    console.print(f"{len(found)} in {path}", soft_wrap=True, highlight=False)
+    console.print(made)
+    for member, address in sorted({(row["member"], row["address"]) for row in found}):
+        console.print(f"member {member} is {address}", soft_wrap=True, highlight=False)
 
 
 def _row(one: Evidence, committee: Committee) -> dict[str, Any]:

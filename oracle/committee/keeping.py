@@ -109,10 +109,20 @@ class Keeper:
                     continue
                 self.check(report, body)
                 await self.call(self.member.certify, body)
+                self._note_gap(report)
                 await self.reports.publish(body)
                 await self.note_votes(report)
                 taken += 1
         return taken
+
+    def _note_gap(self, report: Report) -> None:
+        prev_ms = report.leaves[0].prev_ms
+        if self.reports.slot >= 0 and prev_ms != self.reports.time_ms:
+            self._metrics.gaps.inc()
+            _log.warning(
+                "reports_have_a_gap", slot=report.slot, follows_ms=prev_ms,
+                newest_here_ms=self.reports.time_ms,
+            )  # fmt: skip
 
     def check(self, report: Report, body: bytes) -> None:
         """Require that a committee of this deployment signed a report with all its groups.

@@ -18,7 +18,7 @@ from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.observation import Last, Observation
 from oracle.committee.observing import Round
 from oracle.committee.peers import Peers
-from oracle.committee.proposal import BaseKind, Proposed
+from oracle.committee.proposal import Proposed
 from oracle.committee.refusals import Reason, Refusal, Refused
 from oracle.committee.refusing import read_refusal
 from oracle.committee.tally import Tally
@@ -131,9 +131,6 @@ class Leader:
         signature = await self._keeper.signer.sign(proposed.proposal.message())
         if not await self._certified(proposed.signed(signature), "proposal", self._timeout_s()):
             return "too_few_signatures"
-        if proposed.base.kind is BaseKind.IN_DOUBT:
-            self._metrics.gaps.inc()
-            _log.warning("report_follows_one_in_doubt", slot=at.slot)
         began_ms, _ = rules.window(*at)
         self._metrics.quorum.observe(max(self._now_ns() / 1e6 - began_ms, 0) / 1e3)
         return "certified"

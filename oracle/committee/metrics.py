@@ -74,7 +74,7 @@ class CommitteeMetrics:
         )
         self.gaps = Counter(
             "plumbline_committee_gaps_total",
-            "Reports that were perhaps signed and could not be finished or fetched",
+            "Reports that do not follow the one published before: one in doubt, or one not fetched",
             registry=registry,
         )
         self.reports = Counter("plumbline_reports_total", "Reports signed", registry=registry)
