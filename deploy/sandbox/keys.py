@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from eth_account import Account
+
+from oracle.keys.keystore import write_keystore, write_private
 
 SCRYPT_N: Final = 4096
 """Work factor for a sandbox that starts in a second. Keys worth something take 2**18, geth's
@@ -34,20 +35,13 @@ def make_keys(folder: Path, count: int, *, prefix: str = "member") -> list[Sandb
     folder.chmod(0o700)
     password_file = folder / PASSWORD_FILE
     if not password_file.exists():
-        _write_private(password_file, secrets.token_urlsafe(32))
+        write_private(password_file, secrets.token_urlsafe(32))
     password = password_file.read_text()
     accounts = sorted((Account.create() for _ in range(count)), key=lambda a: int(a.address, 16))
     keys = []
     for number, account in enumerate(accounts):
-        encrypted = Account.encrypt(account.key, password, kdf="scrypt", iterations=SCRYPT_N)
         keystore = folder / f"{prefix}-{number}.json"
-        _write_private(keystore, json.dumps(encrypted))
+        keystore.unlink(missing_ok=True)
+        write_keystore(keystore, bytes(account.key), password, SCRYPT_N)
         keys.append(SandboxKey(account.address, keystore, password_file))
     return keys
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that never existed with wider rights."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from oracle.cli import bench, config_check, control, deploy, run, ticks
+from oracle.cli import bench, config_check, control, deploy, keys, run, ticks
 from oracle.cli.backtest import backtest
 from oracle.cli.demo.command import demo
 from oracle.cli.evidence import evidence
@@ -32,6 +32,7 @@ app.command("backtest", help="Measure our prices against published ones and agai
 app.command("evidence", help="List what members did that no honest one does.")(evidence)
 app.add_typer(bench.commands, name="bench")
 app.add_typer(deploy.commands, name="deploy")
+app.add_typer(keys.commands, name="keys")
 app.add_typer(ticks.commands, name="ticks")
 app.add_typer(config_check.commands, name="config")
 

@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict, model_validator
 class Section(BaseModel):
     """A section refuses unknown keys: a typo must never leave a default in force."""
 
-    model_config = ConfigDict(extra="forbid", strict=False, validate_default=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=False,
+        validate_default=False,
+        hide_input_in_errors=True,  # a traceback must not show a key that was pasted somewhere
+    )
 
     SHORTHAND: ClassVar[str] = ""
     """The key that a bare value in place of the section stands for; empty: there is none."""

@@ -11,8 +11,11 @@ from typing import Final
 from eth_account import Account
 
 from oracle.config.keys import KeyConfig
+from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError
 
+SCRYPT_N: Final = 2**18
+"""geth's: a second and 256 MiB for us at a start, and for whoever stole the file at each guess."""
 RECURSION_LIMIT: Final = 1000
 """Python's own. Importing eth_account raises it to 100,000, for a curve we do not use, and a deeply
 nested JSON answer of a node or venue would then end the process instead of raising."""
@@ -39,6 +42,37 @@ def decrypt_keystore(path: Path, password: str) -> bytes:
         raise ConfigError(f"not a version 3 keystore: {path}") from None
     except (KeyError, TypeError, AttributeError, NotImplementedError):
         raise ConfigError(f"not a version 3 keystore: {path}") from None
+
+
+def write_keystore(path: Path, secret: bytes, password: str, scrypt_n: int = SCRYPT_N) -> str:
+    """Encrypt a secret into a new file that only this user may read; return its address.
+
+    Raises:
+        ConfigError: there is such a file already, or it cannot be written.
+    """
+    content = Account.encrypt(secret, password, kdf="scrypt", iterations=scrypt_n)
+    write_private(path, json.dumps(content))
+    return f"0x{LocalSigner(secret).address.hex()}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that never existed with wider rights, and is on disk when this returns.
+
+    Raises:
+        ConfigError: there is such a file already, or it cannot be written.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise ConfigError(
+            f"{path} exists: a key is never written over; name another file"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 def password_of(key: KeyConfig) -> str:

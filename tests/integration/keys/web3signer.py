@@ -25,6 +25,7 @@ class Web3SignerStandIn:
     token: str = ""
     high: bool = False
     asked: list[bytes] = field(default_factory=list)
+    hanging: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     @asynccontextmanager
@@ -63,6 +64,7 @@ class Web3SignerStandIn:
         self.asked.append(data)
         match self.fault:
             case "hang":
+                self.hanging.set()
                 await asyncio.sleep(60)
             case "unloaded":
                 raise web.HTTPNotFound
