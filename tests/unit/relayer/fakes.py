@@ -28,6 +28,9 @@ class FakeChain:
         self.open = asyncio.Event()
         """While clear, a push hangs."""
         self.open.set()
+        self.push_failures: list[Exception] = []
+        self.forgets = 0
+        """So many pushes are receipted, and not stored."""
         self.sent_before: list[Delivery] = []
         self.unclaimed: list[Receipt] = []
         self.spent_wei = 0
@@ -52,12 +55,16 @@ class FakeChain:
         """Store what is newer."""
         self.deliveries.append(delivery)
         await self.open.wait()
+        if self.push_failures:
+            raise self.push_failures.pop(0)
         stored = []
         for leaf in decode(delivery.body).leaves if not self.reverts else ():
             held_ms = stored_ms(self.words.get(leaf.group, bytes(32)))
             if held_ms is None or held_ms < (stored_ms(leaf.word) or 0):
-                self.words[leaf.group] = leaf.word
+                if not self.forgets:
+                    self.words[leaf.group] = leaf.word
                 stored.append(leaf.group)
+        self.forgets = max(self.forgets - 1, 0)
         return Receipt(
             chain=self.name,
             chain_id=self.chain_id,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,7 +19,7 @@ from oracle.model.topics import Topic
 from oracle.report.digest import deployment_salt
 from oracle.report.report import decode, subset
 from relayer.evm.errors import Unreachable
-from relayer.lane import Destination
+from relayer.lane import Destination, Lane
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
@@ -35,21 +36,30 @@ class Bench:
     """A bus, a relayer over some chains, and what to wait for."""
 
     def __init__(
-        self, *chains: FakeChain, bus: MemoryBus | None = None, poll_s: float = 0.01
+        self,
+        *chains: FakeChain,
+        bus: MemoryBus | None = None,
+        poll_s: float = 0.01,
+        markets: Iterable[int] = NAMES,
+        **limits: Any,
     ) -> None:
         self.bus = bus or MemoryBus()
         self.registry = CollectorRegistry()
+        policies, backoff_s = dict.fromkeys(markets, POLICY), (0.001, 0.002)
         self.relayer = Relayer(
             self.bus,
             COMMITTEE,
-            [
-                Destination(chain, dict.fromkeys(NAMES, POLICY), poll_s, backoff_s=(0.001, 0.002))
-                for chain in chains
-            ],
+            [Destination(chain, policies, poll_s, backoff_s, **limits) for chain in chains],
             names=NAMES,
             metrics=RelayerMetrics(self.registry),
             clock=lambda: T0_MS * 10**6,
         )
+
+    @property
+    def lane(self) -> Lane:
+        """The lane of the only chain."""
+        (lane,) = self.relayer.lanes.values()
+        return lane
 
     async def publish(self, *reports: SignedReport) -> None:
         """Put reports on the bus, together."""
