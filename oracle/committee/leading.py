@@ -17,6 +17,7 @@ from oracle.committee.median import withheld
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.observation import Last, Observation
 from oracle.committee.observing import Round
+from oracle.committee.pace import stride
 from oracle.committee.peers import Peers
 from oracle.committee.proposal import Proposed
 from oracle.committee.refusals import Reason, Refusal, Refused
@@ -60,6 +61,7 @@ class Leader:
         self._rules, self._metrics, self._now_ns = keeper.rules, metrics, now_ns
         self._open: dict[Round, _Collecting] = {}
         self._view_s = self._rules.view_ms / 1e3
+        self._first_slot = self._rules.slot_of(now_ns() // 10**6)
 
     async def offer(self, observation: Observation) -> None:
         """Take an observation for a round that this member leads.
@@ -90,7 +92,8 @@ class Leader:
                 Reason.FROM_FUTURE,
                 f"begins in {first - now_ms} ms; allowed are {rules.max_offset_ms}",
             )
-        if after + rules.max_offset_ms + rules.view_ms < now_ms:
+        late_ms = rules.max_offset_ms + rules.view_ms + 1e3 * self._patience_s(FINISH_SHARE, at)
+        if after + late_ms < now_ms:
             raise Refused(Reason.TOO_OLD, f"ended {now_ms - after} ms ago")
         if at.slot <= self._keeper.reports.slot:
             raise Refused(Reason.SLOT_IS_DONE, f"slot {at.slot} has its report")
@@ -129,7 +132,7 @@ class Leader:
         member = self._keeper.member
         proposed = await self._keeper.call(member.propose, *at, observations)
         signature = await self._keeper.signer.sign(proposed.proposal.message())
-        if not await self._certified(proposed.signed(signature), "proposal", self._timeout_s()):
+        if not await self._certified(proposed.signed(signature), "proposal", self._timeout_s(at)):
             return "too_few_signatures"
         began_ms, _ = rules.window(*at)
         self._metrics.quorum.observe(max(self._now_ns() / 1e6 - began_ms, 0) / 1e3)
@@ -137,10 +140,10 @@ class Leader:
 
     async def _collected(self, collecting: _Collecting) -> list[Observation]:
         """Wait for everybody who may answer, or a little once there are enough."""
-        _, after_ms = self._rules.window(*collecting.round)
-        deadline_s = max(after_ms - self._now_ns() / 1e6, 0) / 1e3 + self._rules.max_offset_ms / 1e3
-        loop = asyncio.get_running_loop()
-        ends, enough_at = loop.time() + deadline_s, None
+        at, loop = collecting.round, asyncio.get_running_loop()
+        _, after_ms = self._rules.window(*at)
+        left_ms = after_ms + self._rules.max_offset_ms - self._now_ns() / 1e6
+        enough_at, ends = None, loop.time() + max(left_ms / 1e3, self._patience_s(FINISH_SHARE, at))
         while len(collecting.observations) < self._expected() and loop.time() < ends:
             if enough_at is None and self._is_enough(collecting):
                 enough_at = loop.time() + COLLECT_SHARE * self._view_s
@@ -170,23 +173,24 @@ class Leader:
         for number, last in wanted:
             if number != member.number:
                 claimed.setdefault(last.digest, []).append((number, last))
-        await asyncio.gather(*(self._fetch(who) for who in claimed.values()))
+        await asyncio.gather(*(self._fetch(at, who) for who in claimed.values()))
         # A lying leader can leave two for one slot, of which only one can be finished.
         doubts = await self._keeper.call(member.chain.doubts, at.slot + self._rules.slot_ms)
         for doubt in doubts[:MOST_FINISHED]:
-            limit_s = FINISH_SHARE * self._view_s
+            limit_s = self._patience_s(FINISH_SHARE, at)
             if await self._certified(doubt.proposed, "unfinished", limit_s):
                 _log.info("report_finished", slot=doubt.slot, by_leader_of=at.slot)
                 return
 
-    async def _fetch(self, claims: Sequence[tuple[int, Last]]) -> None:
+    async def _fetch(self, at: Round, claims: Sequence[tuple[int, Last]]) -> None:
         """Get what these members say they signed, from the first that has it.
 
         One that more than the liars say is real, and would not be passed over by those who signed:
         it is waited for as long as the slot lasts.
         """
         real = len(claims) > self._rules.faults
-        ends = time.monotonic() + (self._timeout_s() if real else FINISH_SHARE * self._view_s)
+        limit_s = self._timeout_s(at) if real else self._patience_s(FINISH_SHARE, at)
+        ends = time.monotonic() + limit_s
         waiting = {self._peers.start(self._catch_up.fetch(*claim)) for claim in claims}
         while waiting and not self._catch_up.has(claims[0][1]):
             done, waiting = await asyncio.wait(
@@ -199,9 +203,10 @@ class Leader:
         """Ask all members to sign; publish the report once enough have, or say who refused."""
         tally = await self._keeper.call(self._keeper.member.tally, proposed)
         body = proposed.encode()
+        timeout_s = self._timeout_s(Round(proposed.proposal.slot, proposed.proposal.view))
         asking = {self._peers.start(self._own(proposed)): self._keeper.member.number}
         for number in self._peers.numbers:
-            asked = self._peers.ask(number, messages.PROPOSAL, body, self._timeout_s())
+            asked = self._peers.ask(number, messages.PROPOSAL, body, timeout_s)
             asking[self._peers.start(asked)] = number
         refused: dict[str, str] = {}
         waiting, ends = set(asking), time.monotonic() + limit_s
@@ -257,9 +262,15 @@ class Leader:
         return None
 
     async def _publish(self, report: bytes) -> None:
-        self._peers.tell(messages.REPORT, report, self._timeout_s())
+        self._peers.tell(messages.REPORT, report, max(self._rules.slot_ms / 1e3, 1.0))
         await self._keeper.take([report])
 
-    def _timeout_s(self) -> float:
-        """For an answer: a slow one may still be of use while the slot lasts."""
-        return max(self._rules.slot_ms / 1e3, 0.25)
+    def _patience_s(self, share: float, at: Round) -> float:
+        """Return how long a part of a round may take: of its view, or of all until the next try."""
+        newest = max(self._keeper.reports.slot, self._first_slot)
+        slots = stride(self._rules, newest, at.slot)
+        return share * (self._view_s if slots == 1 else slots * self._rules.slot_ms / 1e3)
+
+    def _timeout_s(self, at: Round) -> float:
+        """Return how long an answer may take: a slow one may be of use while the slot lasts."""
+        return max(self._patience_s(1.0, at), self._rules.slot_ms / 1e3)

@@ -25,6 +25,7 @@ from oracle.committee.member import Member
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.observation import Observation
 from oracle.committee.observing import Round, round_of, seen
+from oracle.committee.pace import is_tried, stride
 from oracle.committee.peers import Peers
 from oracle.committee.refusals import Refused
 from oracle.committee.refusing import read_refusal
@@ -118,6 +119,7 @@ class Node:
         )
         self._steps = Steps(markets)
         self._observed = Round(-1, -1)
+        self._first_slot = rules.slot_of(started_ms)
 
     @property
     def number(self) -> int:
@@ -183,6 +185,8 @@ class Node:
         at = round_of(self._rules, time_ms)
         if at <= self._observed or at.slot <= self.reports.slot:
             return
+        if not is_tried(self._rules, max(self.reports.slot, self._first_slot), at):
+            return
         self._observed = at
         said = seen(manifest, marks)
         try:
@@ -208,7 +212,9 @@ class Node:
             _log.info("own_observation_refused", why=str(refused))
 
     async def _send(self, leader: int, observation: Observation) -> None:
-        timeout_s = self._rules.slot_ms / 1e3
+        newest = max(self.reports.slot, self._first_slot)
+        slots = stride(self._rules, newest, observation.slot)
+        timeout_s = slots * self._rules.slot_ms / 1e3
         answer = await self.peers.ask(leader, messages.OBSERVATION, observation.encode(), timeout_s)
         if answer is None or answer.taken:
             return
