@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
+from relayer.policy import PushPolicy
 
 
 class HeldMark(NamedTuple):
@@ -21,6 +23,8 @@ def age_s(mark: HeldMark, now_ns: int) -> float | None:
     return now_ns / 1e9 - mark.time_ms / 1e3 if mark.time_ms else None
 
 
-def limit_s(heartbeat_ms: int, overdue: float) -> float:
-    """Return the age from which a market is overdue, in seconds."""
-    return heartbeat_ms * overdue / 1e3
+def limits_s(
+    policies: Mapping[int, PushPolicy], numbers: Mapping[str, int], overdue: float
+) -> dict[str, float]:
+    """Return the age from which each market is overdue: so many of its heartbeats, in seconds."""
+    return {name: policies[number].heartbeat_ms * overdue / 1e3 for name, number in numbers.items()}
