@@ -14,6 +14,7 @@ from oracle.cli.evidence import evidence
 from oracle.cli.incident import incident
 from oracle.cli.output import configure_logging
 from oracle.cli.replay import replay
+from oracle.cli.status.command import status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("demo", help="The whole data path on this machine, told as a story.")(demo)
 run.register(app)
 control.register(app)
+app.command("status", help="What each chain holds, how old it is, and what it costs.")(status)
 app.command("replay", help="Run recorded ticks through the engine.")(replay)
 app.command("incident", help="Replay what broke oracles before, and say how we fare.")(incident)
 app.command("backtest", help="Measure our prices against published ones and against liars.")(

@@ -6,12 +6,17 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from oracle.bus.interface import Bus
 from oracle.bus.ledger import LedgerBus
+from oracle.config.deployment import KafkaBusConfig
 from oracle.config.root import Config
+
+if TYPE_CHECKING:
+    from oracle.bus.kafka import KafkaBus
 
 _log = structlog.get_logger(__name__)
 
@@ -30,19 +35,23 @@ async def opened_bus(config: Config, state: Path) -> AsyncIterator[Bus]:
         async with LedgerBus(state) as ledger:
             yield ledger
         return
-    from oracle.bus.kafka import KafkaBus
-
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors reach us as our own
-    bus = KafkaBus(
-        config.bus.bootstrap,
-        prefix=config.bus.prefix,
-        request_timeout_ms=config.bus.request_timeout // 1_000_000,
-        session_timeout_ms=config.bus.session // 1_000_000,
-    )
-    async with bus:
+    async with kafka_bus(config.bus) as bus:
         for difference in await bus.ensure_topics():
             _log.warning("topic_differs", difference=difference)
         yield bus
+
+
+def kafka_bus(config: KafkaBusConfig) -> KafkaBus:
+    """Return the bus on a Kafka cluster, not yet entered."""
+    from oracle.bus.kafka import KafkaBus
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors reach us as our own
+    return KafkaBus(
+        config.bootstrap,
+        prefix=config.prefix,
+        request_timeout_ms=config.request_timeout // 1_000_000,
+        session_timeout_ms=config.session // 1_000_000,
+    )
 
 
 def socket_path(state: Path) -> Path:

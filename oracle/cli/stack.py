@@ -43,7 +43,7 @@ from oracle.report.digest import deployment_salt
 from relayer.evm.chain import EvmChain, connect
 from relayer.evm.journal import Journal
 from relayer.evm.reader import MarkReader
-from relayer.held import limit_s
+from relayer.held import limits_s
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.roster import Terms, name_of
@@ -242,11 +242,8 @@ class Stack:
         watched = []
         for chain, to in zip(self.config.chains, destinations, strict=True):
             self.readers.append(MarkReader(chain, metrics))
-            limits_s = {
-                name: limit_s(to.policies[number].heartbeat_ms, self.config.relayer.overdue)
-                for name, number in numbers.items()
-            }
-            watched.append(Watched(self.readers[-1], numbers, limits_s))
+            limits = limits_s(to.policies, numbers, self.config.relayer.overdue)
+            watched.append(Watched(self.readers[-1], numbers, limits))
         return watched
 
     def _api(self) -> dict[str, Service]:
