@@ -19,7 +19,9 @@ from oracle.report import merkle
 from oracle.report.report import Leaf, Unsigned
 from oracle.report.word import (
     CONF_SHIFT,
+    EPOCH_2020_MS,
     GROUP_SIZE,
+    MAX_TIME_MS,
     PREMIUM_MISSING,
     PREMIUM_SHIFT,
     VALIDITY_SHIFT,
@@ -43,10 +45,12 @@ def combine(observations: Sequence[Observation], faults: int, prev_ms: int) -> U
         prev_ms: time of the report before, or 0 in the first.
 
     Raises:
-        Rejected: too few, one member twice, or of several rounds.
+        Rejected: too few, one member twice, of several rounds, or no time before.
     """
     ordered = sorted(observations, key=lambda one: one.member)
     _check(ordered, faults)
+    if prev_ms and not EPOCH_2020_MS < prev_ms <= EPOCH_2020_MS + MAX_TIME_MS:
+        raise Rejected(f"prev_ms {prev_ms} is neither 0 nor a time from 2020 to 2054")
     time_ms = lower_median([one.time_ms for one in ordered])
     codes = [_entry(column, faults) for column in _columns(ordered, faults)]
     words = (

@@ -6,6 +6,7 @@ sent: so a report is certified here as soon as an adversary could have its signa
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 from hypothesis import settings
@@ -122,7 +123,8 @@ class CommitteeMachine(RuleBasedStateMachine):
             if known is not None:
                 stored = known.proposed.encode()
             if stored is not None:
-                leader.learn(Proposed.decode(stored))
+                with contextlib.suppress(Refused):  # a liar's may prove nothing
+                    leader.learn(Proposed.decode(stored))
         unfinished = leader.unfinished(self.slot)
         if unfinished is not None:
             self._collect(unfinished.proposed, leader, voters)
