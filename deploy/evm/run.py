@@ -20,10 +20,12 @@ from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Retryable
+from relayer.evm import results
 from relayer.evm.fees import GWEI
 from relayer.evm.node import Node
 from relayer.evm.reverts import Reverts
 from relayer.evm.rpc import JsonRpc
+from relayer.evm.wire import Call
 from relayer.metrics import RelayerMetrics
 
 CONTRACT: Final = "MarkOracle"
@@ -112,9 +114,13 @@ class ChainDeployment:
         code = await self._node.code(self.plan.address)
         if not code or self.plan.artifact.difference(code) is not None:
             return State(code)
-        calls = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
-        _, answers, _ = await self._node.read(self.plan.address, calls, self._wallet.address)
-        return state_of(self.plan, code, list(answers))
+        datas = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
+        calls: list[Call] = [
+            ("eth_call", [{"to": self.plan.address, "data": "0x" + data.hex()}, "latest"])
+            for data in datas
+        ]
+        answers = await self._node.rpc.agreed(calls, lambda said: tuple(map(results.data, said)))
+        return state_of(self.plan, code, answers)
 
     async def _estimate(self, step: Step | None) -> Estimate:
         left = () if step is None else STEPS[STEPS.index(step.name) :]

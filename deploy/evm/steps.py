@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -162,7 +162,7 @@ def reads(plan: Plan) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield from (("instrumentOf", (number,)) for number in sorted(plan.parameters.instruments))
 
 
-def state_of(plan: Plan, code: bytes, answers: list[bytes]) -> State:
+def state_of(plan: Plan, code: bytes, answers: Sequence[bytes]) -> State:
     """Return what the answers to `reads` say.
 
     Raises:
