@@ -88,6 +88,11 @@ class Endpoint:
         self._show()
 
     @property
+    def sound(self) -> bool:
+        """Whether its newest request was answered."""
+        return not self._failures
+
+    @property
     def resting(self) -> bool:
         """Whether it failed lately."""
         return time.monotonic() < self._rests_until

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -70,7 +70,8 @@ class JsonRpc:
         self._senders: Final = [opened(url) for url in send_urls]
         self._max_lag: Final = (max_lag_blocks, max_lag_s)
         self._faults: Final = Faults(chain, metrics)
-        self._sending: set[asyncio.Task[list[dict[str, Any]]]] = set()
+        self._late: Final[dict[asyncio.Task[Any], Endpoint]] = {}
+        """Requests that nobody waits for any more: what comes of them tells of health."""
 
     async def check(self) -> None:
         """Ask every endpoint for its chain; those of another are not used.
@@ -192,10 +193,8 @@ class JsonRpc:
         """
         calls: list[Call] = [("eth_sendRawTransaction", ["0x" + raw.hex()])]
         endpoints = self._askable(self._senders or self._readers)
-        tasks = [asyncio.create_task(self._sent(endpoint, calls)) for endpoint in endpoints]
-        self._sending.update(tasks)
-        for task in tasks:
-            task.add_done_callback(self._sending.discard)
+        tasks = {asyncio.create_task(self._sent(e, calls)): e for e in endpoints}
+        self._leave(tasks)  # once one has taken it, the others are told all the same
         said, refusals = self._barred(self._senders or self._readers), list[dict[str, Any]]()
         for done in asyncio.as_completed(tasks):
             try:
@@ -204,7 +203,7 @@ class JsonRpc:
                 said.append(str(error))
                 continue
             if "error" not in answer:
-                return  # the others are being told meanwhile
+                return
             refusals.append(answer["error"])
         if refusals:
             raise NodeError(self.chain, calls[0][0], refusals[0])
@@ -212,18 +211,22 @@ class JsonRpc:
 
     async def aclose(self) -> None:
         """Close connections."""
-        for task in self._sending:
+        for task in self._late:
             task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.gather(*self._late, return_exceptions=True)
         for endpoint in (*self._readers, *self._senders):
             await endpoint.aclose()
 
-    async def _sent(self, endpoint: Endpoint, calls: Sequence[Call]) -> list[dict[str, Any]]:
-        if endpoint not in self._senders:  # private ones answer nothing else; a chain id is signed
-            await self._confirm(endpoint)
-        answers = await endpoint.post(calls)
+    async def _sent(self, endpoint: Endpoint, calls: Sequence[Call]) -> dict[str, Any] | Silent:
+        """Return the answer or why there is none: nobody may be left to catch it."""
+        try:
+            if endpoint not in self._senders:  # private ones answer nothing else
+                await self._confirm(endpoint)
+            (answer,) = await endpoint.post(calls)
+        except Silent as error:
+            return error
         endpoint.succeeded()
-        return answers
+        return answer
 
     async def _first(self, calls: Sequence[Call], parse: Parse[T]) -> tuple[Endpoint, T]:
         silent: list[Silent] = []
@@ -251,16 +254,25 @@ class JsonRpc:
     ) -> list[tuple[Endpoint, T]]:
         if len(self._readers) == 1 or (self.quorum == 1 and not readers):
             return [await self._first(calls, parse)]
-        tasks = {
-            asyncio.create_task(self._ask(endpoint, calls, parse)): endpoint
-            for endpoint in readers or self._voters()
-        }
+        late = set(self._late.values())
+        asked = [endpoint for endpoint in readers or self._voters() if endpoint not in late]
+        tasks = {asyncio.create_task(self._ask(e, calls, parse)): e for e in asked}
         try:
             return await self._collect(tasks, enough, grace_s)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._leave(tasks)
+
+    def _leave(self, tasks: Mapping[asyncio.Task[Any], Endpoint]) -> None:
+        """Let what has not ended go on without being waited for."""
+        for task, endpoint in tasks.items():
+            if not task.done():
+                self._late[task] = endpoint
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._late.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # counted where it arose; nobody else takes it
 
     async def _collect(
         self,
@@ -286,6 +298,8 @@ class JsonRpc:
                     refused.append(error)
             if len(said) >= self.quorum and enough([answer for _, answer in said]):
                 left_s = grace_s
+            elif said and not any(tasks[task].sound for task in waiting):
+                left_s = GRACE_S  # those that failed before are not waited for
         if len(said) >= self.quorum:
             self._faults.cleared("quorum_failed")
         elif said and len(refused) < self.quorum:
