@@ -67,12 +67,7 @@ class Attestor:
             "Time of the marks in the newest report",
             registry=registry,
         )
-        if journal.newest is not None and journal.newest.deployment != self._deployment:
-            raise ConfigError(
-                f"the signing journal is of deployment {journal.newest.deployment}, the "
-                f"configuration's is {self._deployment}: give each deployment a state folder and "
-                "keys of its own"
-            )
+        journal.require(self._deployment)
 
     async def run(self) -> None:
         """Sign until cancelled; begin with what was signed last, which may not have got out."""

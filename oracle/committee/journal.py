@@ -71,6 +71,19 @@ class SigningJournal:
                 "reports for one slot; stop the other, or give this one keys and state of its own"
             ) from None
 
+    def require(self, deployment: str) -> None:
+        """Check that what was signed, if anything, was for this deployment.
+
+        Raises:
+            ConfigError: it was for another, where its slots and times mean nothing.
+        """
+        if self.newest is not None and self.newest.deployment != deployment:
+            raise ConfigError(
+                f"the signing journal is of deployment {self.newest.deployment}, the "
+                f"configuration's is {deployment}: give each deployment a state folder and keys "
+                "of its own"
+            )
+
     def close(self) -> None:
         """Give the file up; nothing may be written after."""
         self._release()

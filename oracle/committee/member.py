@@ -38,7 +38,7 @@ class Member:
                 observes and proposes in later ones only.
 
         Raises:
-            ConfigError: rules that are unsafe, or the journal of another deployment.
+            ConfigError: rules that are unsafe, or the journal of another deployment or committee.
         """
         rules.check()
         self.number, self.rules, self.chain = number, rules, Chain(rules)
@@ -50,17 +50,23 @@ class Member:
         self._resume()
 
     def _resume(self) -> None:
+        """Go on from the journal: what was signed last is in doubt again."""
+        self._journal.require("0x" + self.rules.committee.salt.hex())
         signed = self._journal.newest
-        if signed is None:
+        if signed is None or not signed.proposal or signed.epoch != self.rules.committee.epoch:
             return
-        deployment = "0x" + self.rules.committee.salt.hex()
-        if signed.deployment != deployment:
+        try:
+            doubt = self.chain.weigh(Proposed.decode(signed.proposal))
+        except Rejected as error:
             raise ConfigError(
-                f"the signing journal is of deployment {signed.deployment}, the configuration's is "
-                f"{deployment}: give each deployment a state folder and keys of its own"
+                f"the signing journal's proposal is not of this committee ({error}): restore the "
+                "journal, or give members that changed a new epoch"
+            ) from error
+        if doubt.digest.hex() != signed.digest:
+            raise ConfigError(
+                "the signing journal's proposal is not the one it says was signed: restore it"
             )
-        if signed.proposal and signed.epoch == self.rules.committee.epoch:
-            self.chain.keep(self.chain.weigh(Proposed.decode(signed.proposal)))
+        self.chain.keep(doubt)
 
     @property
     def last(self) -> Last:

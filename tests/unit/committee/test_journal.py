@@ -78,3 +78,28 @@ def test_a_journal_of_another_deployment_is_refused():
     journal.write(SIGNED)
     with pytest.raises(ConfigError, match="of deployment 0xab"):
         _attestor(MemoryBus(), journal=journal)
+
+
+def test_a_crash_at_any_byte_leaves_the_old_entry_or_the_new(tmp_path: Path):
+    """However much of the next entry is there, the file that counts is whole."""
+    journal = SigningJournal(tmp_path / "j.json")
+    journal.write(SIGNED)
+    whole = (tmp_path / "j.json").read_bytes()
+    journal.close()
+    for length in range(len(whole)):
+        (tmp_path / "j.part").write_bytes(whole[:length])
+        again = SigningJournal(tmp_path / "j.json")
+        assert again.newest == SIGNED
+        again.close()
+    (tmp_path / "j.json").write_bytes(whole[:-1])  # what a write in place would have left
+    with pytest.raises(ConfigError, match="damaged"):
+        SigningJournal(tmp_path / "j.json")
+
+
+def test_a_journal_of_the_release_before_is_read(tmp_path: Path):
+    """It had neither view nor proposal, since one process signed for all."""
+    (tmp_path / "j.json").write_text(
+        '{"deployment":"0xab","epoch":1,"slot":42,"time_ns":42000000,"digest":"cd",'
+        '"group_ms":{"0":7},"body":"Ym9keQ=="}'
+    )
+    assert SigningJournal(tmp_path / "j.json").newest == SIGNED

@@ -512,3 +512,13 @@ def test_a_journal_of_another_deployment_is_refused():
     journal.write(Signed("0xab", 1, 42, 42_000_000, "cd", {0: 7}, b"body"))
     with pytest.raises(ConfigError, match="of deployment 0xab"):
         PARTY.member(6, journal)
+
+
+def test_a_journal_whose_proposal_is_not_its_report_stops_the_member():
+    """Half a memory is worse than none: a person must look."""
+    for change in ({"digest": "ab" * 32}, {"proposal": b"\1" * 200}):
+        journal = SigningJournal(None)
+        _member(journal=journal).judge(FIRST, NOW)
+        journal.newest = Signed(**{**_fields(journal.newest), **change})
+        with pytest.raises(ConfigError, match="journal's proposal is not"):
+            PARTY.member(6, journal)
