@@ -32,6 +32,9 @@ def status(
             show_default=False,
         ),
     ] = None,
+    no_ours: Annotated[
+        bool, typer.Option("--no-ours", help="Do not ask for our own marks.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again.")] = False,
     every: Annotated[str, typer.Option("--every", help="How often, with --watch.")] = EVERY,
     bound: Annotated[
@@ -44,14 +47,15 @@ def status(
     Exit code 3 when anything alarms: an overdue market, a chain that cannot be read, a wallet that
     does not last, our own side down.
     """
-    from oracle.cli.status.observer import Observer
+    from oracle.cli.status.observer import Observer, observe
     from oracle.cli.status.ours import api_url
 
     loaded = load(config)
-    observer = Observer(loaded, chain or [], api or api_url(loaded), _seconds("--timeout", bound))
+    url = None if no_ours else api or api_url(loaded)
+    observer = Observer(loaded, chain or [], url, _seconds("--timeout", bound))
     every_s = _seconds("--every", every) if watch else None
     with suppress(KeyboardInterrupt):
-        asyncio.run(observer.run(every_s, as_json=as_json))
+        asyncio.run(observe(observer, every_s, as_json=as_json))
     if observer.alarmed:
         raise typer.Exit(ALARMED)
 

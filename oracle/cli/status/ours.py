@@ -23,8 +23,10 @@ def api_url(config: Config) -> str:
     return f"http://{_ANY_HOST.get(config.api.host, config.api.host)}:{config.api.port}"
 
 
-async def our_marks(url: str, bound_s: float) -> Ours:
-    """Return the marks that an API serves; say why when it serves none."""
+async def our_marks(url: str | None, bound_s: float) -> Ours:
+    """Return the marks that an API serves; say why when it serves none. Without a URL ask none."""
+    if url is None:
+        return Ours("", {})
     try:
         async with asyncio.timeout(bound_s), AsyncPlumblineClient(url, bound_s) as client:
             quotes = await client.marks()

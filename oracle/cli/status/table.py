@@ -46,7 +46,7 @@ def _markets(chains: Iterable[ChainStatus]) -> Table:
                 price_text(market.price),
                 Text(market.validity, style="" if market.validity in _GOOD else "yellow"),
                 _age(market),
-                bps_text(market.deviation_bps) if market.ours is not None else "ours unknown",
+                bps_text(market.deviation_bps) if market.ours is not None else "unknown",
             )
     return made
 
