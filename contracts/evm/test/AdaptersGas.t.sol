@@ -7,6 +7,7 @@ import {ReadPolicy} from "../src/adapters/MarkReader.sol";
 import {PythAdapter} from "../src/adapters/PythAdapter.sol";
 import {PythFeed} from "../src/adapters/PythFeeds.sol";
 import {AggregatorV3Interface} from "../src/adapters/interfaces/AggregatorV3Interface.sol";
+import {Validity} from "../src/interfaces/IMarkOracle.sol";
 import {AdaptersFixture} from "./AdaptersFixture.sol";
 
 /// @notice Gas of reads through adapters, everything cold behind the adapter's own account, which
@@ -27,6 +28,13 @@ contract AdaptersGasTest is AdaptersFixture {
         chainlink = new ChainlinkAdapter(oracle, MARKET, "BTC-USD", p, 8, "BTC / USD");
         pyth = new PythAdapter(oracle, p, feeds, 0, payable(0));
         erc7412 = new Erc7412Adapter(oracle, MARKET, "BTC-USD", p, 0, payable(0));
+    }
+
+    /// @dev For comparison: without an adapter.
+    /// forge-config: default.isolate = true
+    function test_gas_priceNoOlderThan() public {
+        oracle.priceNoOlderThan(MARKET, MAX_AGE_MS, Validity.GUARDED);
+        assertGasIs(3700);
     }
 
     /// forge-config: default.isolate = true
