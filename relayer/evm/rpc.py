@@ -1,30 +1,24 @@
-"""The endpoints of one chain: fail-over, quorum, broadcast, and never another chain's node.
-
-An endpoint that does not answer, answers no JSON-RPC or is of another chain is passed over; a
-node that answers with an error has answered. Which one is asked first goes by health and lag, then
-by the operator's order.
-"""
+"""One chain over several endpoints: fail-over, quorum, broadcast."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, TypeVar
 
 import httpx
 import structlog
 
 from oracle.model.errors import ConfigError
-from relayer.evm.endpoint import WRONG_CHAIN_S, Endpoint, Head, Silent
-from relayer.evm.errors import Malformed, NodeError, QuorumFailed, Unreachable
+from relayer.evm.endpoint import Endpoint, Head, Silent
+from relayer.evm.errors import NodeError, QuorumFailed
+from relayer.evm.pool import Parse, Pool
 from relayer.evm.wire import Call
 from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 
-BATCH: Final = 100
-"""Requests in one HTTP request; public endpoints refuse much larger batches."""
 ROUNDS: Final = 2
 """Times that all endpoints are tried before a request fails."""
 PAUSE_S: Final = (0.05, 0.15)
@@ -37,7 +31,6 @@ _ONCE: Final = frozenset({"timeout", "rate_limited", "wrong_chain"})
 
 T = TypeVar("T")
 H = TypeVar("H", bound=Hashable)
-Parse = Callable[[list[Any]], T]
 _log = structlog.get_logger(__name__)
 _jitter: Final = random.SystemRandom()
 
@@ -60,18 +53,12 @@ class JsonRpc:
         max_lag_s: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        def opened(url: str) -> Endpoint:
-            return Endpoint(chain, url, timeout_s, metrics, transport)
-
         self.chain: Final = chain
         self.chain_id: Final = chain_id
         self.quorum: Final = quorum
-        self._readers: Final = [opened(url) for url in urls]
-        self._senders: Final = [opened(url) for url in send_urls]
+        self._pool: Final = Pool(chain, chain_id, urls, send_urls, timeout_s, metrics, transport)
         self._max_lag: Final = (max_lag_blocks, max_lag_s)
         self._faults: Final = Faults(chain, metrics)
-        self._late: Final[dict[asyncio.Task[Any], Endpoint]] = {}
-        """Requests that nobody waits for any more: what comes of them tells of health."""
 
     async def check(self) -> None:
         """Ask every endpoint for its chain; those of another are not used.
@@ -81,7 +68,8 @@ class JsonRpc:
             Unreachable: none answers.
         """
         answers = await asyncio.gather(
-            *(self._confirm(endpoint) for endpoint in self._readers), return_exceptions=True
+            *(self._pool.confirm(endpoint) for endpoint in self._pool.readers),
+            return_exceptions=True,
         )
         said = [str(answer) for answer in answers if isinstance(answer, Silent)]
         wrong = [a for a in answers if isinstance(a, Silent) and a.kind == "wrong_chain"]
@@ -91,7 +79,7 @@ class JsonRpc:
             return
         if wrong:
             raise ConfigError(f"chain {self.chain}: {wrong[0]}; mend chain_id or rpc")
-        raise self._unreachable(said)
+        raise self._pool.unreachable(self._pool.readers, said)
 
     async def call(self, method: str, *params: Any) -> Any:
         """Return one result, of one endpoint.
@@ -174,7 +162,7 @@ class JsonRpc:
         """
         calls: list[Call] = [("eth_getBlockByNumber", ["latest", False])]
         answers = await self._each(
-            calls, parse, lambda _: True, self._askable(self._readers), grace_s=GRACE_S
+            calls, parse, lambda _: True, self._pool.askable(self._pool.readers), grace_s=GRACE_S
         )
         heads = sorted((head for _, head in answers), key=lambda head: head.number, reverse=True)
         agreed = heads[min(self.quorum, len(heads)) - 1]
@@ -192,56 +180,41 @@ class JsonRpc:
             NodeError: those that answer refuse it.
         """
         calls: list[Call] = [("eth_sendRawTransaction", ["0x" + raw.hex()])]
-        endpoints = self._askable(self._senders or self._readers)
-        tasks = {asyncio.create_task(self._sent(e, calls)): e for e in endpoints}
-        self._leave(tasks)  # once one has taken it, the others are told all the same
-        said, refusals = self._barred(self._senders or self._readers), list[dict[str, Any]]()
+        senders = self._pool.senders
+        tasks = {
+            asyncio.create_task(self._pool.ask(endpoint, calls, list)): endpoint
+            for endpoint in self._pool.askable(senders)
+        }
+        self._pool.leave(tasks)  # once one has taken it, the others are told all the same
+        said, refused = list[str](), list[NodeError]()
         for done in asyncio.as_completed(tasks):
             try:
-                (answer,) = await done
+                await done
             except Silent as error:
                 said.append(str(error))
-                continue
-            if "error" not in answer:
+            except NodeError as error:
+                refused.append(error)
+            else:
                 return
-            refusals.append(answer["error"])
-        if refusals:
-            raise NodeError(self.chain, calls[0][0], refusals[0])
-        raise self._unreachable(said)
+        raise refused[0] if refused else self._pool.unreachable(senders, said)
 
     async def aclose(self) -> None:
         """Close connections."""
-        for task in self._late:
-            task.cancel()
-        await asyncio.gather(*self._late, return_exceptions=True)
-        for endpoint in (*self._readers, *self._senders):
-            await endpoint.aclose()
-
-    async def _sent(self, endpoint: Endpoint, calls: Sequence[Call]) -> dict[str, Any] | Silent:
-        """Return the answer or why there is none: nobody may be left to catch it."""
-        try:
-            if endpoint not in self._senders:  # private ones answer nothing else
-                await self._confirm(endpoint)
-            (answer,) = await endpoint.post(calls)
-        except Silent as error:
-            return error
-        endpoint.succeeded()
-        return answer
+        await self._pool.aclose()
 
     async def _first(self, calls: Sequence[Call], parse: Parse[T]) -> tuple[Endpoint, T]:
         silent: list[Silent] = []
         for round_ in range(ROUNDS):
             if round_:
                 await asyncio.sleep(_jitter.uniform(*PAUSE_S))
-            for endpoint in self._askable(self._readers):
+            for endpoint in self._pool.askable(self._pool.readers):
                 try:
-                    return endpoint, await self._ask(endpoint, calls, parse)
+                    return endpoint, await self._pool.ask(endpoint, calls, parse)
                 except Silent as error:
                     silent.append(error)
             if any(error.kind in _ONCE for error in silent):
                 break
-        said = dict.fromkeys(str(error) for error in silent)
-        raise self._unreachable([*said, *self._barred(self._readers)])
+        raise self._pool.unreachable(self._pool.readers, [str(error) for error in silent])
 
     async def _each(
         self,
@@ -252,27 +225,13 @@ class JsonRpc:
         *,
         grace_s: float = 0.0,
     ) -> list[tuple[Endpoint, T]]:
-        if len(self._readers) == 1 or (self.quorum == 1 and not readers):
+        if len(self._pool.readers) == 1 or (self.quorum == 1 and not readers):
             return [await self._first(calls, parse)]
-        late = set(self._late.values())
-        asked = [endpoint for endpoint in readers or self._voters() if endpoint not in late]
-        tasks = {asyncio.create_task(self._ask(e, calls, parse)): e for e in asked}
+        tasks = self._pool.begin(readers or self._pool.voters(self.quorum), calls, parse)
         try:
             return await self._collect(tasks, enough, grace_s)
         finally:
-            self._leave(tasks)
-
-    def _leave(self, tasks: Mapping[asyncio.Task[Any], Endpoint]) -> None:
-        """Let what has not ended go on without being waited for."""
-        for task, endpoint in tasks.items():
-            if not task.done():
-                self._late[task] = endpoint
-            task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._late.pop(task, None)
-        if not task.cancelled():
-            task.exception()  # counted where it arose; nobody else takes it
+            self._pool.leave(tasks)
 
     async def _collect(
         self,
@@ -281,7 +240,7 @@ class JsonRpc:
         grace_s: float,
     ) -> list[tuple[Endpoint, T]]:
         said: list[tuple[Endpoint, T]] = []
-        silent, refused = self._barred(self._readers), list[NodeError]()
+        silent, refused = list[str](), list[NodeError]()
         waiting, left_s = set(tasks), None
         while waiting:
             done, waiting = await asyncio.wait(
@@ -307,63 +266,5 @@ class JsonRpc:
         elif refused:
             raise refused[0]
         else:
-            raise self._unreachable(silent)
+            raise self._pool.unreachable(self._pool.readers, silent)
         return said
-
-    async def _ask(self, endpoint: Endpoint, calls: Sequence[Call], parse: Parse[T]) -> T:
-        """Return what an endpoint's results parse to; raise Silent, or NodeError."""
-        await self._confirm(endpoint)
-        results: list[Any] = []
-        for start in range(0, len(calls), BATCH):
-            part = calls[start : start + BATCH]
-            for (method, _), answer in zip(part, await endpoint.post(part), strict=True):
-                if "error" in answer:
-                    endpoint.succeeded()
-                    raise NodeError(self.chain, method, answer["error"])
-                results.append(answer["result"])
-        try:
-            parsed = parse(results)
-        except Malformed as error:
-            asked = ", ".join(dict.fromkeys(method for method, _ in calls))
-            raise endpoint.failed(f"to {asked} it {error}", "malformed") from error
-        endpoint.succeeded()
-        return parsed
-
-    async def _confirm(self, endpoint: Endpoint) -> None:
-        if endpoint.confirmed:
-            return
-        (answer,) = await endpoint.post([("eth_chainId", [])])
-        try:
-            found = int(answer["result"], 16)
-        except (KeyError, TypeError, ValueError) as error:
-            raise endpoint.failed("does not name its chain", "malformed") from error
-        if found != self.chain_id:
-            raise endpoint.failed(
-                f"serves chain {found}, the configuration says {self.chain_id}",
-                "wrong_chain",
-                rest_s=WRONG_CHAIN_S,
-            )
-        endpoint.confirmed = True
-
-    def _askable(self, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-        """Return those that may be asked, best first."""
-
-        def rank(endpoint: Endpoint) -> tuple[bool, bool, int]:
-            return endpoint.resting, endpoint.lagging, -round(endpoint.score * 4)
-
-        return sorted((e for e in endpoints if not e.barred_s), key=rank)
-
-    def _voters(self) -> list[Endpoint]:
-        """Return whom to ask for a quorum: the healthy, and others only when they are too few."""
-        askable = self._askable(self._readers)
-        healthy = [e for e in askable if not (e.resting or e.lagging)]
-        return healthy if len(healthy) >= self.quorum else askable
-
-    def _barred(self, endpoints: Sequence[Endpoint]) -> list[str]:
-        return [f"{e.label}: left alone for {e.barred_s:.1f} s" for e in endpoints if e.barred_s]
-
-    def _unreachable(self, silent: Sequence[str]) -> Unreachable:
-        return Unreachable(
-            f"chain {self.chain}: no RPC endpoint answers ({'; '.join(silent)}); start the node or "
-            "mend rpc in the configuration"
-        )
