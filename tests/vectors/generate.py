@@ -1,4 +1,4 @@
-"""Write tests/vectors/report.json: the golden vectors that every implementation must match.
+"""Write report.json and committee.json: the golden vectors that every implementation must match.
 
     python -m tests.vectors.generate [--check]
 
@@ -24,6 +24,7 @@ from oracle.report.signature import ORDER, address_of, compact
 from oracle.report.word import Entry, encode_entry, encode_word
 
 FILE = Path(__file__).with_name("report.json")
+COMMITTEE_FILE = Path(__file__).with_name("committee.json")
 THRESHOLD = 5
 NOW_MS = 1_790_000_000_123
 
@@ -254,11 +255,17 @@ def vectors() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write the file, or with --check compare it."""
-    text = json.dumps(vectors(), indent=1) + "\n"
+    """Write the files, or with --check compare them."""
+    from tests.vectors import committee
+
+    texts = {
+        file: json.dumps(made(), indent=1) + "\n"
+        for file, made in ((FILE, vectors), (COMMITTEE_FILE, committee.vectors))
+    }
     if "--check" in sys.argv:
-        return 0 if FILE.read_text() == text else 1
-    FILE.write_text(text)
+        return 0 if all(file.read_text() == text for file, text in texts.items()) else 1
+    for file, text in texts.items():
+        file.write_text(text)
     return 0
 
 
