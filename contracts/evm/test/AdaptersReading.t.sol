@@ -78,6 +78,21 @@ contract AdaptersReadingTest is AdaptersFixture {
         this.readErc7412();
     }
 
+    /// @dev The published selectors: those of npm's packages, and of the ERC's text.
+    function test_interfaces_AreThePublishedOnes() public pure {
+        assertEq(type(IPyth).interfaceId, bytes4(0x308dc74c));
+        assertEq(IPythErrors.StalePrice.selector, bytes4(0x19abf40e));
+        assertEq(IPythErrors.PriceFeedNotFound.selector, bytes4(0x14aebe68));
+        assertEq(IPythErrors.PriceFeedNotFoundWithinRange.selector, bytes4(0x45805f5d));
+        assertEq(IPythErrors.InsufficientFee.selector, bytes4(0x025dbdd4));
+        assertEq(IPythErrors.NoFreshUpdate.selector, bytes4(0xde2c57fa));
+        assertEq(IPythErrors.InvalidArgument.selector, bytes4(0xa9cb9e0d));
+        assertEq(type(AggregatorV3Interface).interfaceId, bytes4(0x73851258));
+        assertEq(type(IERC7412).interfaceId, bytes4(0x35982edb));
+        assertEq(IERC7412.OracleDataRequired.selector, bytes4(0xcf2cabdf));
+        assertEq(IERC7412.FeeRequired.selector, bytes4(0xea958df6));
+    }
+
     function test_read_GivesTheStoredPriceUpToItsGreatestAge() public {
         assertAllRead();
         skipS(MAX_AGE_MS / 1000);
