@@ -162,7 +162,8 @@ async def opened(
         exits.push_async_callback(signer.aclose)
         artifact = Artifact.read(CONTRACT)
         plan = Plan(artifact, parameters_of(file, chain, signer))
-        rpc = JsonRpc(name, chain.chain_id, chain.rpc, chain.timeout / 1e9, metrics)
+        timeout_s = chain.timeout / 1e9
+        rpc = JsonRpc(name, chain.chain_id, chain.rpc, timeout_s, metrics, quorum=chain.quorum)
         exits.push_async_callback(rpc.aclose)
         record = Record(folder / f"{name}.json", _fresh(plan, name, chain))
         exits.callback(record.close)

@@ -53,6 +53,11 @@ class ChainConfig(Section):
     poll: PositiveNs = 10**9
     max_fee_gwei: float = Field(default=500.0, gt=0)
 
+    @property
+    def quorum(self) -> int:
+        """How many endpoints must agree on what the chain has: of three and more the majority."""
+        return len(self.rpc) // 2 + 1 if len(self.rpc) > 2 else 1
+
 
 class DeployFile(Section):
     """The whole file."""
