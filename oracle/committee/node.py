@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
-import httpx
 import structlog
 
 from oracle.bus.interface import Bus
@@ -18,6 +17,7 @@ from oracle.committee.catching_up import CatchUp
 from oracle.committee.evidence_file import EvidenceFile
 from oracle.committee.gate import Gate
 from oracle.committee.health import Health
+from oracle.committee.http import Http
 from oracle.committee.journal import SigningJournal
 from oracle.committee.keeping import Keeper
 from oracle.committee.leading import Leader
@@ -58,7 +58,7 @@ class Seat(NamedTuple):
     port: int
     peers: Sequence[Peer]
     """All other members."""
-    http: httpx.AsyncClient | None = None
+    http: Http | None = None
     """What carries requests to them; by default the network."""
 
 

@@ -7,16 +7,13 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-import httpx
-
 from oracle.committee.clocks import PeerClocks
+from oracle.committee.http import Http, KeptAlive
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import Answer, Peer, PeerClient, Unreachable, peer_http
+from oracle.committee.transport import Answer, Peer, PeerClient, Unreachable
 from oracle.committee.trust import Sessions
 from oracle.model.errors import Retryable
-
-CONNECT_S: Final = 2.0
 
 
 class Peers:
@@ -29,11 +26,11 @@ class Peers:
         sessions: Sessions,
         metrics: CommitteeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
-        http: httpx.AsyncClient | None = None,
+        http: Http | None = None,
     ) -> None:
         """Make a client for each; `http` carries all requests, by default over the network."""
         self.clocks: Final = PeerClocks()
-        self._http = http or peer_http(CONNECT_S)
+        self._http = http or KeptAlive()
         self._clients: Final[Mapping[int, PeerClient]] = {
             peer.number: PeerClient(peer, own, sessions, self.clocks, metrics, self._http, now_ns)
             for peer in peers

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import httpx
 import structlog
 from eth_hash.auto import keccak
 
 from oracle.committee.clocks import PeerClocks
+from oracle.committee.http import Http, NoAnswer
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.requests import (
     ANSWER_HEADER,
@@ -101,7 +101,7 @@ class PeerClient:
         sessions: Sessions,
         clocks: PeerClocks,
         metrics: CommitteeMetrics,
-        http: httpx.AsyncClient,
+        http: Http,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.peer = peer
@@ -132,7 +132,7 @@ class PeerClient:
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await self._exchange(path, body)
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, Distrusted) as error:
+        except (TimeoutError, NoAnswer, Distrusted) as error:
             self._fail(path, error)
             raise Unreachable(f"member {self._label}: {_named(error)}") from error
         finally:
@@ -151,16 +151,14 @@ class PeerClient:
             "content-type": "application/octet-stream",
         }
         began = time.perf_counter()
-        sending = self._http.stream("POST", self.peer.url + path, content=body, headers=headers)
-        async with sending as response:
-            said = await _bounded(response)
+        said = await self._http.post(self.peer.url, path, headers, body, MOST_ANSWER_BYTES)
         self._metrics.round_trip.labels(self._label).observe(time.perf_counter() - began)
-        reply = Reply.decode(response.headers.get(ANSWER_HEADER, ""))
-        self._check(reply, request, response.status_code, said)
+        reply = Reply.decode(said.headers.get(ANSWER_HEADER, ""))
+        self._check(reply, request, said.status, said.body)
         self._clocks.add(self.peer.number, sent_ns, reply.time_ns, self._now_ns())
         offset_ns = self._clocks.offset_ns(self.peer.number) or 0
         self._metrics.offset.labels(self._label).set(offset_ns / 1e9)
-        return Answer(response.status_code, said)
+        return Answer(said.status, said.body)
 
     def _check(self, reply: Reply, request: bytes, status: int, body: bytes) -> None:
         # By the answer's own time: a peer whose clock is off is still to be heard, and measured.
@@ -188,28 +186,7 @@ class PeerClient:
         self._metrics.requests.labels(self._label, outcome).inc()
 
 
-def peer_http(timeout_s: float) -> httpx.AsyncClient:
-    """Return the client that all requests to peers share: no proxy, no redirects, kept alive."""
-    return httpx.AsyncClient(
-        timeout=timeout_s,
-        trust_env=False,
-        follow_redirects=False,
-        limits=httpx.Limits(max_connections=None, keepalive_expiry=20.0),
-    )
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    said = bytearray()
-    async for chunk in response.aiter_raw():
-        said += chunk
-        if len(said) > MOST_ANSWER_BYTES:
-            raise Distrusted(Distrust.TOO_LARGE, f"an answer has up to {MOST_ANSWER_BYTES} bytes")
-    return bytes(said)
-
-
 def _named(error: Exception) -> str:
     if isinstance(error, Distrusted):
         return str(error.reason)
-    if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return "timeout"
-    return "connection"
+    return "timeout" if isinstance(error, TimeoutError) else "connection"

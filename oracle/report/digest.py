@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from eth_hash.auto import keccak
@@ -19,6 +20,7 @@ def deployment_salt(network: str, home_governor: bytes, nonce: int) -> bytes:
     return keccak(head + len(text).to_bytes(32, "big") + padded)
 
 
+@lru_cache(64)
 def domain_separator(salt: bytes) -> bytes:
     """Return the domain separator of the deployment with this salt (32 bytes)."""
     return keccak(_DOMAIN_TYPE + _NAME + _VERSION + salt)

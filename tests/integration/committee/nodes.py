@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.memory import MemoryBus
 from oracle.committee.evidence_file import EvidenceFile
 from oracle.committee.evidence_file import read as read_evidence
+from oracle.committee.http import KeptAlive, NoAnswer, Said
 from oracle.committee.journal import SigningJournal
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.node import Node, Seat, State
@@ -65,22 +65,27 @@ class Links:
         self.cut = {(a, b) for a in range(7) for b in range(7) if (a in away) != (b in away)}
 
 
-class LinkTransport(httpx.AsyncHTTPTransport):
+class LinkHttp:
     """The network as one member has it."""
 
     def __init__(self, number: int, links: Links) -> None:
-        super().__init__()
-        self._number, self._links = number, links
+        self._number, self._links, self._http = number, links, KeptAlive()
         self._by_port = {port: n for n, port in links.ports.items()}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def post(
+        self, base: str, path: str, headers: Mapping[str, str], body: bytes, most_bytes: int
+    ) -> Said:
         """Pass a request on, or not."""
-        to = self._by_port[request.url.port or 0]
+        to = self._by_port[int(base.rpartition(":")[2])]
         if (self._number, to) in self._links.cut:
-            raise httpx.ConnectError("cut by the test")
+            raise NoAnswer("cut by the test")
         slow_s = self._links.slow_s
         await asyncio.sleep(slow_s.get(self._number, 0.0) + slow_s.get(to, 0.0))
-        return await super().handle_async_request(request)
+        return await self._http.post(base, path, headers, body, most_bytes)
+
+    async def aclose(self) -> None:
+        """Close the real connections."""
+        await self._http.aclose()
 
 
 class Running:
@@ -104,9 +109,7 @@ class Running:
             for n, port in cluster.links.ports.items()
             if n != number
         ]
-        http = httpx.AsyncClient(
-            transport=LinkTransport(number, cluster.links), trust_env=False, timeout=2.0
-        )
+        http = LinkHttp(number, cluster.links)
         make = cluster.makers.get(number, Node)
         self.node = make(
             self.bus,

@@ -12,10 +12,11 @@ import pytest
 from oracle import listening
 from oracle.committee import gate
 from oracle.committee.gate import Route
+from oracle.committee.http import KeptAlive
 from oracle.committee.refusing import read_refusal
 from oracle.committee.requests import REQUEST_HEADER
 from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import Peer, PeerClient, Unreachable, peer_http
+from oracle.committee.transport import Peer, PeerClient, Unreachable
 from oracle.committee.trust import Sessions
 from oracle.keys.signer import LocalSigner
 from oracle.listening import Keys, serving
@@ -28,17 +29,15 @@ KEY_NAMES = Keys("committee.listen", "committee.listen")
 async def _member() -> AsyncIterator[tuple[Link, PeerClient, str, int]]:
     """Serve member 1 on a real port; give the client of member 0 to it."""
     link = Link({PATH: Route(echo, 1000)})
-    async with (
-        serving(link.gate, "127.0.0.1", 0, KEY_NAMES, limit=None) as served,
-        peer_http(5.0) as http,
-    ):
-        link.http = http
+    http = KeptAlive()
+    async with serving(link.gate, "127.0.0.1", 0, KEY_NAMES, limit=None) as served:
         own = OwnSession(SALT, LocalSigner(KEYS[0].secret))
         client = PeerClient(
             Peer(1, MEMBERS[1], served.url), own, Sessions(SALT, MEMBERS), link.clocks,
             link.metrics, http, lambda: NOW_NS,
         )  # fmt: skip
         yield link, client, served.url, int(served.url.rpartition(":")[2])
+        await http.aclose()
 
 
 async def _closed(reader: asyncio.StreamReader) -> bytes:

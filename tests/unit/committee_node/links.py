@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from oracle.committee.clocks import PeerClocks
 from oracle.committee.gate import Gate, Route
+from oracle.committee.http import Http, NoAnswer, Said
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.sessions import OwnSession
 from oracle.committee.transport import Answer, Peer, PeerClient
@@ -26,6 +27,26 @@ PATH = "/v1/echo"
 async def echo(member: int, body: bytes) -> Answer:
     """Answer with the number that the gate found, and the body."""
     return Answer(200, bytes([member]) + body)
+
+
+class InMemory:
+    """`Http` that ends at a handler of httpx's, as its ASGI transport is."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._http = httpx.AsyncClient(transport=transport)
+
+    async def post(
+        self, base: str, path: str, headers: Mapping[str, str], body: bytes, most_bytes: int
+    ) -> Said:
+        """Hand the request over."""
+        try:
+            answer = await self._http.post(base + path, headers=dict(headers), content=body)
+        except httpx.HTTPError as error:
+            raise NoAnswer(str(error)) from error
+        return Said(answer.status_code, answer.headers, answer.content)
+
+    async def aclose(self) -> None:
+        """Close nothing: there is no connection."""
 
 
 class Link:
@@ -48,7 +69,9 @@ class Link:
         )
         self.own = OwnSession(salt, LocalSigner(KEYS[0].secret))
         self.clocks = PeerClocks()
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.gate))
+        transport = httpx.ASGITransport(self.gate)
+        self.http = httpx.AsyncClient(transport=transport)
+        self.carrier: Http = InMemory(transport)
         self.client = self.client_of(self.own)
 
     def client_of(self, own: OwnSession, to: int = 1) -> PeerClient:
@@ -59,7 +82,7 @@ class Link:
             Sessions(SALT, MEMBERS),
             self.clocks,
             self.metrics,
-            self.http,
+            self.carrier,
             lambda: self.asking_ns,
         )
 

@@ -31,7 +31,7 @@ from oracle.committee.trust import NONCES_HELD, WINDOW_NS, Nonces
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import Retryable
 from oracle.report.digest import domain_separator, report_message
-from tests.unit.committee_node.links import KEYS, MEMBERS, NOW_NS, PATH, SALT, Link, echo
+from tests.unit.committee_node.links import KEYS, MEMBERS, NOW_NS, PATH, SALT, InMemory, Link, echo
 
 S = 10**9
 
@@ -163,11 +163,9 @@ async def test_an_answer_of_somebody_else_is_not_believed():
 
     async def answer(request: httpx.Request) -> httpx.Response:
         reply = await other.reply(bytes(32), 200, b"", NOW_NS)
-        return httpx.Response(
-            200, headers={ANSWER_HEADER: reply.encode()}, stream=httpx.ByteStream(b"")
-        )
+        return httpx.Response(200, headers={ANSWER_HEADER: reply.encode()})
 
-    link.http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    link.carrier = InMemory(httpx.MockTransport(answer))
     with pytest.raises(Unreachable, match="bad_signature"):
         await link.client_of(link.own).ask(PATH, b"", 1)
     assert link.clocks.offset_ns(1) is None
@@ -277,7 +275,7 @@ async def test_a_dead_peer_is_named_and_then_left_alone():
         asked.append(request)
         raise httpx.ConnectError("refused")
 
-    link.http = httpx.AsyncClient(transport=httpx.MockTransport(dead))
+    link.carrier = InMemory(httpx.MockTransport(dead))
     client = link.client_of(link.own)
     for _ in range(FAILURES_TO_OPEN + 3):
         with pytest.raises(Unreachable):
