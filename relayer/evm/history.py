@@ -101,9 +101,9 @@ class HistoryReader:
     async def _events(self, head: Head, since_s: float) -> tuple[list[_Event], float]:
         """Return events, newest first, and the time that they go back to."""
         events: list[_Event] = []
-        span, end, end_s = FIRST_SPAN, head.number + 1, float(head.time_s)
+        span, end, known, known_s = FIRST_SPAN, head.number + 1, head.number, float(head.time_s)
         for _ in range(MOST_REQUESTS):
-            if end == 0 or end_s <= since_s or len(events) >= MOST_RECEIPTS:
+            if end == 0 or known_s <= since_s or len(events) >= MOST_RECEIPTS:
                 break
             first = max(end - span, 0)
             try:
@@ -114,17 +114,17 @@ class HistoryReader:
                     raise
                 span //= 4  # too many blocks or events for this provider
                 continue
-            pace_s = (end_s - first_s) / (end - first)
+            pace_s = (known_s - first_s) / max(known - first, 1)
             events += [
                 event
                 if event.time_s
-                else replace(event, time_s=end_s - (end - event.block) * pace_s)
+                else replace(event, time_s=known_s - (known - event.block) * pace_s)
                 for event in found
             ]
-            end, end_s = first, first_s
+            end, known, known_s = first, first, first_s
             if len(found) < _FEW_EVENTS:
                 span = min(2 * span, 4 * FIRST_SPAN)
-        return events, max(end_s, since_s)
+        return events, max(known_s, since_s)
 
     async def _block(self, number: int) -> Head:
         return await self._rpc.first([("eth_getBlockByNumber", [hex(number), False])], first_head)
