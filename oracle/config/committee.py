@@ -75,7 +75,7 @@ class CommitteeConfig(Section):
     view_timeout: PositiveNs | None = None
     """How long a leader has before the next one tries; by default half a slot."""
     sanity: RatioBps = 100.0
-    """A price further from this member's own mark is not signed when its own was left out."""
+    """A report with a price further from this member's own mark is not signed."""
     max_clock_offset: Annotated[PositiveNs, Field(le=LONGEST_OFFSET_NS)] = 250 * 10**6
     """Times further than this from our clock are refused."""
     next: NextConfig | None = None
