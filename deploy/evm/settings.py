@@ -17,6 +17,8 @@ from oracle.config.units import PositiveNs
 
 MS_NS = 10**6
 LONGEST_FUTURE_MS = 60_000
+MOST_INSTRUMENTS = 256
+NAME_BYTES = 32
 
 ChainName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
@@ -86,14 +88,26 @@ class DeployFile(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if len(set(self.instruments.values())) < len(self.instruments):
-            raise ValueError("instruments: two numbers mean the same")
+        self._check_instruments()
         ids = [chain.chain_id for chain in self.chains.values()]
         if len(set(ids)) < len(ids):
             raise ValueError("chains: two of them have the same chain_id")
         for name, chain in self.chains.items():
             self._check_roles(name, chain)
         return self
+
+    def _check_instruments(self) -> None:
+        names = list(self.instruments.values())
+        if len(set(names)) < len(names):
+            raise ValueError("instruments: two numbers mean the same")
+        if len(names) > MOST_INSTRUMENTS:
+            raise ValueError(
+                f"instruments: {len(names)} are more than {MOST_INSTRUMENTS}, which is what one "
+                "transaction binds; bind the others with the next epoch"
+            )
+        for name in names:
+            if len(name) > NAME_BYTES:
+                raise ValueError(f"instruments: {name} has more than {NAME_BYTES} characters")
 
     def _check_roles(self, name: str, chain: ChainConfig) -> None:
         owner, guardian = self.owner_of(chain), self.guardian_of(chain)

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from oracle.bus.interface import Bus
 from oracle.committee.assemble import leaves_of
 from oracle.committee.journal import Signed, SigningJournal
+from oracle.committee.key_set import KeySet
 from oracle.committee.steps import Steps
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError
@@ -55,7 +56,7 @@ class Attestor:
         self._bus, self._committee, self._slot_ns = bus, committee, slot_ns
         self._deployment = "0x" + committee.salt.hex()
         self._journal, self._now_ns = journal, now_ns
-        self._signers = _by_member(committee, signers)
+        self._keys = KeySet(_by_member(committee, signers), committee.threshold)
         self._steps = Steps(markets)
         self._behind = False
         self._reports = Counter("plumbline_reports_total", "Reports signed", registry=registry)
@@ -119,16 +120,14 @@ class Attestor:
             return await self._report(report, step.time_ns)
 
     async def _report(self, report: Unsigned, time_ns: int) -> SignedReport:
-        message = report.message(self._committee.salt)
-        made = [signer.sign(message) for signer in self._signers.values()]
-        signatures = dict(zip(self._signers, await asyncio.gather(*made), strict=True))
+        signatures = await self._keys.sign(report.message(self._committee.salt))
         return SignedReport(
             deployment=self._deployment,
             epoch=report.epoch,
             slot=report.slot,
             time_ns=time_ns,
             signed_ns=self._now_ns(),
-            shared_view=len(self._signers) > 1,
+            shared_view=len(self._keys) > 1,
             body=sign_complete(report, signatures, self._committee.threshold),
         )
 

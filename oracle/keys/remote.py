@@ -92,9 +92,11 @@ class RemoteHolder:
         )
 
     async def _request(self, method: str, path: str, body: dict[str, str] | None) -> bytes:
-        request = self._client.build_request(
-            method, self._url + path, json=body, headers=self._headers()
-        )
+        try:
+            headers = self._headers()
+        except ConfigError as error:  # a file that is being replaced
+            raise Retryable(str(error)) from None
+        request = self._client.build_request(method, self._url + path, json=body, headers=headers)
         try:
             response = await self._client.send(request, stream=True)
             try:

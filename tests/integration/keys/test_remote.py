@@ -114,6 +114,9 @@ async def test_a_token_is_sent_and_may_be_replaced(
     signer = open_signer(_config(remote, token_file=file), key_metrics)
     with pytest.raises(Retryable, match="HTTP 401"):
         await signer.sign(b"message")
+    file.unlink()
+    with pytest.raises(Retryable, match="cannot read token file"):
+        await signer.sign(b"message")
     file.write_text("second-token\n")
     assert await signer.sign(b"message")
     await signer.aclose()

@@ -57,6 +57,8 @@ def test_a_deploy_file(tmp_path: Path):
         ({"instruments": {0: "BTC-USD", 1: "BTC-USD"}}, "two numbers mean the same"),
         ({"instruments": {4096: "BTC-USD"}}, "less than or equal to 4095"),
         ({"instruments": {0: "btc"}}, "match pattern"),
+        ({"instruments": {0: "BTC-USD." + "x" * 25}}, "more than 32 characters"),
+        ({"instruments": {n: f"M{n}-USD" for n in range(257)}}, "257 are more than 256"),
         ({"chains": {"alpha": CHAIN, "beta": CHAIN}}, "the same chain_id"),
         ({"chains": {"../alpha": CHAIN}}, "match pattern"),
         ({"chains": {}}, "at least 1"),
