@@ -7,6 +7,7 @@ import itertools
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -51,8 +52,19 @@ class Head:
     base_wei: int | None
 
 
+def labels(urls: Sequence[str]) -> list[str]:
+    """Return a name for each URL that leaves out path and query, where providers put keys."""
+    seen: Counter[str] = Counter()
+    names = []
+    for url in urls:
+        host = httpx.URL(url).netloc.decode().rpartition("@")[2]
+        seen[host] += 1
+        names.append(host if seen[host] == 1 else f"{host}#{seen[host]}")
+    return names
+
+
 class Endpoint:
-    """One URL. Its label leaves out path and query, where providers put keys.
+    """One URL, known by a label (see `labels`).
 
     `score` is the weighted share of requests that were answered, 1 at best. `resting` endpoints
     failed lately: they are asked when no better one is left. `barred` ones asked to be left alone.
@@ -62,11 +74,12 @@ class Endpoint:
         self,
         chain: str,
         url: str,
+        label: str,
         timeout_s: float,
         metrics: RelayerMetrics,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.label: Final = httpx.URL(url).netloc.decode().rpartition("@")[2]
+        self.label: Final = label
         self.confirmed = False
         """Has named the right chain, and not failed since."""
         self.score = 1.0

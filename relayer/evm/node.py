@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median_high, median_low
 from typing import Any, Final
 
 from relayer.evm import results
@@ -65,8 +66,10 @@ class Node:
         Where endpoints have to agree, it is the newest block that enough of them know; when they
         do not, `choose` takes one of the values that they claim.
         """
-        head = await self.rpc.head(results.first_head)
-        tag = hex(head.number) if self.rpc.quorum > 1 else "latest"
+        tag = "latest"
+        if self.rpc.several:
+            head = await self.rpc.head(results.first_head)
+            tag = hex(head.number) if self.rpc.quorum > 1 else tag
         calls: list[Call] = [
             ("eth_getBlockByNumber", [tag, False]),
             ("eth_getBalance", [account, tag]),
@@ -107,12 +110,7 @@ class Node:
 
     async def balance(self, account: str) -> int:
         """Return an account's balance."""
-        calls: list[Call] = [("eth_getBalance", [account, "latest"])]
-        quorum = self.rpc.quorum
-        said = await self.rpc.each(
-            calls, lambda said: results.quantity(said[0]), lambda said: len(said) >= quorum
-        )
-        return sorted(said, reverse=True)[min(quorum, len(said)) - 1]
+        return await self._median([("eth_getBalance", [account, "latest"])])
 
     async def estimate(self, sender: str, to: str, data: bytes) -> int:
         """Return the gas that a transaction would use.
@@ -129,37 +127,40 @@ class Node:
             return await self._estimate(transaction, "pending")
 
     async def _estimate(self, transaction: dict[str, str], block: str) -> int:
-        calls: list[Call] = [("eth_estimateGas", [transaction, block])]
-        quorum = self.rpc.quorum
         try:
-            said = await self.rpc.each(
-                calls, lambda said: results.quantity(said[0]), lambda said: len(said) >= quorum
-            )
+            return await self._median([("eth_estimateGas", [transaction, block])])
         except NodeError as error:
             raise _reverted(error) from error
-        return sorted(said)[len(said) // 2]
 
     async def fee_history(self) -> FeeHistory | None:
-        """Return recent fees, of the median endpoint; None where nobody knows them."""
+        """Return recent fees, each of the median endpoint; None where nobody knows them."""
         percentiles = [float(USUAL_PERCENTILE), float(URGENT_PERCENTILE)]
         calls: list[Call] = [("eth_feeHistory", [hex(HISTORY_BLOCKS), "latest", percentiles])]
-        quorum = self.rpc.quorum
         try:
-            said = await self.rpc.each(
-                calls, lambda said: results.fees(said[0]), lambda said: len(said) >= quorum
-            )
+            said = await self.rpc.each(calls, lambda said: results.fees(said[0]), self._outvoted)
         except NodeError:
             return None
-        known = sorted(
-            (history for history in said if history is not None),
-            key=lambda history: (history.next_base_wei, history.tip_wei(urgent=True)),
+        known = [history for history in said if history is not None]
+        if len(known) < 2:
+            return known[0] if known else None
+        return FeeHistory(
+            median_low(history.next_base_wei for history in known),
+            (median_low(history.tip_wei(urgent=False) for history in known),),
+            (median_low(history.tip_wei(urgent=True) for history in known),),
         )
-        return known[len(known) // 2] if known else None
 
     async def gas_price(self) -> int:
         """Return the node's legacy gas price."""
         calls: list[Call] = [("eth_gasPrice", [])]
         return await self.rpc.first(calls, lambda said: results.quantity(said[0]))
+
+    async def _median(self, calls: Sequence[Call]) -> int:
+        said = await self.rpc.each(calls, lambda said: results.quantity(said[0]), self._outvoted)
+        return median_high(said)
+
+    def _outvoted(self, said: Sequence[object]) -> bool:
+        """Tell whether so many answered that fewer than a quorum cannot make the median."""
+        return len(said) >= 2 * self.rpc.quorum - 1
 
     async def send_raw(self, raw: bytes) -> None:
         """Broadcast a signed transaction."""

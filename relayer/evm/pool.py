@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from relayer.evm.endpoint import WRONG_CHAIN_S, Endpoint
+from relayer.evm.endpoint import WRONG_CHAIN_S, Endpoint, labels
 from relayer.evm.errors import Malformed, NodeError, Unreachable
 from relayer.evm.wire import Call
 from relayer.metrics import RelayerMetrics
@@ -40,11 +40,12 @@ class Pool:
         metrics: RelayerMetrics,
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
-        def opened(url: str) -> Endpoint:
-            return Endpoint(chain, url, timeout_s, metrics, transport)
-
-        self.readers: Final = [opened(url) for url in urls]
-        self._private: Final = [opened(url) for url in send_urls]
+        made = [
+            Endpoint(chain, url, label, timeout_s, metrics, transport)
+            for url, label in zip((*urls, *send_urls), labels((*urls, *send_urls)), strict=True)
+        ]
+        self.readers: Final = made[: len(urls)]
+        self._private: Final = made[len(urls) :]
         self._chain: Final = chain
         self._chain_id: Final = chain_id
         self._late: Final[dict[asyncio.Task[Any], tuple[Endpoint, float]]] = {}

@@ -22,14 +22,13 @@ class Pricing:
         """Return what recent blocks took; None where nobody knows."""
         return await self.node.fee_history()
 
-    async def quote(self, head: Head, *, urgent: bool) -> Fees:
-        """Return what to offer for the next block.
+    async def quote(self, head: Head, history: FeeHistory | None, *, urgent: bool) -> Fees:
+        """Return what to offer for the next block, by recent ones.
 
         Raises:
             FeeAboveCap: that is above the cap.
             Retryable: no endpoint knows.
         """
-        history = await self.history()
         legacy = self.kind == "legacy" or (self.kind == "auto" and head.base_wei is None)
         if history is None:
             return quote_legacy(await self.node.gas_price(), self.cap_wei)

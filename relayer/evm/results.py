@@ -82,13 +82,14 @@ def receipt(value: Any, hash_: str) -> Mined | None:
         about = str(value["transactionHash"]).lower()
         gas = quantity(value.get("gasUsed"))
         price = quantity(value.get("effectiveGasPrice", "0x0"))
+        data_fee = quantity(value.get("l1Fee") or "0x0")  # what OP-stack chains charge besides
         found = Mined(
             transaction=hash_,
             succeeded=quantity(value.get("status")) == 1,
             block=quantity(value["blockNumber"]),
             block_hash=str(value.get("blockHash")),
             gas_used=gas,
-            paid_wei=gas * price,
+            paid_wei=gas * price + data_fee,
             logs=logs,
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -60,6 +60,11 @@ class JsonRpc:
         self._max_lag: Final = (max_lag_blocks, max_lag_s)
         self._faults: Final = Faults(chain, metrics)
 
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one endpoint to read from."""
+        return len(self._pool.readers) > 1
+
     async def check(self) -> None:
         """Ask every endpoint for its chain; those of another are not used.
 
@@ -225,7 +230,7 @@ class JsonRpc:
         *,
         grace_s: float = 0.0,
     ) -> list[tuple[Endpoint, T]]:
-        if len(self._pool.readers) == 1 or (self.quorum == 1 and not readers):
+        if not self.several or (self.quorum == 1 and not readers):
             return [await self._first(calls, parse)]
         tasks = self._pool.begin(readers or self._pool.voters(self.quorum), calls, parse)
         try:

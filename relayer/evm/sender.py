@@ -102,12 +102,13 @@ class Sender:
     ) -> tuple[Transaction, asyncio.Future[Sent]]:
         if len(self.book.open) >= MAX_OPEN:
             raise Retryable(f"chain {self._chain}: {MAX_OPEN} transactions wait for a block")
-        estimate, look, balance_wei = await asyncio.gather(
+        estimate, look, balance_wei, history = await asyncio.gather(
             self._node.estimate(self.address, to, data),
             self._node.look(self.address, []),
             self._node.balance(self.address),
+            self._pricing.history(),
         )
-        fees = await self._pricing.quote(look.head, urgent=urgent)
+        fees = await self._pricing.quote(look.head, history, urgent=urgent)
         async with self._tender.busy:
             self._doubt_what_is_gone(look)
             gas = self._gas(estimate, len(purpose.groups), look)

@@ -16,7 +16,7 @@ from oracle.model.errors import PlumblineError, Retryable
 from relayer.base import Clock
 from relayer.evm.book import Book
 from relayer.evm.errors import NodeError, NonceSpent, Refusal, Unreachable, refusal_of
-from relayer.evm.fees import FeeAboveCap, Fees, outbid
+from relayer.evm.fees import FeeAboveCap, FeeHistory, Fees, outbid
 from relayer.evm.ledger import FILLER, Bid, State, Transaction
 from relayer.evm.moves import MISSING_POLLS, Move, Pace, Verdict, judge, next_step
 from relayer.evm.node import Look, Node
@@ -231,7 +231,8 @@ class Tender:
             self._start_anew(look)
             return
         self._faults.note("nonce_gap", confirmed=look.confirmed, first_of_ours=lowest)
-        fees = await self._pricing.quote(look.head, urgent=False)
+        history = await self._pricing.history()
+        fees = await self._pricing.quote(look.head, history, urgent=False)
         for nonce in missing:
             await self._fill(nonce, fees)
 
@@ -261,12 +262,12 @@ class Tender:
                 continue
             waits = t.last.taken_block is not None and t.nonce == look.confirmed
             due = waits and now_s - t.broadcast_s >= self._pace.replace_after_s
-            history = await self._pricing.history() if due else None
+            history = await self._pricing.history() if due or t.underpriced else None
             step = next_step(t, history, look, now_s, self._pace)
             if step.fault:
                 self._faults.note(step.fault, nonce=t.nonce, transaction=t.last.signed.hash)
             if step.move is Move.BUMP:
-                await self._bump(t, look)
+                await self._bump(t, look, history)
             elif step.move is Move.REBROADCAST:
                 await self._rebroadcast(t, look)
 
@@ -280,11 +281,11 @@ class Tender:
             self._metrics.rebroadcast.labels(self._chain).inc()
         await self.broadcast(transaction, look.head.number)
 
-    async def _bump(self, transaction: Transaction, look: Look) -> None:
+    async def _bump(self, transaction: Transaction, look: Look, history: FeeHistory | None) -> None:
         """Replace a transaction by the same call for more, or leave it where that is too much."""
         t = transaction
         try:
-            fresh = await self._pricing.quote(look.head, urgent=True)
+            fresh = await self._pricing.quote(look.head, history, urgent=True)
             fees = outbid(t.bids[0].fees, t.last.fees, fresh, self._pricing.cap_wei)
         except FeeAboveCap as error:
             self._faults.note("fee_above_cap", nonce=t.nonce, error=str(error))
