@@ -161,7 +161,10 @@ class Wallet:
                         f"wallet {self.address} cannot pay: top it up and run again"
                     ) from error
                 case _:
-                    raise
+                    raise Retryable(
+                        f"step {name}: {bid.hash} is refused: {error.reason}; run again, or if "
+                        f"that is final remove the step from {self._record.path}"
+                    ) from error
 
     async def _watch(self, name: str, for_s: float) -> bool:
         deadline, wait_s = time.monotonic() + for_s, 0.02

@@ -49,7 +49,7 @@ class RemoteHolder:
         self._address: Final = bytes.fromhex(config.address[2:])
         self._token_file: Final = config.token_file
         self._client: Final = httpx.AsyncClient(
-            timeout=config.timeout / 1e9,
+            timeout=2 * config.timeout / 1e9,  # HeldSigner's own, which covers all of it, is first
             verify=_tls(config),
             # What the environment says of proxies is not the operator's configuration.
             trust_env=False,
