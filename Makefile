@@ -71,11 +71,13 @@ check: setup evm-tools slither ## formats, lints, types, import rules, generated
 	$(BIN)/lint-imports --no-cache
 	cd $(EVM) && ./node_modules/.bin/forge fmt --check
 	cd $(EVM) && node script/export-abi.mjs --check
+	cd $(EVM) && node script/gas-doc.mjs --check
 	$(BIN)/python -m tests.vectors.generate --check
 
-contracts: evm-tools ## build the contracts; rewrite contracts/abi and contracts/gas.json
+contracts: evm-tools ## build the contracts; rewrite contracts/abi, contracts/gas.json, docs/gas.md
 	cd $(EVM) && node script/export-abi.mjs
-	cd $(EVM) && GAS_WRITE=1 ./node_modules/.bin/forge test --mc GasTest
+	cd $(EVM) && GAS_WRITE=1 ./node_modules/.bin/forge test --match-contract '^GasTest$$'
+	cd $(EVM) && node script/gas-doc.mjs
 
 bench: setup evm-tools kafka ## latency, throughput and gas, with baselines of the same run
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)

@@ -110,53 +110,51 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         internal
         view
     {
+        uint256 end;
+        uint256 signers;
         unchecked {
-            uint256 signaturesAt = signersAt + Reports.SIGNERS_BYTES;
-            uint256 end = signaturesAt + SIGNATURE_BYTES * epoch.threshold();
-            uint256 signers;
+            uint256 at = signersAt + Reports.SIGNERS_BYTES;
+            end = at + SIGNATURE_BYTES * epoch.threshold();
             assembly ("memory-safe") {
                 signers := shr(224, calldataload(add(body.offset, signersAt)))
-                signaturesAt := add(body.offset, signaturesAt)
+                at := add(body.offset, at)
             }
-            uint256 failed = 1;
-            uint256 at = signaturesAt;
-            if (signers & ~epoch.signers() == 0 && body.length == end) {
-                (failed, at) = _verifySignatures(digest, signers, _readList(epoch), at);
-            }
-            // As many signatures as bits, and as many bits as the threshold.
-            if (failed != 0 || at != signaturesAt + SIGNATURE_BYTES * epoch.threshold()) {
-                _refuse(epoch, signers, body.length, end, failed);
+            if ((signers & ~epoch.signers()) | (body.length ^ end) == 0) {
+                uint256 bodyEnd = at + SIGNATURE_BYTES * epoch.threshold();
+                // All good, and as many as the threshold: the body has room for no other number.
+                if (_verifySignatures(digest, signers, _readList(epoch), at) == bodyEnd) return;
             }
         }
+        _refuse(epoch, digest, body, signers, end);
     }
 
-    /// @dev Check signatures until one is bad, from `at` in the calldata: 64 bytes each,
-    /// r ‖ (yParity << 255 | s). All `signers` must be members.
-    /// @return left The signers from the first bad one on, shifted down to it; 0 when all are good.
-    /// @return end Where the signatures taken end.
+    /// @dev Check signatures from `at` in the calldata on: 64 bytes each, r ‖ (yParity << 255 | s).
+    /// All `signers` must be members.
+    /// @return end Where the signatures end; 0 or beyond all calldata if one is bad.
     function _verifySignatures(bytes32 digest, uint256 signers, uint256 list, uint256 at)
         private
         view
-        returns (uint256 left, uint256 end)
+        returns (uint256 end)
     {
         assembly ("memory-safe") {
-            // The precompile returns nothing when it fails. What is in its place then is zero or
-            // the signer before, and members rise from above zero.
-            let signer := sub(list, 0x20)
-            mstore(signer, 0)
-            // Its input takes the words of the free memory pointer and of zero; both are put back.
+            // The precompile's input takes the words of the free memory pointer and of zero: both
+            // are put back.
             let free := mload(0x40)
-            mstore(0x00, digest)
-            for { left := signers } left { left := shr(1, left) } {
-                if and(left, 1) {
+            for {} signers { signers := shr(1, signers) } {
+                if and(signers, 1) {
                     let yParityAndS := calldataload(add(at, 0x20))
-                    let s := shr(1, shl(1, yParityAndS))
+                    mstore(0x00, digest)
                     mstore(0x20, add(27, shr(255, yParityAndS)))
                     mstore(0x40, calldataload(at))
+                    let s := shr(1, shl(1, yParityAndS))
                     mstore(0x60, s)
-                    pop(staticcall(gas(), 1, 0x00, 0x80, signer, 0x20))
-                    if or(gt(s, MAX_S), xor(mload(signer), shr(96, mload(list)))) { break }
+                    // It returns nothing when it fails: the digest stays, which is no member.
+                    pop(staticcall(gas(), 1, 0x00, 0x80, 0x00, 0x20))
                     at := add(at, SIGNATURE_BYTES)
+                    if or(gt(s, MAX_S), xor(mload(0x00), shr(96, mload(list)))) {
+                        at := 0
+                        break
+                    }
                 }
                 list := add(list, ADDRESS_BYTES)
             }
@@ -167,22 +165,30 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
     }
 
     /// @dev Say why a quorum was refused.
-    /// @param failed The signers from the first bad one on.
-    function _refuse(uint256 epoch, uint256 signers, uint256 length, uint256 end, uint256 failed)
-        private
-        pure
-    {
+    function _refuse(
+        uint256 epoch,
+        bytes32 digest,
+        bytes calldata body,
+        uint256 signers,
+        uint256 end
+    ) private view {
         (uint256 threshold, uint256 size) = (epoch.threshold(), epoch.size());
-        if (length + SIGNATURE_BYTES * threshold < end) revert BadLength(length, end);
+        uint256 at = end - SIGNATURE_BYTES * threshold;
+        if (body.length < at) revert BadLength(body.length, end);
         if (_countBits(signers) != threshold || signers >> size != 0) {
             revert WrongSignerCount(signers, size, threshold);
         }
-        if (length != end) revert BadLength(length, end);
+        if (body.length != end) revert BadLength(body.length, end);
         uint256 revokedSigners = signers & ~epoch.signers();
         if (revokedSigners != 0) revert RevokedSigner(signers, revokedSigners);
-        uint256 member;
-        while (signers >> member != failed) ++member;
-        revert BadSignature(member);
+        uint256 list = _readList(epoch);
+        for (uint256 i; i < size; ++i) {
+            if ((signers >> i) & 1 == 0) continue;
+            if (_verifySignatures(digest, 1, list + ADDRESS_BYTES * i, _offset(body, at)) == 0) {
+                revert BadSignature(i);
+            }
+            at += SIGNATURE_BYTES;
+        }
     }
 
     function _checkMembers(address[] calldata members, uint256 threshold) private pure {
@@ -215,16 +221,23 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         require(list != address(0));
     }
 
-    /// @dev Copy an epoch's members to memory, behind a spare word; `_member` reads them there.
+    /// @dev Copy an epoch's members to memory; `_member` reads them there.
     function _readList(uint256 epoch) private view returns (uint256 list) {
         address account = epoch.list();
         uint256 size = epoch.size();
         assembly ("memory-safe") {
             size := mul(size, ADDRESS_BYTES)
-            list := add(mload(0x40), 0x20)
+            list := mload(0x40)
             // A word more than the list: reading the last member reads 12 bytes beyond it.
             mstore(0x40, and(add(add(list, size), 0x3f), not(0x1f)))
             extcodecopy(account, list, 1, size)
+        }
+    }
+
+    /// @dev Turn an offset into a body into one into the calldata.
+    function _offset(bytes calldata body, uint256 at) private pure returns (uint256 offset) {
+        assembly ("memory-safe") {
+            offset := add(body.offset, at)
         }
     }
 

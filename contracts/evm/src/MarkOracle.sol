@@ -4,6 +4,8 @@ pragma solidity 0.8.30;
 import {Markets} from "./Markets.sol";
 import {IMarkOracle, Leaf, Mark, Validity} from "./interfaces/IMarkOracle.sol";
 import {GroupWord} from "./report/GroupWord.sol";
+import {MarkWord} from "./report/MarkWord.sol";
+import {MerkleSubset} from "./report/MerkleSubset.sol";
 import {Reports} from "./report/Reports.sol";
 import {UpdateLog} from "./report/UpdateLog.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
@@ -14,6 +16,8 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 contract MarkOracle is Markets {
     using GroupWord for uint256;
     using Reports for bytes;
+
+    uint256 private constant MARK_BYTES = 0x100;
 
     bytes32 public immutable SALT;
     bytes32 public immutable DOMAIN_SEPARATOR;
@@ -41,23 +45,25 @@ contract MarkOracle is Markets {
         if (!_hasNewer(report, groups, carried)) return 0;
         _requireSigned(report, groups, carried);
 
-        uint256 limitUnixMs = _futureLimitUnixMs();
-        uint256 log = UpdateLog.open(carried);
-        unchecked {
-            for (uint256 i; i < carried; ++i) {
-                (uint16 group,, uint256 signed) = report.leaf(i);
-                _checkWord(group, signed, limitUnixMs);
-                uint256 old = _word(group);
-                if (signed.time() <= old.time()) continue;
+        uint256 limit = _firstFutureWord();
+        (uint256 log, uint256 tail) = UpdateLog.open(carried);
+        (uint256 at, uint256 end) = report.leaves(carried);
+        while (at < end) {
+            (uint256 group, uint256 signed) = Reports.leafAt(at);
+            _checkWord(group, signed, limit);
+            uint256 old = _word(group);
+            if (signed.isNewer(old)) {
                 uint256 word = signed.storesAsIs(old)
                     ? signed | (old & GroupWord.PAUSE_MASK)
                     : _merge(group, old, signed);
                 _setWord(group, word);
-                UpdateLog.append(log, accepted, group, word);
-                ++accepted;
+                tail = UpdateLog.append(tail, group, word);
+            }
+            unchecked {
+                at += MerkleSubset.LEAF_BYTES;
             }
         }
-        UpdateLog.close(log, accepted, report.slot());
+        return UpdateLog.close(log, tail, report.slot());
     }
 
     /// @inheritdoc IMarkOracle
@@ -68,31 +74,22 @@ contract MarkOracle is Markets {
     {
         (uint256 groups, uint256 carried) = report.checkHeader();
         _requireSigned(report, groups, carried);
-        uint256 limitUnixMs = _futureLimitUnixMs();
+        uint256 limit = _firstFutureWord();
         leaves = new Leaf[](carried);
         for (uint256 i; i < carried; ++i) {
             (uint16 group, uint40 prevMs, uint256 word) = report.leaf(i);
-            _checkWord(group, word, limitUnixMs);
+            _checkWord(group, word, limit);
             leaves[i] = Leaf(group, prevMs, word);
         }
         return (report.epoch(), report.slot(), report.inputsRoot(), leaves);
     }
 
     /// @inheritdoc IMarkOracle
-    function readMark(uint256 market) public view returns (Mark memory mark) {
-        uint256 word = _words[_groupOf(market)];
-        uint256 entry = word.entry(market % GroupWord.MARKETS);
-        uint256 timeMs = word.time();
-        mark.validity = entry.validity();
-        mark.paused = word & _pauseBit(market) != 0;
-        if (timeMs != 0) mark.statusTimeMs = uint64(timeMs.unixMs());
-        mark.priceE18 = entry.priceE18();
-        if (entry.priced()) {
-            mark.priceTimeMs = mark.statusTimeMs;
-            mark.confidenceBpsE1 = entry.confidenceBpsE1();
-            (mark.premiumKnown, mark.premiumBpsE2) = entry.premiumBpsE2();
-        } else if (mark.priceE18 != 0) {
-            mark.priceTimeMs = uint64(uint256(_memos[market].lostPriceMs).unixMs());
+    function readMark(uint256 market) external view returns (Mark memory mark) {
+        _read(market, mark);
+        // All its fields are words, which memory holds as the ABI does.
+        assembly ("memory-safe") {
+            return(mark, MARK_BYTES)
         }
     }
 
@@ -102,8 +99,8 @@ contract MarkOracle is Markets {
         view
         returns (Mark memory mark)
     {
-        mark = readMark(market);
-        if (mark.validity > Validity.STALE && _ageMs(mark.priceTimeMs) > maxAgeMs) {
+        _read(market, mark);
+        if (mark.validity > Validity.STALE && MarkWord.ageMs(mark.priceTimeMs) > maxAgeMs) {
             mark.validity = Validity.STALE;
         }
     }
@@ -114,20 +111,29 @@ contract MarkOracle is Markets {
         view
         returns (uint256 priceE18, uint256 priceTimeMs)
     {
-        uint256 word = _words[_groupOf(market)];
-        if (word & _pauseBit(market) != 0) revert Paused(market);
-        uint256 entry = word.entry(market % GroupWord.MARKETS);
-        Validity validity = entry.validity();
-        if (validity < least || !entry.priced()) revert ValidityTooLow(market, validity, least);
-        priceTimeMs = word.time().unixMs();
-        uint256 ageMs = _ageMs(priceTimeMs);
-        if (ageMs > maxAgeMs) revert TooOld(market, ageMs, maxAgeMs);
-        return (entry.priceE18(), priceTimeMs);
+        return MarkWord.priceNoOlderThan(_word(_groupOf(market)), market, maxAgeMs, least);
+    }
+
+    /// @inheritdoc IMarkOracle
+    function usablePrice(uint256 market, uint256 maxAgeMs)
+        external
+        view
+        returns (uint256 priceE18, uint256 priceTimeMs)
+    {
+        uint256 word = _word(_groupOf(market));
+        return MarkWord.priceNoOlderThan(word, market, maxAgeMs, Validity.VALID);
     }
 
     /// @inheritdoc IMarkOracle
     function groupWord(uint256 group) external view returns (uint256) {
-        return _words[_requireGroup(group)];
+        return _word(_requireGroup(group));
+    }
+
+    function _read(uint256 market, Mark memory mark) private view {
+        uint256 word = _word(_groupOf(market));
+        if (word.decodeInto(market % GroupWord.MARKETS, mark)) {
+            mark.priceTimeMs = uint64(uint256(_memos[market].lostPriceMs).unixMs());
+        }
     }
 
     /// @dev Tell whether any group is newer than stored, before anything is known to be signed.
@@ -136,11 +142,13 @@ contract MarkOracle is Markets {
         view
         returns (bool)
     {
-        unchecked {
-            for (uint256 i; i < carried; ++i) {
-                (uint16 group,, uint256 word) = report.leaf(i);
-                if (group >= groups) revert GroupOrder(i, group, groups);
-                if (word.time() > _word(group).time()) return true;
+        (uint256 at, uint256 end) = report.leaves(carried);
+        while (at < end) {
+            (uint256 group, uint256 word) = Reports.leafAt(at);
+            if (group >= groups) revert GroupOrder(report.positionOf(at), group, groups);
+            if (word.isNewer(_word(group))) return true;
+            unchecked {
+                at += MerkleSubset.LEAF_BYTES;
             }
         }
         return false;
@@ -152,10 +160,11 @@ contract MarkOracle is Markets {
         _requireQuorum(epoch, digest, report, signersAt);
     }
 
-    function _checkWord(uint256 group, uint256 word, uint256 limitUnixMs) private pure {
+    /// @dev Revert for a word no honest committee signs, whatever its entries.
+    function _checkWord(uint256 group, uint256 word, uint256 limit) private view {
+        if (word.isBelow(limit)) return;
         if (word & GroupWord.PAUSE_MASK != 0) revert PauseBitsSet(group, word);
-        uint256 unixMs = word.time().unixMs();
-        if (unixMs > limitUnixMs) revert FutureTime(unixMs, limitUnixMs);
+        revert FutureTime(word.time().unixMs(), block.timestamp * 1000 + MAX_FUTURE_MS);
     }
 
     /// @dev Read a group's word. The caller keeps `group` below MAX_GROUPS.
@@ -172,15 +181,12 @@ contract MarkOracle is Markets {
         }
     }
 
-    function _futureLimitUnixMs() private view returns (uint256) {
-        // Neither is near 2^256: a clock in seconds, and 32 bits.
+    /// @dev The least word whose time is too far ahead.
+    function _firstFutureWord() private view returns (uint256) {
+        // A clock in seconds, later than 2020, and 32 bits: 40 bits of ms last until 2054.
         unchecked {
-            return block.timestamp * 1000 + MAX_FUTURE_MS;
+            uint256 limitMs = block.timestamp * 1000 + MAX_FUTURE_MS - uint256(0).unixMs();
+            return (limitMs + 1) << GroupWord.TIME_SHIFT;
         }
-    }
-
-    function _ageMs(uint256 unixMs) private view returns (uint256) {
-        uint256 nowMs = block.timestamp * 1000;
-        return nowMs > unixMs ? nowMs - unixMs : 0;
     }
 }

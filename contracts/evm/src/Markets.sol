@@ -114,11 +114,13 @@ abstract contract Markets is JumpHold {
     }
 
     function _groupOf(uint256 market) internal pure returns (uint256) {
-        _requireMarket(market);
+        if (market >= MAX_MARKETS) revert UnknownMarket(market, MAX_MARKETS);
         return market / GroupWord.MARKETS;
     }
 
     function _pauseBit(uint256 market) internal pure returns (uint256) {
-        return 1 << (GroupWord.PAUSE_SHIFT + market % GroupWord.MARKETS);
+        unchecked {
+            return 1 << (GroupWord.PAUSE_SHIFT + market % GroupWord.MARKETS);
+        }
     }
 }

@@ -34,7 +34,7 @@ contract AdaptersGasTest is AdaptersFixture {
     /// forge-config: default.isolate = true
     function test_gas_priceNoOlderThan() public {
         oracle.priceNoOlderThan(MARKET, MAX_AGE_MS, Validity.GUARDED);
-        assertGasIs(3700);
+        assertGasIs(3435);
     }
 
     /// forge-config: default.isolate = true
@@ -46,13 +46,13 @@ contract AdaptersGasTest is AdaptersFixture {
     /// forge-config: default.isolate = true
     function test_gas_getPriceNoOlderThan() public {
         pyth.getPriceNoOlderThan(ID, 60);
-        assertGasIs(20_300);
+        assertGasIs(19_700);
     }
 
     /// forge-config: default.isolate = true
     function test_gas_price() public {
         erc7412.price();
-        assertGasIs(14_000);
+        assertGasIs(13_300);
     }
 
     /// @dev Within 3 %, above or below: the page says it rounded.

@@ -223,6 +223,13 @@ interface IMarkOracle is ICommittee, IReportErrors {
         view
         returns (uint256 priceE18, uint256 priceTimeMs);
 
+    /// @notice Read a price that is VALID, or revert, as `priceNoOlderThan` does: for some 600 gas
+    /// less, what most consumers want.
+    function usablePrice(uint256 market, uint256 maxAgeMs)
+        external
+        view
+        returns (uint256 priceE18, uint256 priceTimeMs);
+
     /// @notice The word stored for a group: as signed, with pause bits, TOO_VOLATILE in entries
     /// whose jump is held, and the last price kept in entries that have none now.
     function groupWord(uint256 group) external view returns (uint256);

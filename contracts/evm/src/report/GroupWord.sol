@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EntryFault, Validity} from "../interfaces/IMarkOracle.sol";
+import {EntryFault, Mark, Validity} from "../interfaces/IMarkOracle.sol";
 
 /// @title GroupWord
 /// @notice The 32-byte word that holds four markets and their time: how it is laid out and what
@@ -25,7 +25,7 @@ library GroupWord {
 
     uint256 private constant ENTRY_BITS = 53;
     uint256 private constant ENTRY_MASK = (1 << ENTRY_BITS) - 1;
-    uint256 private constant MANTISSA_MASK = (1 << 27) - 1;
+    uint256 private constant MANTISSA_MASK = 0x7ffffff;
     uint256 private constant EXPONENT_SHIFT = 27;
     uint256 private constant EXPONENT_MASK = 0x1f;
     uint256 private constant PRICE_MASK = (1 << PRICE_BITS) - 1;
@@ -46,6 +46,24 @@ library GroupWord {
         return word >> TIME_SHIFT;
     }
 
+    /// @notice Tell whether a word's time is later than another's.
+    function isNewer(uint256 word, uint256 old) internal pure returns (bool) {
+        return word > (old | ((1 << TIME_SHIFT) - 1));
+    }
+
+    /// @notice Tell whether the market at `position` is paused.
+    function isPaused(uint256 word, uint256 position) internal pure returns (bool) {
+        return (word >> (PAUSE_SHIFT + position)) & 1 != 0;
+    }
+
+    /// @notice Tell whether a word has no pause bits and is below `limit`: in one branch.
+    function isBelow(uint256 word, uint256 limit) internal pure returns (bool below) {
+        uint256 pauses = word & PAUSE_MASK;
+        assembly ("memory-safe") {
+            below := gt(lt(word, limit), pauses)
+        }
+    }
+
     /// @notice Turn a word's time, which has 40 bits, into unix milliseconds.
     function unixMs(uint256 timeMs) internal pure returns (uint256) {
         unchecked {
@@ -55,7 +73,9 @@ library GroupWord {
 
     /// @notice Take the entry of the market at `position` 0 to 3 out of a word.
     function entry(uint256 word, uint256 position) internal pure returns (uint256) {
-        return (word >> (ENTRY_BITS * position)) & ENTRY_MASK;
+        unchecked {
+            return (word >> (ENTRY_BITS * position)) & ENTRY_MASK;
+        }
     }
 
     /// @notice Move an entry to its place in a word.
@@ -161,7 +181,10 @@ library GroupWord {
     }
 
     function priceE18(uint256 entry_) internal pure returns (uint256) {
-        return (entry_ & MANTISSA_MASK) * 10 ** ((entry_ >> EXPONENT_SHIFT) & EXPONENT_MASK);
+        // Below 2^27 × 10^31.
+        unchecked {
+            return (entry_ & MANTISSA_MASK) * 10 ** ((entry_ >> EXPONENT_SHIFT) & EXPONENT_MASK);
+        }
     }
 
     /// @notice Decode the confidence: half-width relative to the index, in 0.1 bps.
@@ -173,13 +196,58 @@ library GroupWord {
     function premiumBpsE2(uint256 entry_) internal pure returns (bool known, int32 premium) {
         uint256 code = (entry_ >> PREMIUM_SHIFT) & 0x7ff;
         int32 size = int32(uint32(_minifloat(code & (PREMIUM_SIGN - 1), 6)));
-        return (code != PREMIUM_SIGN, code & PREMIUM_SIGN == 0 ? size : -size);
+        unchecked {
+            return (code != PREMIUM_SIGN, code & PREMIUM_SIGN == 0 ? size : -size);
+        }
+    }
+
+    /// @notice Fill `mark` with what a word says of the market at `position`; but for the time of
+    /// a price that was lost: whether one was is returned.
+    /// @dev The same as the functions above at half their gas, without branches. The widths of the
+    /// bit fields keep to each field's type; no stored validity is above VALID. Without a price,
+    /// confidence and premium are zero bits already.
+    function decodeInto(uint256 word, uint256 position, Mark memory mark)
+        internal
+        pure
+        returns (bool lost)
+    {
+        uint256 entry_ = entry(word, position);
+        uint256 price_ = priceE18(entry_);
+        assembly ("memory-safe") {
+            let statusMs := shr(TIME_SHIFT, word)
+            statusMs := mul(gt(statusMs, 0), add(statusMs, TIME_ORIGIN_UNIX_MS))
+            let validity_ := shr(VALIDITY_SHIFT, entry_)
+            // TOO_VOLATILE or better.
+            let priced_ := gt(validity_, 2)
+            lost := gt(price_, mul(priced_, price_))
+
+            mstore(mark, price_)
+            mstore(add(mark, 0x20), mul(priced_, statusMs))
+            mstore(add(mark, 0x40), statusMs)
+            mstore(add(mark, 0x60), validity_)
+            mstore(add(mark, 0x80), and(1, shr(add(PAUSE_SHIFT, position), word)))
+
+            let code := and(shr(CONFIDENCE_SHIFT, entry_), 0x7f)
+            let e := shr(3, code)
+            let normal := gt(e, 0)
+            mstore(add(mark, 0xa0), shl(sub(e, normal), or(shl(3, normal), and(code, 7))))
+
+            code := and(shr(PREMIUM_SHIFT, entry_), 0x7ff)
+            e := and(shr(6, code), 0xf)
+            normal := gt(e, 0)
+            let size := shl(sub(e, normal), or(shl(6, normal), and(code, 0x3f)))
+            let negative := sub(0, shr(10, code))
+            mstore(add(mark, 0xc0), sub(xor(size, negative), negative))
+            mstore(add(mark, 0xe0), mul(priced_, gt(xor(code, PREMIUM_SIGN), 0)))
+        }
     }
 
     function _minifloat(uint256 code, uint256 mantissaBits) private pure returns (uint256) {
-        uint256 exponent = code >> mantissaBits;
-        if (exponent == 0) return code;
-        uint256 one = 1 << mantissaBits;
-        return (one | (code & (one - 1))) << (exponent - 1);
+        unchecked {
+            uint256 exponent = code >> mantissaBits;
+            if (exponent == 0) return code;
+            uint256 one = 1 << mantissaBits;
+            return (one | (code & (one - 1))) << (exponent - 1);
+        }
     }
 }

@@ -19,6 +19,10 @@ library MerkleSubset {
         pure
         returns (bytes32 root_, uint256 end)
     {
+        if (carried == groups) {
+            (root_, end) = _rootOfAll(leaves, groups);
+            if (root_ != 0) return (root_, end);
+        }
         uint256 disorder;
         (end, disorder) = _hashLeaves(leaves, carried);
         unchecked {
@@ -31,6 +35,48 @@ library MerkleSubset {
             revert IReportErrors.GroupOrder(position, _groupAt(disorder), groups);
         }
         return _climb(carried, groups, end);
+    }
+
+    /// @dev The root when all leaves are carried: no siblings, and a node's place needs no index.
+    /// Zero when a leaf is not in its place.
+    function _rootOfAll(uint256 leaves, uint256 groups)
+        private
+        pure
+        returns (bytes32 root_, uint256 end)
+    {
+        assembly ("memory-safe") {
+            let first := mload(0x40)
+            let node := first
+            // Groups still missing, as bytes of their hashes.
+            let left := shl(5, groups)
+            end := leaves
+            for { let group := 0 } left { group := add(group, 1) } {
+                if xor(group, shr(240, calldataload(end))) { break }
+                calldatacopy(0x00, end, LEAF_BYTES)
+                mstore(node, keccak256(0x00, LEAF_BYTES))
+                end := add(end, LEAF_BYTES)
+                node := add(node, 0x20)
+                left := sub(left, 0x20)
+            }
+            if iszero(left) {
+                for { let bytes_ := shl(5, groups) } gt(bytes_, 0x20) {} {
+                    let from := first
+                    let to := first
+                    // The last node of an odd layer has no partner and goes up unchanged.
+                    let pairs := add(first, and(bytes_, not(0x3f)))
+                    for {} lt(from, pairs) { from := add(from, 0x40) } {
+                        mstore(to, keccak256(from, 0x40))
+                        to := add(to, 0x20)
+                    }
+                    if and(bytes_, 0x20) {
+                        mstore(to, mload(from))
+                        to := add(to, 0x20)
+                    }
+                    bytes_ := sub(to, first)
+                }
+                root_ := mload(first)
+            }
+        }
     }
 
     function _groupAt(uint256 leaf) private pure returns (uint256 group) {

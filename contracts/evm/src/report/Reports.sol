@@ -62,6 +62,35 @@ library Reports {
         return bytes32(_wordAt(body, 13));
     }
 
+    /// @notice Where in the calldata the carried leaves begin and end. `checkHeader` has found them
+    /// to lie inside the body.
+    function leaves(bytes calldata body, uint256 carried)
+        internal
+        pure
+        returns (uint256 at, uint256 end)
+    {
+        assembly ("memory-safe") {
+            at := add(body.offset, LEAVES_AT)
+        }
+        unchecked {
+            end = at + MerkleSubset.LEAF_BYTES * carried;
+        }
+    }
+
+    /// @notice The position, among those carried, of the leaf at `at` in the calldata.
+    function positionOf(bytes calldata body, uint256 at) internal pure returns (uint256) {
+        (uint256 first,) = leaves(body, 0);
+        return (at - first) / MerkleSubset.LEAF_BYTES;
+    }
+
+    /// @notice Read the group and the word of the leaf at `at` in the calldata.
+    function leafAt(uint256 at) internal pure returns (uint256 group, uint256 word) {
+        assembly ("memory-safe") {
+            group := shr(240, calldataload(at))
+            word := calldataload(add(at, 7))
+        }
+    }
+
     /// @notice Read the leaf at `position` of those carried.
     /// @dev The caller keeps `position` below `carried`, which `checkHeader` has found to lie inside
     /// the body.

@@ -13,34 +13,38 @@ library UpdateLog {
     uint256 private constant GROUP_BYTES = 34;
 
     /// @notice Take memory for at most `groups` groups.
-    function open(uint256 groups) internal pure returns (uint256 log) {
+    /// @return log Where the event is built.
+    /// @return tail Where the next group goes.
+    function open(uint256 groups) internal pure returns (uint256 log, uint256 tail) {
         assembly ("memory-safe") {
             log := mload(0x40)
+            tail := add(log, HEAD_BYTES)
             // Rounded up, and a word more for the zeros behind the groups.
-            let size := add(HEAD_BYTES, mul(groups, GROUP_BYTES))
-            mstore(0x40, and(add(add(log, size), 0x3f), not(0x1f)))
+            mstore(0x40, and(add(add(tail, mul(groups, GROUP_BYTES)), 0x3f), not(0x1f)))
         }
     }
 
-    /// @notice Write the group that comes after `count` others.
-    function append(uint256 log, uint256 count, uint256 group, uint256 word) internal pure {
+    /// @notice Write a group behind the others.
+    function append(uint256 tail, uint256 group, uint256 word) internal pure returns (uint256) {
         assembly ("memory-safe") {
-            let at := add(add(log, HEAD_BYTES), mul(count, GROUP_BYTES))
-            mstore(at, shl(240, group))
-            mstore(add(at, 2), word)
+            mstore(tail, shl(240, group))
+            mstore(add(tail, 2), word)
+            tail := add(tail, GROUP_BYTES)
         }
+        return tail;
     }
 
-    /// @notice Emit the `count` groups written.
-    function close(uint256 log, uint256 count, uint256 slot) internal {
+    /// @notice Emit the groups written, and say how many they are.
+    function close(uint256 log, uint256 tail, uint256 slot) internal returns (uint256 groups) {
         bytes32 topic = IMarkOracle.Updated.selector;
         assembly ("memory-safe") {
-            let length := mul(count, GROUP_BYTES)
+            let length := sub(sub(tail, HEAD_BYTES), log)
             mstore(log, slot)
             mstore(add(log, 0x20), 0x40)
             mstore(add(log, 0x40), length)
-            mstore(add(add(log, HEAD_BYTES), length), 0)
+            mstore(tail, 0)
             log1(log, add(HEAD_BYTES, and(add(length, 0x1f), not(0x1f))), topic)
+            groups := div(length, GROUP_BYTES)
         }
     }
 }

@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+// Write docs/gas.md from contracts/gas.json, or with --check compare them.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const contracts = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const file = join(contracts, '..', 'docs', 'gas.md');
+const gas = JSON.parse(readFileSync(join(contracts, 'gas.json')));
+const number = (value) => Math.round(value).toLocaleString('en-US');
+
+function update(name, label, markets, limit) {
+  const used = gas[`update_${name}`];
+  const bytes = gas[`bytes_${name}`];
+  const cells = [label, markets, number(used), number(used / markets), limit];
+  return [...cells, bytes ? number(bytes) : '', bytes ? (bytes / markets).toFixed(1) : ''];
+}
+
+const table = (rows) => rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const one = gas.update_5of7_1group;
+
+const page = `# Gas
+
+Generated from [\`contracts/gas.json\`](../contracts/gas.json) by \`make contracts\`; \`make check\` and
+\`forge test\` hold both to the contracts, and fail on a rise of more than 1 %. Measured by forge
+(\`contracts/evm/test/Gas.t.sol\`), Cancun rules, solc 0.8.30 by its IR pipeline.
+
+## Updates
+
+Whole transactions: 21,000, calldata at 4 and 16 gas a byte, and execution. Groups are stored
+already (not zero) but cold, as in a block's first use; every price moves by less than 1 %; the first
+members sign (each member passed over costs some 45 gas).
+
+| transaction | markets | gas | a market | limit | bytes of calldata | a market |
+|---|---|---|---|---|---|---|
+${table([
+  update('5of7_1group', '5 of 7, one group', 4, '60,000'),
+  update('5of7_1group_1market', '5 of 7, one group, one market used', 1, '60,000'),
+  update('5of7_32', '5 of 7, 8 groups', 32, '3,400 a market'),
+  update('5of7_100', '5 of 7, 25 groups', 100, '2,300 a market'),
+  update('5of7_1group_of_25', '5 of 7, one group of 25, with siblings', 4, ''),
+  update('13of19_1group', '13 of 19, one group', 4, ''),
+  update('5of7_1group_lost_price', '5 of 7, one group, one market loses its price', 4, ''),
+  update('5of7_1group_jump_held', '5 of 7, one group, a jump is held', 4, ''),
+  update('5of7_1group_jump_promoted', '5 of 7, one group, a jump is promoted', 4, ''),
+  update('older_noop', 'nothing newer: one group', 4, ''),
+  update('older_noop_100', 'nothing newer: 25 groups', 100, ''),
+])}
+
+Where an L2's data fee rules, the bytes do: a signature takes 64, a group 39, all else 53, and the
+call's own encoding 68 to 99.
+
+The fast path is for groups whose prices all move by less than 1/64 since the one stored. Another
+costs the exact rules of each entry, and for a move beyond 1/64 two cold slots: the market's rule and
+the default.
+
+## Without storing, and reading
+
+| call | gas | |
+|---|---|---|
+${table([
+  ['`verify`, one group', number(gas.verify_5of7_1group), 'whole transaction'],
+  ['`verify`, one group of 25', number(gas.verify_5of7_1group_of_25), 'whole transaction'],
+  ['`usablePrice`', number(gas.read_cold), 'the call itself, its slot cold, above the cold access of the account (2,600); limit 3,000'],
+  ['`priceNoOlderThan`', number(gas.read_price_cold), 'the same, with the least validity as an argument'],
+  ['`readMark`', number(gas.read_mark_cold), 'the same, every field'],
+])}
+
+## Others
+
+From their repositories' and documents' own figures, for one feed:
+
+| oracle | gas | against our group of four markets |
+|---|---|---|
+${table([
+  ['Plumbline, 5 of 7', number(one), `1.00 (${number(one / 4)} a market)`],
+  ...[
+    ['Chronicle Scribe `poke`, bar 5', 81_025],
+    ['Chronicle Scribe `opPoke`, with a challenge period', 68_944],
+    ['Pyth, first feed (each further about 33,000)', 259_000],
+  ].map(([name, used]) => [name, number(used), (used / one).toFixed(2)]),
+])}
+
+RedStone verifies 3 signers without storage in about 33,000; \`verify\` checks 5 in
+${number(gas.verify_5of7_1group)}, which is a whole transaction with its 21,000 and calldata.
+`;
+
+if (!process.argv.includes('--check')) {
+  writeFileSync(file, page);
+} else if (readFileSync(file, 'utf8') !== page) {
+  console.error('docs/gas.md is not what contracts/gas.json gives: run `make contracts`.');
+  process.exitCode = 1;
+}
