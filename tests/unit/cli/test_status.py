@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.main import get_command
 
+from oracle.cli.app import app
 from oracle.cli.status.answer import (
     ChainStatus,
     LastUpdate,
@@ -15,6 +19,7 @@ from oracle.cli.status.answer import (
     Status,
     alarms_of,
 )
+from oracle.cli.status.command import ALARMED, BOUND, EVERY
 from oracle.cli.status.ours import api_url
 from oracle.cli.status.table import rendered
 from oracle.config.load import parse
@@ -92,3 +97,14 @@ def test_where_our_api_is(host: str, url: str) -> None:
     sources = [{"source": f"{venue}:X/USD"} for venue in "ab"]
     markets = {"X-USD": {"number": 0, "sources": sources}}
     assert api_url(parse({"api": {"host": host}, "markets": markets})) == url
+
+
+def test_the_page_has_every_option() -> None:
+    """With its default, and the exit code that means an alarm."""
+    page = (Path(__file__).parents[3] / "docs/operating-relayers.md").read_text()
+    section = page[page.index("## `plumb status`") :]
+    options = {o.opts[0] for o in get_command(app).commands["status"].params}
+    assert options <= set(re.findall(r"--[a-z-]+", section)) | {"--help"}
+    assert f"`{BOUND}`" in section
+    assert f"`{EVERY}`" in section
+    assert f"| {ALARMED} | something alarms" in section
