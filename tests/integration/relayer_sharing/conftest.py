@@ -1,0 +1,51 @@
+"""A broker for these tests, and a world on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka.broker import Broker
+from deploy.sandbox.chains.anvil import anvil
+from oracle.bus.kafka import KafkaBus
+from oracle.model.errors import ConfigError
+from tests.integration.relayer_sharing.world import World
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    """One broker; without Java, Maven or anvil skip, but fail in CI."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    started = Broker()
+    try:
+        anvil()
+        started.__enter__()
+    except ConfigError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield started
+    started.__exit__(None, None, None)
+
+
+@pytest.fixture
+async def world(broker: Broker, tmp_path: Path) -> AsyncIterator[World]:
+    """Two chains, and a bus with topic names of its own; relayers end with the test."""
+    prefix = f"{uuid.uuid4()}."
+    async with AsyncExitStack() as exits:
+        bus = await exits.enter_async_context(KafkaBus(broker.bootstrap, prefix=prefix))
+        await bus.ensure_topics()
+        made = World(tmp_path, bus, broker.bootstrap, prefix)
+        await made.add_site("alpha", 31_101, exits)
+        await made.add_site("beta", 31_102, exits)
+        try:
+            yield made
+        finally:
+            for relayer in made.relayers.values():
+                relayer.kill()
