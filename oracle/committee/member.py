@@ -197,8 +197,11 @@ class Member:
             return Tally(self.chain.weigh(proposed).unsigned, self.rules.committee)
 
     def stored_proposal(self, digest: bytes) -> bytes | None:
-        """Return the `Proposed` bytes of the report with this digest, while it is in doubt."""
+        """Return the `Proposed` bytes of the report with this digest: signed last, or in doubt."""
         with self._turn:
+            signed = self._journal.newest
+            if signed is not None and signed.digest == digest.hex() and signed.proposal:
+                return signed.proposal
             return self.chain.stored(digest)
 
     def _require_new(self, what: str, slot: int, view: int, done: tuple[int, int]) -> None:

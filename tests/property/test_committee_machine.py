@@ -1,4 +1,5 @@
-"""Members against up to f liars, lost messages, crashes and withheld reports: no fork, no halt.
+"""Members against up to f liars, lost messages, crashes and withheld reports: no fork, no halt,
+and no evidence against any but liars.
 
 What liars could ever have signed counts as signed, and every vote that reached a disk counts as
 sent: so a report is certified here as soon as an adversary could have its signatures.
@@ -20,15 +21,18 @@ from hypothesis.stateful import (
 )
 
 from oracle.committee.chain import InDoubt
+from oracle.committee.evidence import Evidence, ReportVote
 from oracle.committee.journal import SigningJournal
 from oracle.committee.judging import Vote
 from oracle.committee.member import Member
 from oracle.committee.observation import Last, Observation
 from oracle.committee.proposal import Base, BaseKind, Proposed
 from oracle.committee.refusals import Refused
+from oracle.committee.witness import Witness
 from oracle.model.validity import Validity
+from oracle.report import merkle
 from oracle.report.report import sign_complete
-from tests.unit.committee.party import SLOT_MS, T0, Party, entry
+from tests.unit.committee.party import SALT, SLOT_MS, T0, Party, entry
 
 FAIR_PRICE = 10_000
 LIES = (entry(1), entry(99_999_999), entry(validity=Validity.HALTED), entry(10_050))
@@ -55,6 +59,13 @@ class CommitteeMachine(RuleBasedStateMachine):
         self.doubts: dict[bytes, InDoubt] = {}
         self.votes: dict[bytes, set[int]] = {}
         self.certified: dict[bytes, bytes] = {}
+        self.witness = Witness(SALT)
+
+    def _hear(self, found: Evidence | None) -> None:
+        """Evidence accuses liars only, and proves itself."""
+        if found is not None:
+            assert found.member in self.liars
+            found.verify(self.party.committee)
 
     def _on(self, mask: int) -> list[Member]:
         return [member for at, member in self.members.items() if mask >> at & 1]
@@ -70,6 +81,7 @@ class CommitteeMachine(RuleBasedStateMachine):
                 seen.append(self.party.observed(member, *at, entries=spread))
             except Refused:
                 continue  # it spoke in this round, or restarted in it
+            self._hear(self.witness.observation(seen[-1]))
         return seen
 
     def _lie(self, view: int, data: st.DataObject) -> list[Observation]:
@@ -93,6 +105,9 @@ class CommitteeMachine(RuleBasedStateMachine):
 
     def _propose(self, made: Proposed) -> InDoubt:
         doubt = self.party.member(0).chain.weigh(made)
+        self._hear(self.witness.proposal(made.proposal))
+        for one in made.proposal.observations:
+            self._hear(self.witness.observation(one))
         self.pool.append(made)
         self.doubts[doubt.digest] = doubt
         return doubt
@@ -105,8 +120,12 @@ class CommitteeMachine(RuleBasedStateMachine):
     def _count(self, vote: Vote) -> None:
         voted = self.votes.setdefault(vote.digest, set(self.liars))
         voted.add(vote.member)
+        unsigned = self.doubts[vote.digest].unsigned
+        root = merkle.root_of(unsigned.hashes())
+        said = ReportVote(unsigned.epoch, unsigned.slot, root, unsigned.inputs_root, b"")
+        said = said._replace(signature=self.party.sign(vote.member, vote.message))
+        self._hear(self.witness.vote(vote.member, said))
         if len(voted) >= self.party.rules.quorum and vote.digest not in self.certified:
-            unsigned = self.doubts[vote.digest].unsigned
             signatures = {at: self.party.sign(at, vote.message) for at in voted}
             body = sign_complete(unsigned, signatures, self.party.rules.quorum)
             self.certified[vote.digest] = body
