@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 EVM := contracts/evm
 SLITHER := $(EVM)/slither
 
-.PHONY: help setup lock evm-tools slither kafka demo test test-python test-forge check contracts bench fuzz clean
+.PHONY: help setup lock evm-tools slither kafka demo test test-python test-forge check contracts bench fuzz soak clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,7 @@ check: setup evm-tools slither ## formats, lints, types, import rules, generated
 	cd $(EVM) && node script/export-abi.mjs --check
 	cd $(EVM) && node script/gas-doc.mjs --check
 	$(BIN)/python -m tests.vectors.generate --check
+	$(BIN)/python -m tests.integration.chaos.table --check
 
 contracts: evm-tools ## build the contracts; rewrite contracts/abi, contracts/gas.json, docs/gas.md
 	cd $(EVM) && node script/export-abi.mjs
@@ -85,6 +86,9 @@ bench: setup evm-tools kafka ## latency, throughput and gas, with baselines of t
 fuzz: setup evm-tools ## the long fuzzing tier
 	cd $(EVM) && FOUNDRY_PROFILE=intense ./node_modules/.bin/forge test
 	$(BIN)/python -m pytest tests/property tests/integration/contracts_differential --hypothesis-profile=intense
+
+soak: setup evm-tools ## a relayer under faults at random for 10 minutes (SOAK_ARGS="--minutes 60 --seed 2")
+	$(BIN)/python -m tests.integration.chaos.soak $(SOAK_ARGS)
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target out

@@ -102,6 +102,16 @@ def truncated(keep: float = 0.5) -> Fault:
     return fault
 
 
+def padded(more_bytes: int) -> Fault:
+    """Answer rightly, and go on with so many bytes of blanks."""
+
+    async def fault(exchange: Exchange) -> web.StreamResponse:
+        whole = exchange.encode(await exchange.forward())
+        return web.Response(body=whole + b" " * more_bytes, content_type="application/json")
+
+    return fault
+
+
 def reset(*, arrives: bool) -> Fault:
     """Reset the connection; with `arrives` the node has the request, and nobody is told."""
 
