@@ -102,7 +102,7 @@ class Node:
                 results.receipt(result, hash_)
                 for result, hash_ in zip(said[2:], hashes, strict=True)
             )
-            return Look(results.head(said[0]), results.quantity(said[1]), mined)
+            return Look(results.head(said[0]), results.number(said[1]), mined)
 
         quorum = self.rpc.quorum
         looks = await self.rpc.each(calls, parse, lambda looks: is_clear(looks, quorum))

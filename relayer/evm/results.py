@@ -43,6 +43,14 @@ def quantity(value: Any) -> int:
     return int(value, 16)
 
 
+def number(value: Any) -> int:
+    """Return a count, a block's number or a time: below 2**63, where none of them will be."""
+    found = quantity(value)
+    if found >= 2**63:
+        raise Malformed(f"answers {value!r:.80}")
+    return found
+
+
 def data(value: Any) -> bytes:
     """Return bytes."""
     try:
@@ -55,11 +63,11 @@ def head(value: Any) -> Head:
     """Return a block's header."""
     try:
         base = value.get("baseFeePerGas")
-        number, hash_, time_s = value["number"], value["hash"], value["timestamp"]
+        height, hash_, time_s = value["number"], value["hash"], value["timestamp"]
     except (AttributeError, KeyError, TypeError) as error:
         raise Malformed(f"answers {value!r:.80}") from error
     return Head(
-        quantity(number), str(hash_), quantity(time_s), None if base is None else quantity(base)
+        number(height), str(hash_), number(time_s), None if base is None else quantity(base)
     )
 
 
@@ -86,7 +94,7 @@ def receipt(value: Any, hash_: str) -> Mined | None:
         found = Mined(
             transaction=hash_,
             succeeded=quantity(value.get("status")) == 1,
-            block=quantity(value["blockNumber"]),
+            block=number(value["blockNumber"]),
             block_hash=str(value.get("blockHash")),
             gas_used=gas,
             paid_wei=gas * price + data_fee,

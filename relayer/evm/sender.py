@@ -123,7 +123,6 @@ class Sender:
             self.book.add(transaction)
             sent = self.book.awaiting(nonce)
         await self._tender.broadcast(transaction, look.head.number)
-        self._tender.kick()
         return transaction, sent
 
     def _gas(self, estimate: int, groups: int, look: Look) -> int:

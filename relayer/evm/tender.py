@@ -12,34 +12,26 @@ from typing import Final
 import structlog
 
 from oracle.keys.signer import Signer
-from oracle.model.errors import PlumblineError, Retryable
+from oracle.model.errors import PlumblineError
 from relayer.base import Clock
 from relayer.evm.book import Book
-from relayer.evm.errors import NodeError, NonceSpent, Refusal, Unreachable, refusal_of
-from relayer.evm.fees import FeeAboveCap, FeeHistory, Fees, outbid
-from relayer.evm.ledger import FILLER, Bid, State, Transaction
+from relayer.evm.broadcaster import Broadcaster
+from relayer.evm.errors import NonceSpent
+from relayer.evm.fees import FeeAboveCap, FeeHistory, outbid
+from relayer.evm.gaps import Gaps
+from relayer.evm.ledger import Bid, State, Transaction
 from relayer.evm.moves import MISSING_POLLS, Move, Pace, Verdict, judge, next_step
 from relayer.evm.node import Look, Node
 from relayer.evm.pricing import Pricing
 from relayer.evm.results import Mined
-from relayer.evm.transaction import Call, sign_transaction
+from relayer.evm.transaction import sign_transaction
 from relayer.faults import Faults, fault_of
 from relayer.metrics import RelayerMetrics
 
 FIRST_LOOK_S: Final = 0.02
 """A receipt is first looked for after this; then the wait doubles up to the chain's poll."""
-FILLER_GAS: Final = 21_000
-MAX_FILLED: Final = 64
-"""A larger gap is no gap: the chain is another, or went back beyond what is kept."""
 
 _log = structlog.get_logger(__name__)
-_FAULTS: Final = {
-    Refusal.SPENT: "nonce_too_low",
-    Refusal.AHEAD: "nonce_too_high",
-    Refusal.UNDERPRICED: "underpriced",
-    Refusal.POOR: "wallet_empty",
-    Refusal.OTHER: "refused",
-}
 
 
 class Tender:
@@ -67,6 +59,8 @@ class Tender:
         self._metrics: Final = metrics
         self._faults: Final = faults
         self._clock: Final = clock
+        self._broadcaster: Final = Broadcaster(node, address, faults)
+        self._gaps: Final = Gaps(node, signer, address, book, pricing, pace, faults, clock)
         self._task: asyncio.Task[None] | None = None
         self._kicked: Final = asyncio.Event()
         self._looked_at = ""
@@ -74,9 +68,15 @@ class Tender:
         self._blind_since_s: float | None = None
         self._resend = False
         """Whether what is in no block may be in no pool either."""
-        self._gap_since_s: float | None = None
         self.busy: Final = asyncio.Lock()
         """Held while a nonce is given out and signed."""
+
+    async def broadcast(self, transaction: Transaction, head: int) -> None:
+        """Send a new transaction, which the journal has, and tend it."""
+        try:
+            await self._broadcaster.broadcast(transaction, head)
+        finally:  # cancelled too: it is in the journal, and may be in a pool
+            self.kick()
 
     def kick(self) -> None:
         """Look again soon, and go on until all is settled."""
@@ -89,34 +89,6 @@ class Tender:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def broadcast(self, transaction: Transaction, head: int) -> None:
-        """Send the newest bid's bytes; whatever comes of it is known by the next look."""
-        transaction.broadcast_s = asyncio.get_running_loop().time()
-        bid = transaction.last
-        try:
-            await self._node.send_raw(bid.signed.raw)
-        except Unreachable as error:
-            self._faults.note("unreachable", error=str(error))
-            return
-        except NodeError as error:
-            refusal = refusal_of(error)
-            if refusal is not Refusal.KNOWN:
-                self._refused(transaction, refusal, error)
-                return
-        else:
-            if bid.taken_block is not None:
-                self._faults.note("dropped", nonce=transaction.nonce, transaction=bid.signed.hash)
-        if bid.taken_block is None:
-            bid.taken_block = head
-
-    def _refused(self, transaction: Transaction, refusal: Refusal, error: NodeError) -> None:
-        fault = _FAULTS[refusal]
-        if refusal is Refusal.UNDERPRICED:
-            transaction.underpriced = True
-            fault = "replacement_underpriced" if "replacement" in error.reason.lower() else fault
-        nonce = transaction.nonce
-        self._faults.note(fault, nonce=nonce, wallet=self._address, error=error.reason)
 
     async def _run(self) -> None:
         wait_s = FIRST_LOOK_S
@@ -153,7 +125,7 @@ class Tender:
             look = await self._look(self._book.unsettled)
         self._looked_at = look.head.hash
         async with self.busy:
-            await self._repair(look)
+            await self._gaps.repair(look)
         await self._proceed(look)
 
     def _is_time_for_all(self, look: Look) -> bool:
@@ -214,41 +186,6 @@ class Tender:
         hash_ = transaction.last.signed.hash
         self._faults.note("reorg", nonce=transaction.nonce, transaction=hash_, moved=moved)
 
-    async def _repair(self, look: Look) -> None:
-        """Fill nonces that nobody of ours has, before those of ours that wait behind them."""
-        lowest = min((t.nonce for t in self._book.open), default=look.confirmed)
-        missing = [n for n in range(look.confirmed, lowest) if n not in self._book.all]
-        now_s = asyncio.get_running_loop().time()
-        if not missing:
-            self._gap_since_s = None
-            return
-        if self._gap_since_s is None:
-            self._gap_since_s = now_s
-        if now_s - self._gap_since_s < MISSING_POLLS * self._pace.poll_s:
-            return
-        self._gap_since_s = None
-        if len(missing) > MAX_FILLED:
-            self._start_anew(look)
-            return
-        self._faults.note("nonce_gap", confirmed=look.confirmed, first_of_ours=lowest)
-        history = await self._pricing.history()
-        fees = await self._pricing.quote(look.head, history, urgent=False)
-        for nonce in missing:
-            await self._fill(nonce, fees)
-
-    async def _fill(self, nonce: int, fees: Fees) -> None:
-        """Send nothing to ourselves: what is behind the gap can then go on."""
-        call = Call(self._address, b"", FILLER_GAS)
-        signed = await sign_transaction(self._signer, call, self._node.rpc.chain_id, nonce, fees)
-        self._book.add(Transaction(nonce, FILLER, call, [Bid(signed, fees)], self._clock()))
-
-    def _start_anew(self, look: Look) -> None:
-        _log.error("chain_went_back", chain=self._chain, confirmed=look.confirmed)
-        self._faults.note("rolled_back", confirmed=look.confirmed)
-        for nonce in self._book.all:
-            self._book.fail(nonce, Retryable(f"chain {self._chain} went back to before its nonce"))
-        self._book.forget_all()
-
     async def _proceed(self, look: Look) -> None:
         """Do for each transaction in no block what is due, in the order of nonces."""
         blind_s, self._blind_since_s = self._blind_s(), None
@@ -279,7 +216,7 @@ class Tender:
     async def _rebroadcast(self, transaction: Transaction, look: Look) -> None:
         if transaction.broadcast_s > float("-inf"):
             self._metrics.rebroadcast.labels(self._chain).inc()
-        await self.broadcast(transaction, look.head.number)
+        await self._broadcaster.broadcast(transaction, look.head.number)
 
     async def _bump(self, transaction: Transaction, look: Look, history: FeeHistory | None) -> None:
         """Replace a transaction by the same call for more, or leave it where that is too much."""
@@ -296,4 +233,4 @@ class Tender:
         self._book.add_bid(t, Bid(signed, fees))
         self._metrics.replaced.labels(self._chain).inc()
         _log.warning("replaced", chain=self._chain, nonce=t.nonce, fees=str(fees))
-        await self.broadcast(t, look.head.number)
+        await self._broadcaster.broadcast(t, look.head.number)

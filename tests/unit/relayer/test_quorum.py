@@ -11,7 +11,9 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from relayer.evm.endpoint import labels
 from relayer.evm.errors import NodeError, QuorumFailed, Reverted, Unreachable
+from relayer.evm.fees import FeeHistory
 from relayer.evm.node import Node
 from relayer.evm.results import first_head
 from relayer.evm.rpc import JsonRpc
@@ -202,6 +204,31 @@ async def test_a_revert_takes_a_quorum(rpc: JsonRpc, nodes: Nodes) -> None:
     nodes.says["two"] = _reverts
     with pytest.raises(Reverted):
         await Node(rpc).estimate(WALLET, ORACLE, b"")
+
+
+@pytest.mark.parametrize("lie", ["0x1", "0xffffffff"])
+async def test_one_liar_moves_neither_gas_nor_fees(rpc: JsonRpc, nodes: Nodes, lie: str) -> None:
+    """Where honest answers differ, it is the median that counts."""
+    fees = {name: {"baseFeePerGas": ["0x64"], "reward": [["0x5", "0x7"]]} for name in NAMES}
+    fees["one"] = {"baseFeePerGas": [lie], "reward": [[lie, lie]]}
+    for name in NAMES:
+        nodes.says[name] = _priced(fees[name], lie if name == "one" else "0x64")
+
+    assert await Node(rpc).estimate(WALLET, ORACLE, b"") == 100
+    assert await Node(rpc).fee_history() == FeeHistory(100, (5,), (7,))
+
+
+def _priced(fees: dict[str, Any], gas: str) -> Answer:
+    return lambda method, _: {"eth_feeHistory": fees, "eth_estimateGas": gas}.get(method)
+
+
+def test_endpoints_of_one_host_have_names_of_their_own() -> None:
+    """Paths are left out of labels, as providers put keys there."""
+    assert labels(["http://a.test/key1", "http://u:p@a.test/key2", "http://b.test:1"]) == [
+        "a.test",
+        "a.test#2",
+        "b.test:1",
+    ]
 
 
 async def test_a_transaction_goes_to_all(rpc: JsonRpc, nodes: Nodes) -> None:
