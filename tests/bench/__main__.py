@@ -1,4 +1,4 @@
-"""`make bench`: engine, buses, pipeline and gas. `python -m tests.bench [--json]`."""
+"""`make bench`: engine, buses, pipeline, committee and gas. `python -m tests.bench [--json]`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from deploy.kafka.broker import Broker
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
 from oracle.cli.output import configure_logging, table
-from tests.bench import bus, engine, gas, pipeline
+from tests.bench import bus, committee, engine, gas, pipeline
 
 Rows = list[dict[str, float | str]]
 TITLES = {
     "engine": "engine: a full step against the same rules in plain Python (ratio above 1: faster)",
     "bus": "bus: ticks/s at 200 a message against 1 (memory passes references, Kafka is a broker)",
     "pipeline": "tick received to report signed, 5 of 7 keys, memory bus, 500 ticks/s",
+    "committee": "slot to quorum, 5 of 7 members in processes of their own on this machine",
     "gas": "gas of an update transaction on a real node, 5 of 7 signatures",
 }
 
@@ -64,6 +65,7 @@ def main() -> None:
         "engine": engine.measure(),
         "bus": asyncio.run(_buses()),
         "pipeline": asyncio.run(pipeline.measure()),
+        "committee": committee.measure(),
         "gas": asyncio.run(gas.measure()),
     }
     if as_json:

@@ -138,6 +138,19 @@ class Process:
                 return COMMITTEE.verify(bytes.fromhex(answer.json()["body"][2:]))
         return None
 
+    def signed(self, time_ms: int, until_ms: int) -> list[tuple[int, int]]:
+        """Return slot and publication time of every report of marks in this time."""
+        found = []
+        while True:
+            answer = self.http.get(f"/v1/reports/after/{time_ms}")
+            if answer.status_code != 200:
+                return found
+            report = answer.json()
+            if report["time_ms"] >= until_ms:
+                return found
+            found.append((report["slot"], report["signed_ms"]))
+            time_ms = report["time_ms"] + 1
+
     def metric(self, name: str) -> dict[str, float]:
         """Return the series of a metric by their labels."""
         lines = [line for line in self.http.get("/metrics").text.splitlines() if line[:1] != "#"]
