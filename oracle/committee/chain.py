@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from eth_hash.auto import keccak
+
 from oracle.committee.median import combine
 from oracle.committee.proposal import Base, BaseKind, Proposal, Proposed
 from oracle.committee.refusals import Reason, Refused
@@ -33,6 +35,8 @@ class InDoubt(NamedTuple):
 
     slot: int
     time_ms: int
+    message: bytes
+    """What signatures of its report are over, unhashed."""
     digest: bytes
     proposed: Proposed
     unsigned: Unsigned
@@ -149,9 +153,8 @@ class Chain:
                 raise Refused(Reason.OTHER_ROUND, f"observation of slot {one.slot} view {one.view}")
         unsigned = combine(proposal.observations, rules.faults, proposal.prev_ms)
         time_ms = unsigned.leaves[0].decoded().time_ms
-        return InDoubt(
-            proposal.slot, time_ms, unsigned.digest(rules.committee.salt), proposed, unsigned
-        )
+        message = unsigned.message(rules.committee.salt)
+        return InDoubt(proposal.slot, time_ms, message, keccak(message), proposed, unsigned)
 
     def check_round(self, proposal: Proposal) -> None:
         """Check that the round's leader signed a proposal, and that its observations count now.

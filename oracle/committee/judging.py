@@ -46,12 +46,7 @@ class Judge:
             Retryable: the journal does not take it.
         """
         doubt = self._chain.weigh(proposed)
-        vote = Vote(
-            self._number,
-            doubt.slot,
-            doubt.digest,
-            doubt.unsigned.message(self._rules.committee.salt),
-        )
+        vote = Vote(self._number, doubt.slot, doubt.digest, doubt.message)
         signed = self._journal.newest
         if signed is not None and signed.digest == doubt.digest.hex():
             return vote

@@ -110,12 +110,12 @@ def _is_withheld(column: Sequence[int], faults: int) -> bool:
 
 
 def _entry(column: Sequence[int], faults: int) -> int:
-    if _is_withheld(column, faults):
-        return _MISSING
     validity = _strictness(column, faults)
     if validity not in PRICED:
         return validity << VALIDITY_SHIFT
     priced = _priced(column)
+    if len(priced) <= 2 * faults:
+        return _MISSING
     price = lower_median([code & _PRICE_MASK for code in priced])
     conf = lower_median([code >> CONF_SHIFT & _CONF_MASK for code in priced])
     premium = _premium([code >> PREMIUM_SHIFT & _PREMIUM_MASK for code in priced], faults)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,26 +89,34 @@ def rounds(draw: st.DrawFn, whole: bool = False) -> Seen:
     groups = draw(st.integers(1, 3))
     calm = draw(st.booleans())  # then all honest members have a price
     entry = HONEST_PRICED if calm else HONEST_PRICED | st.sampled_from(UNPRICED)
+    truths = draw(st.lists(entry, min_size=8, max_size=8))
+    lies = draw(st.lists(ANY_CODE, min_size=4, max_size=4))
     honest, liars = [], []
     for at, number in enumerate(numbers):
         if at < lying:
             time_ms = draw(st.integers(EPOCH_2020_MS, EPOCH_2020_MS + 2**40 - 1))
-            codes = draw(_codes(ANY_CODE, draw(st.integers(1, 6))))
+            codes = _chosen(draw, lies, draw(st.integers(1, 6)))
             liars.append(_observation(number, time_ms, codes))
         else:
             fewer = draw(st.sampled_from([0, 0, 0, 1])) if groups > 1 else 0
-            codes = draw(_codes(entry, groups - fewer))
+            codes = _chosen(draw, truths, groups - fewer)
             honest.append(_observation(number, T0 + draw(st.integers(0, 249)), codes))
     return Seen(faults, honest, liars)
+
+
+def _chosen(draw: st.DrawFn, pool: list[int], groups: int) -> list[int]:
+    chosen = draw(st.binary(min_size=4 * groups, max_size=4 * groups))
+    return [pool[byte % len(pool)] for byte in chosen]
 
 
 def _entries(words: list[bytes]) -> list[Entry]:
     return [decode_entry(code) for word in words for code in unpack_word(word)[1]]
 
 
-def _said(seen: list[Observation], number: int) -> list[Entry]:
-    """Return what each observation says of a market; one that does not carry it says HALTED."""
-    return [decode_entry((one.codes() + [0] * 4096)[number]) for one in seen]
+def _said(seen: list[Observation], markets: int) -> list[list[Entry]]:
+    """Return what all say of each market; one that does not carry it says HALTED."""
+    rows = [(one.codes() + [0] * markets)[:markets] for one in seen]
+    return [[decode_entry(code) for code in column] for column in zip(*rows, strict=True)]
 
 
 def _price(entry: Entry) -> float:
@@ -118,7 +128,7 @@ def _within(value: float, values: list[float]) -> bool:
     return min(values) <= value <= max(values)
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(seen=rounds())
 def test_liars_move_nothing_out_of_what_honest_members_say(seen):
     """Price, confidence, premium, validity, time and number of groups stay in the honest range."""
@@ -126,10 +136,14 @@ def test_liars_move_nothing_out_of_what_honest_members_say(seen):
     held_back = withheld(seen.all, seen.faults)
     times = [leaf.decoded().time_ms for leaf in report.leaves]
     assert len(set(times)) == 1
+    for leaf in report.leaves:
+        for code in unpack_word(leaf.word)[1]:
+            check_entry(code)  # no combination makes an entry that a contract would call bad
     assert _within(times[0], [one.time_ms for one in seen.honest])
     assert _within(len(times), [len(one.words) for one in seen.honest])
-    for number, entry in enumerate(_entries([leaf.word for leaf in report.leaves])):
-        said = _said(seen.honest, number)
+    entries = _entries([leaf.word for leaf in report.leaves])
+    all_said = _said(seen.honest, len(entries))
+    for number, (entry, said) in enumerate(zip(entries, all_said, strict=True)):
         if number in held_back:
             assert entry == Entry(Validity.MISSING)
             continue
@@ -189,17 +203,38 @@ def test_encoded_prices_are_in_the_order_of_prices(one, two):
     assert ((one & low) < (two & low)) == (_price(decode_entry(one)) < _price(decode_entry(two)))
 
 
-@settings(max_examples=300)
-@given(seen=rounds())
-def test_every_entry_that_comes_out_is_good(seen):
-    """No combination makes an entry that a contract would call bad."""
-    for leaf in combine(seen.all, seen.faults, 0).leaves:
-        for code in unpack_word(leaf.word)[1]:
-            check_entry(code)
-            assert encode_entry(decode_entry(code)) == code
-
-
 def test_the_smallest_price_sorts_first():
     """A price with fewer digits than eight, at exponent 0, is below all others."""
     codes = [encode_entry(Entry(Validity.VALID, Px(p, -18))) for p in (1, 9_999_999, 10**7)]
     assert sorted(codes, key=lambda code: code & (2**32 - 1)) == codes
+
+
+LIES = [
+    UNPRICED,
+    [_code(10**7, 31, 0, 1023, Validity.VALID)] * 2,
+    [_code(1, 0, 127, 2047, Validity.TOO_VOLATILE)] * 2,
+    [_code(10**7 + 6, 13, 4, 6, Validity.VALID)] * 2,
+]
+
+
+@pytest.mark.parametrize("n", [4, 7, 10])
+def test_no_choice_of_liars_gets_out_of_the_honest_range(n):
+    """Every subset of f members, each with every one of these lies, at every edge of time."""
+    faults = (n - 1) // 3
+    for liars in itertools.combinations(range(n), faults):
+        for lies in itertools.product(LIES, repeat=min(faults, 2)):
+            seen = []
+            for number in range(n):
+                codes = [_code(10**7 + number, 13, 5, 5, Validity.GUARDED)] * 4
+                time_ms = T0 + number
+                if number in liars:
+                    codes = [*lies[number % len(lies)], *codes[:2]]
+                    time_ms = (EPOCH_2020_MS, T0 + 10**6)[number % 2]
+                seen.append(_observation(number, time_ms, codes))
+            honest = [number for number in range(n) if number not in liars]
+            word = combine(seen, faults, 0).leaves[0].decoded()
+            assert honest[0] <= word.time_ms - T0 <= honest[-1]
+            for entry in word.entries:
+                assert entry.validity is Validity.GUARDED
+                assert honest[0] <= entry.price.mantissa - 10**7 <= honest[-1]
+                assert (entry.conf_e8, entry.premium_e8) == (5_000, 500)
