@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,16 @@ def test_the_same_report_is_signed_again():
     assert member.judge(FIRST, NOW + 10**6) == vote
     other = PARTY.proposal(_seen(members=(0, 1, 2, 3, 5)))
     assert _reason(member.judge(other, NOW)) is Reason.SIGNED_ANOTHER
+
+
+def test_two_requests_at_once_get_one_signature(tmp_path: Path):
+    """A lying leader sends its proposals together; the journal takes the one that came first."""
+    member = _member(journal=SigningJournal(tmp_path / "j.json"))
+    different = [PARTY.proposal(_seen(members=set(range(6)) - {left})) for left in range(6)]
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda proposed: member.judge(proposed, NOW), different))
+    reasons = sorted(str(_reason(answer)) for answer in answers)
+    assert reasons == sorted(["None", *[Reason.SIGNED_ANOTHER] * 5])
 
 
 def test_an_earlier_slot_is_not_signed():
