@@ -52,10 +52,10 @@ def status(
 
     loaded = load(config)
     url = None if no_ours else api or api_url(loaded)
-    observer = Observer(loaded, chain or [], url, _seconds("--timeout", bound))
-    every_s = _seconds("--every", every) if watch else None
+    bound_s, every_s = _seconds("--timeout", bound), _seconds("--every", every)
+    observer = Observer(loaded, chain or [], url, bound_s)
     with suppress(KeyboardInterrupt):
-        asyncio.run(observe(observer, every_s, as_json=as_json))
+        asyncio.run(observe(observer, every_s if watch else None, as_json=as_json))
     if observer.alarmed:
         raise typer.Exit(ALARMED)
 

@@ -232,7 +232,7 @@ class World:
         site, before = self.sites[chain], await self.sites[chain].sent_by(relayer.wallets[chain])
 
         async def seen() -> bool:
-            return await site.sent_by(relayer.wallets[chain]) >= before + 2
+            return await site.sent_by(relayer.wallets[chain]) > before
 
         await until(seen, f"{relayer.name} sends to {chain}: {relayer.tail()}")
 

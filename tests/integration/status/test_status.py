@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.plumb import PLUMB, complaint, plumb
+from tests.e2e.plumb import PLUMB, plumb
 from tests.integration.relayer.conftest import Site
 from tests.integration.status.conftest import NOBODY, Deployment
 
@@ -51,12 +51,6 @@ async def test_what_a_chain_holds_and_what_it_cost(deployment: Deployment, api: 
     assert last["sender"] == chain["wallet"] == deployment.site.key.address.lower()
     assert last["gas_used"] > 21_000
     assert await deployment.site.rpc("eth_getTransactionReceipt", last["transaction"])
-
-    done = await run("--config", file, "--api", api)
-    assert done.returncode == 0, done.stderr
-    assert "nothing alarms" in done.stdout
-    assert "100.200" in done.stdout
-    assert "by us" in done.stdout
 
 
 async def test_each_alarm_has_its_sentence(deployment: Deployment) -> None:
@@ -119,15 +113,3 @@ async def test_a_chain_that_hangs_delays_no_other(deployment: Deployment, away: 
         process.kill()
         await process.wait()
         away.node.thaw()
-
-
-def test_what_cannot_be_asked_is_said(tmp_path) -> None:
-    """Another chain's name, a time without a unit, no chains at all."""
-    file = tmp_path / "config.yaml"
-    file.write_text(
-        "markets: {X-USD: {number: 0, sources: [{source: 'a:X/USD'}, {source: 'b:X/USD'}]}}\n"
-    )
-    assert "configured: none" in complaint(plumb("status", "--config", file))
-    assert "needs a number and a unit" in complaint(
-        plumb("status", "--config", file, "--timeout", "10")
-    )

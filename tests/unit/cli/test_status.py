@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from oracle.cli.app import app
 from oracle.cli.status.answer import (
@@ -108,3 +109,21 @@ def test_the_page_has_every_option() -> None:
     assert f"`{BOUND}`" in section
     assert f"`{EVERY}`" in section
     assert f"| {ALARMED} | something alarms" in section
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "no chain any in the configuration; configured: none"),
+        (["--chain", "alfa"], "no chain alfa in the configuration; configured: none"),
+        (["--timeout", "10"], "--timeout: duration '10' needs a number and a unit"),
+        (["--watch", "--every", "1ms"], "--every 1ms is too short"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(tmp_path: Path, options: list[str], said: str) -> None:
+    """No chains, another chain's name, a time without a unit, a time that would be a busy loop."""
+    sources = "[{source: 'a:X/USD'}, {source: 'b:X/USD'}]"
+    file = tmp_path / "config.yaml"
+    file.write_text(f"markets: {{X-USD: {{number: 0, sources: {sources}}}}}\n")
+    done = CliRunner().invoke(app, ["status", "--config", str(file), *options])
+    assert said in str(done.exception)
