@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import anyio._backends._asyncio  # noqa: F401 - httpx would import it in each child
+import httpx
 from prometheus_client import CollectorRegistry
 
 from deploy.evm.run import opened
@@ -12,6 +14,8 @@ from deploy.evm.settings import load_deploy_file
 from oracle.cli.output import configure_logging
 from oracle.keys.metrics import KeyMetrics
 from relayer.metrics import RelayerMetrics
+
+httpx.AsyncClient()  # likewise what it imports once it is made
 
 
 def deploy(file: Path, folder: Path) -> None:
