@@ -46,6 +46,10 @@ def evidence(
     made = table("", columns, [[str(row[key]) for key in keys] for row in found])
     console.print(f"{len(found)} in {path}", soft_wrap=True, highlight=False)
     console.print(made)
+    for row in found:
+        if row["why"]:
+            said = f"slot {row['slot']} proves nothing: {row['why']}"
+            console.print(said, soft_wrap=True, highlight=False)
     for member, address in sorted({(row["member"], row["address"]) for row in found}):
         console.print(f"member {member} is {address}", soft_wrap=True, highlight=False)
 
@@ -53,9 +57,9 @@ def evidence(
 def _row(one: Evidence, committee: Committee) -> dict[str, Any]:
     try:
         one.verify(committee)
-        proof = "valid"
+        proof, why = "valid", ""
     except Rejected as error:
-        proof = f"INVALID: {error}"
+        proof, why = "INVALID", str(error)
     members = committee.members
     known = one.epoch == committee.epoch and one.member < len(members)
     begins = datetime.fromtimestamp(min(one.slot, 2**47) / 1000, UTC)
@@ -69,6 +73,7 @@ def _row(one: Evidence, committee: Committee) -> dict[str, Any]:
         "view": one.view,
         "time": begins.strftime("%Y-%m-%d %H:%M:%S"),
         "proof": proof,
+        "why": why,
         "first": "0x" + one.first.hex(),
         "second": "0x" + one.second.hex(),
     }

@@ -1,0 +1,88 @@
+"""Certified reports: held for peers, published in order, and what a peer may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from oracle.bus.memory import MemoryBus
+from oracle.committee.messages import MOST_REPORTS, Held, Since
+from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.reports import HELD, Reports
+from oracle.model.errors import Rejected
+from oracle.model.topics import Topic
+from oracle.model.validity import Validity
+from oracle.report.report import Leaf, Unsigned
+from oracle.report.word import Entry, encode_word
+
+T0 = 1_790_000_000_000
+
+
+def _body(slot: int) -> bytes:
+    word = encode_word(slot + 5, [Entry(Validity.HALTED)])
+    return Unsigned(1, slot, bytes(32), (Leaf(0, 0, word),)).encode()
+
+
+def _reports(path: Path | None = None, bus: MemoryBus | None = None) -> Reports:
+    metrics = CommitteeMetrics(CollectorRegistry())
+    return Reports(bus or MemoryBus(), "0xab", metrics, path, lambda: 42)
+
+
+async def test_a_published_report_is_on_the_bus_as_the_members_own():
+    """Consumers see the committee's report, its time, and that it is no shared view."""
+    bus = MemoryBus()
+    async with bus.subscribe(Topic.REPORTS) as reader:
+        await _reports(bus=bus).publish(_body(T0))
+        (record,) = await reader.take()
+    signed = record.message
+    assert (signed.slot, signed.time_ns, signed.signed_ns) == (T0, (T0 + 5) * 10**6, 42)
+    assert not signed.shared_view
+
+
+async def test_reports_are_held_up_to_a_bound():
+    """A peer gets what it missed, the oldest first, and the newest alone when it has nothing."""
+    reports = _reports()
+    for n in range(HELD + 10):
+        await reports.publish(_body(T0 + n))
+    assert reports.after(T0 + HELD, 3) == [_body(T0 + HELD + n) for n in (1, 2, 3)]
+    assert reports.after(-1, 10) == [_body(T0 + HELD + 9)]
+    assert reports.after(0, HELD * 2)[0] == _body(T0 + 10)
+    assert reports.has(T0 + 10)
+    assert not reports.has(T0 + 9)
+
+
+async def test_the_newest_report_is_there_after_a_restart(tmp_path: Path):
+    """It is read back unchecked: whoever takes it checks the signatures."""
+    await _reports(tmp_path / "newest").publish(_body(T0))
+    assert _reports(tmp_path / "newest").stored() == _body(T0)
+    assert _reports(tmp_path / "none").stored() is None
+
+
+async def test_a_disk_that_takes_nothing_stops_no_report(tmp_path: Path):
+    """The file is a convenience; reports go on without it."""
+    reports = _reports(tmp_path / "no" / "folder" / "newest")
+    await reports.publish(_body(T0))
+    assert reports.slot == T0
+
+
+@pytest.mark.parametrize("since", [Since(-1), Since(0), Since(T0, b"\x07" * 32)])
+def test_a_question_survives_its_encoding(since):
+    """What is asked arrives, the question for the newest alone too."""
+    assert Since.decode(since.encode()) == since
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\x90", b"\xc1", Held([b""] * (MOST_REPORTS + 1)).encode(), b"\x91\x01"]
+)
+def test_an_answer_that_is_none_is_refused(body):
+    """Whatever a peer sends, it decodes or is rejected."""
+    with pytest.raises(Rejected):
+        Held.decode(body)
+
+
+def test_a_question_of_another_length_is_refused():
+    """So is a question."""
+    with pytest.raises(Rejected):
+        Since.decode(bytes(39))
