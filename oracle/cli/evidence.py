@@ -41,14 +41,14 @@ def evidence(
         text = f"no evidence in {path}"
         emit({"file": str(path), "evidence": found}, as_json=as_json, text=text)
         return
-    columns = ["slot begins (UTC)", "member", "signed", "slot", "view", "proof"]
-    keys = ["time", "member", "says", "slot", "view", "proof"]
+    columns = ["slot begins (UTC)", "member", "signed", "view", "proof"]
+    keys = ["time", "member", "says", "view", "proof"]
     made = table("", columns, [[str(row[key]) for key in keys] for row in found])
     console.print(f"{len(found)} in {path}", soft_wrap=True, highlight=False)
     console.print(made)
     for row in found:
         if row["why"]:
-            said = f"slot {row['slot']} proves nothing: {row['why']}"
+            said = f"that of slot {row['slot']} proves nothing: {row['why']}"
             console.print(said, soft_wrap=True, highlight=False)
     for member, address in sorted({(row["member"], row["address"]) for row in found}):
         console.print(f"member {member} is {address}", soft_wrap=True, highlight=False)
@@ -71,7 +71,7 @@ def _row(one: Evidence, committee: Committee) -> dict[str, Any]:
         "address": "0x" + members[one.member].hex() if known else "unknown",
         "slot": one.slot,
         "view": one.view,
-        "time": begins.strftime("%Y-%m-%d %H:%M:%S"),
+        "time": begins.isoformat(" ", "milliseconds")[:23],
         "proof": proof,
         "why": why,
         "first": "0x" + one.first.hex(),

@@ -124,5 +124,5 @@ async def test_evidence_is_listed_and_checked(tmp_path: Path):
     assert (rows[0]["member"], rows[0]["address"]) == (3, ADDRESSES[3])
     shown = CliRunner().invoke(app, ["evidence", "--config", str(config)]).output
     assert f"member 3 is {ADDRESSES[3]}" in shown
-    assert "two observations" in shown
-    assert f"slot {T0 + 250} proves nothing: one half is of another round" in shown
+    assert "two observations" in shown  # whole, on 80 columns
+    assert f"that of slot {T0 + 250} proves nothing: one half is of another round" in shown
