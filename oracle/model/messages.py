@@ -114,6 +114,11 @@ class Duty(_Message, frozen=True):
     relayer: str = ""
     since_ns: int = 0
 
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return f"{self.deployment}|{self.chain}"
+
 
 class Receipt(_Message, frozen=True):
     """`receipts`: what became of one transaction."""
