@@ -22,6 +22,8 @@ from relayer.metrics import RelayerMetrics
 
 LOOK_S: Final = 0.5
 RETRY_S: Final = 1.0
+RESTATE_S: Final = 1.0
+"""Least time between two wishes to divide anew, however often we are misheard."""
 
 _log = structlog.get_logger(__name__)
 
@@ -62,7 +64,10 @@ class Roster:
         self._ailments: Final = Ailments(terms.give_way_s, terms.sit_out_s)
         self._sharing: Sharing | None = None
         self._changed: Final = asyncio.Condition()
+        self._announcing: Final[set[asyncio.Task[None]]] = set()
         self._turn = 0
+        self._misheard = False
+        self._restated_at = -RESTATE_S
         for chain in self._serves:
             metrics.owned.labels(chain).set(0)
 
@@ -97,10 +102,13 @@ class Roster:
                 while True:
                     share = await sharing.next(timeout_s=min(LOOK_S, self._terms.give_way_s / 4))
                     if share is not None:
-                        await self._take(read_share(share), sharing)
+                        await self._take(read_share(share))
                     self._look(sharing)
             finally:
                 self._sharing = None
+                self._show()
+                for task in self._announcing:
+                    task.cancel()
 
     def _claim(self) -> bytes:
         self._turn += 1
@@ -115,28 +123,39 @@ class Roster:
             )
         )
 
-    async def _take(self, share: Share, sharing: Sharing) -> None:
-        said = (self._serves, self._ailments.flagged)
-        if share.heard is None or (share.heard.serves, share.heard.ailing) != said:
-            sharing.restate()  # it was divided by what we said before
+    async def _take(self, share: Share) -> None:
+        if share.heard is None:
+            _log.warning("claim_not_understood", group=self._group, relayer=self._terms.relayer)
+        else:
+            said = (self._serves, self._ailments.flagged)
+            self._misheard = (share.heard.serves, share.heard.ailing) != said
         before, self.owned = self.owned, own_share(share, self._terms.relayer)
         for chain in sorted(self.owned - before):
             _log.info("duty_taken", chain=chain, relayer=self._terms.relayer)
         for chain in sorted(before - self.owned):
             _log.info("duty_passed_on", chain=chain, to=share.owners.get(chain, ""))
-        for chain in self._serves:
-            self._metrics.owned.labels(chain).set(chain in self.owned)
         async with self._changed:
             self._changed.notify_all()
-        await self._announce(self.owned - before)
+        if self.owned - before:
+            task = asyncio.create_task(self._announce(self.owned - before))
+            self._announcing.add(task)
+            task.add_done_callback(self._announcing.discard)
 
     def _look(self, sharing: Sharing) -> None:
-        before = set(self._ailments.flagged)
-        if self._ailments.look(self.owned, self._ailing_s, time.monotonic()):
+        self._show()
+        now, before = time.monotonic(), set(self._ailments.flagged)
+        if self._ailments.look(self.owned, self._ailing_s, now):
+            self._misheard = True  # nobody knows yet
             for chain in sorted(set(self._ailments.flagged) - before):
                 self._metrics.gave_way.labels(chain).inc()
                 _log.warning("gives_way", chain=chain, relayer=self._terms.relayer)
+        if self._misheard and now - self._restated_at >= RESTATE_S:
+            self._restated_at = now
             sharing.restate()
+
+    def _show(self) -> None:
+        for chain in self._serves:
+            self._metrics.owned.labels(chain).set(self.may_push(chain))
 
     async def _announce(self, taken: frozenset[str]) -> None:
         """Tell the log who has what. The group knows already, so a failure is only noted."""
@@ -145,7 +164,7 @@ class Roster:
             for chain in sorted(taken)
         ]
         try:
-            await self._bus.publish(Topic.DUTIES, [(duty.chain, duty) for duty in duties])
+            await self._bus.publish(Topic.DUTIES, [(duty.key, duty) for duty in duties])
         except Retryable as error:
             _log.warning("duty_unannounced", error=str(error))
 

@@ -14,6 +14,7 @@ from oracle.model.errors import PlumblineError
 from oracle.model.fixed import px_exact
 from oracle.model.messages import Duty
 from oracle.model.topics import Topic
+from oracle.report.digest import deployment_salt
 
 _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 (a key, not a binding)
 
@@ -46,18 +47,27 @@ async def takers(config: Config, bound_s: float) -> tuple[dict[str, str], str]:
         return {}, ""
     try:
         async with asyncio.timeout(bound_s), kafka_bus(config.bus) as bus:
-            return await _read_duties(bus), ""
+            return await _read_duties(bus, _salt(config)), ""
     except TimeoutError:
         return {}, f"the bus does not answer within {bound_s:g} s"
     except PlumblineError as error:
         return {}, str(error)
 
 
-async def _read_duties(bus: Bus) -> dict[str, str]:
+async def _read_duties(bus: Bus, deployment: str) -> dict[str, str]:
     taken: dict[str, str] = {}
     async with bus.subscribe(Topic.DUTIES, start=Start.EARLIEST) as reader:
         while not await reader.caught_up():
             for record in await reader.take(timeout_s=0.2):
-                if isinstance(record.message, Duty):
-                    taken[record.message.chain] = record.message.relayer
+                duty = record.message
+                if isinstance(duty, Duty) and duty.deployment == deployment:
+                    taken[duty.chain] = duty.relayer
     return taken
+
+
+def _salt(config: Config) -> str:
+    named = config.deployment
+    if named is None:
+        return ""
+    governor = bytes.fromhex(named.home_governor[2:])
+    return "0x" + deployment_salt(named.network, governor, named.nonce).hex()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
@@ -158,9 +159,10 @@ async def test_who_has_what_is_on_the_log() -> None:
     a = world.peer("a")
     async with running(a), world.bus.subscribe(Topic.DUTIES, start=Start.EARLIEST) as reader:
         duties = [record.message for record in await reader.take(timeout_s=5)]
+        await until(lambda: a.metric("owned", chain="alpha") == 1)
     assert all(isinstance(duty, Duty) and duty.since_ns > 0 for duty in duties)
     assert [(duty.chain, duty.relayer) for duty in duties] == [("alpha", "a"), ("beta", "a")]
-    assert a.metric("owned", chain="alpha") == 1
+    assert a.metric("owned", chain="alpha") == 0  # it ended
 
 
 async def test_who_does_not_get_through_gives_way() -> None:
@@ -222,3 +224,27 @@ async def test_what_is_in_flight_is_waited_for_to_a_bound(monkeypatch: pytest.Mo
             assert a.relayer.lanes[kept].pushing
             await world.publish()
             await until(lambda: bool(b.chains[passed_on].deliveries))
+
+
+async def test_one_who_divides_and_does_not_understand_us_is_not_flooded() -> None:
+    """A relayer of another version leads: we get nothing, say so, and do not ask for ever."""
+    world, asked = World(), 0
+
+    def nothing(claims: Mapping[str, bytes]) -> dict[str, bytes]:
+        nonlocal asked
+        asked += 1
+        return dict.fromkeys(claims, b"?")
+
+    stranger = world.bus.share(f"relayers.{COMMITTEE.salt.hex()[:16]}", "z", lambda: b"?", nothing)
+    a = world.peer("a")
+    with capture_logs() as logs:
+        async with stranger:
+            a.start()
+            await until(lambda: any(e["event"] == "claim_not_understood" for e in logs))
+            newest = await world.publish()
+            await until(lambda: a.metric("reports_total", outcome="taken") == 1)
+            assert not world.hold(newest)
+            assert a.owned == set()
+            assert asked == 2  # as each of them joined
+        await until(lambda: a.owned == {"alpha", "beta"})
+    await a.stop()
