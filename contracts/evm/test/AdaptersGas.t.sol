@@ -40,7 +40,7 @@ contract AdaptersGasTest is AdaptersFixture {
     /// forge-config: default.isolate = true
     function test_gas_latestRoundData() public {
         chainlink.latestRoundData();
-        assertGasIs(13_500);
+        assertGasIs(13_250);
     }
 
     /// forge-config: default.isolate = true
@@ -52,7 +52,7 @@ contract AdaptersGasTest is AdaptersFixture {
     /// forge-config: default.isolate = true
     function test_gas_price() public {
         erc7412.price();
-        assertGasIs(13_300);
+        assertGasIs(13_100);
     }
 
     /// @dev Within 3 %, above or below: the page says it rounded.

@@ -128,6 +128,18 @@ abstract contract ExamplesTest is AdaptersFixture {
         assertEq(collateral, ONE_BTC - btc.balanceOf(liquidator));
     }
 
+    function test_liquidate_RevertIf_ExactlyAtTheThreshold() public {
+        borrow(40_000 * USD);
+        skipS(1);
+        pushDollars(50_000, Validity.VALID);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ExampleLending.Healthy.selector, borrower, 40_000 * USD, 40_000 * USD
+            )
+        );
+        liquidate(1);
+    }
+
     function test_liquidate_WritesOffWhatNoCollateralIsLeftFor() public {
         borrow(MOST);
         skipS(1);

@@ -42,8 +42,8 @@ contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
         Mark memory mark = ORACLE.readMark(MARKET);
         if (mark.paused) revert IMarkOracle.Paused(MARKET);
         if (_ageMs(mark.statusTimeMs) > MAX_AGE_MS) _requireData();
+        // What is usable has a price, whose time is that of the status.
         _requireUsable(MARKET, mark.paused, mark.validity);
-        if (_ageMs(mark.priceTimeMs) > MAX_AGE_MS) _requireData();
         return (mark.priceE18, mark.priceTimeMs);
     }
 
