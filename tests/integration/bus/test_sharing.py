@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from deploy.kafka.broker import Broker
 from oracle.bus.interface import Bus
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.sharing import Sharing
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, Retryable
 
 DEADLINE_S = 40.0
 
@@ -103,3 +104,58 @@ async def _listen(*members: Member) -> None:
     while time.monotonic() < ends:
         for member in members:
             await member.sharing.next(timeout_s=0.1)
+
+
+@pytest.mark.kafka
+async def test_a_broker_that_was_away_finds_the_members_again(broker: Broker) -> None:
+    """Meanwhile nobody is sure of a share for longer than a session; then all goes on."""
+    with Broker() as own:
+        bus = KafkaBus(own.bootstrap, request_timeout_ms=2000, session_timeout_ms=3000)
+        async with bus:
+            await bus.ensure_topics()
+            first, second = Member(bus, "a"), Member(bus, "b")
+            async with first.sharing, second.sharing:
+                both = {"a": [], "b": []}
+                await first.hears(both)
+                await second.hears(both)
+                own.kill()
+                for member in (first, second):
+                    await _until_not_held(member)
+                own.restart()
+                await _until_held(first, second)
+                first.words.append("more")
+                first.sharing.restate()
+                await _hear_together({"a": ["more"], "b": []}, first, second)
+
+
+async def _until_not_held(member: Member) -> None:
+    ends = time.monotonic() + DEADLINE_S
+    while member.sharing.holds():
+        assert time.monotonic() < ends
+        await _listened(member)
+
+
+async def _until_held(*members: Member) -> None:
+    ends = time.monotonic() + DEADLINE_S
+    while not all(member.sharing.holds() for member in members):
+        assert time.monotonic() < ends
+        for member in members:
+            await _listened(member)
+
+
+async def _hear_together(wanted: Mapping[str, list[str]], *members: Member) -> None:
+    ends = time.monotonic() + DEADLINE_S
+    while any(member.heard != wanted for member in members):
+        assert time.monotonic() < ends, [member.heard for member in members]
+        for member in members:
+            await _listened(member)
+
+
+async def _listened(member: Member) -> None:
+    """Take what comes; an unreachable broker is no news."""
+    try:
+        share = await member.sharing.next(timeout_s=0.1)
+    except Retryable:
+        return
+    if share is not None:
+        member.heard = dict(json.loads(share))
