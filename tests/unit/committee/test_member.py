@@ -184,6 +184,7 @@ def test_the_same_report_is_signed_again():
     """So that another leader can finish it, however much later; no other one for its slot is."""
     member = _member()
     vote = member.judge(FIRST, NOW)
+    assert member.unfinished(NEXT).digest == vote.digest
     assert member.judge(FIRST, NOW + 10**6) == vote
     other = PARTY.proposal(_seen(members=(0, 1, 2, 3, 5)))
     assert _reason(member.judge(other, NOW)) is Reason.SIGNED_ANOTHER
@@ -235,6 +236,10 @@ def test_nothing_signed_is_passed_over():
     member.judge(FIRST, NOW)
     passing = PARTY.proposal(_seen(NEXT))
     assert _reason(member.judge(passing, NOW + SLOT_MS)) is Reason.BASE_TOO_OLD
+    just_before = [PARTY.observation(n, time_ms=T0 + 49) for n in range(5)]
+    other = Base(BaseKind.IN_DOUBT, PARTY.proposal(just_before).proposal.encode())
+    passing = PARTY.proposal(_seen(NEXT), T0 + 49, other)
+    assert _reason(member.judge(passing, NOW + SLOT_MS)) is Reason.BASE_TOO_OLD
     doubt = Base(BaseKind.IN_DOUBT, FIRST.proposal.encode())
     following = PARTY.proposal(_seen(NEXT), T0 + 50, doubt)
     assert isinstance(member.judge(following, NOW + SLOT_MS), Vote)
@@ -256,17 +261,22 @@ def test_a_certified_base_that_is_new_here_is_adopted():
     assert member.chain.certified.body == FIRST_BODY
 
 
-def test_a_time_that_does_not_rise_is_refused():
-    """Slots of another length overlap: the report before may end after this one's time."""
+@pytest.mark.parametrize(
+    ("later_ms", "reason"),
+    [(SLOT_MS, Reason.TIME_NOT_AFTER_BASE), (2 * SLOT_MS, Reason.TIME_NOT_AFTER_BASE),
+     (3 * SLOT_MS, None)],
+)  # fmt: skip
+def test_a_time_that_does_not_rise_is_refused(later_ms, reason):
+    """Slots of another length overlap: the report before may be of this one's time, or later."""
     wide = Party(7, slot_ms=4 * SLOT_MS, view_ms=2 * SLOT_MS)
     begin = wide.rules.slot_of(T0 + 4 * SLOT_MS)
     before = wide.proposal([wide.observation(n, begin, 1) for n in range(5)])
     base = Base(BaseKind.CERTIFIED, wide.certified(before))
-    slot, prev_ms = begin + SLOT_MS, begin + 2 * SLOT_MS + 50
+    slot, prev_ms = begin + later_ms, begin + 2 * SLOT_MS + 50
     member = PARTY.member(6)
     PARTY.observed(member, slot)
     made = PARTY.proposal(_seen(slot), prev_ms, base)
-    assert _reason(member.judge(made, slot + 60)) is Reason.TIME_NOT_AFTER_BASE
+    assert _reason(member.judge(made, slot + 60)) is reason
 
 
 class TestWithheldPrices:
@@ -533,3 +543,35 @@ def test_a_journal_whose_proposal_is_not_its_report_stops_the_member():
         journal.newest = Signed(**{**_fields(journal.newest), **change})
         with pytest.raises(ConfigError, match="journal's proposal is not"):
             PARTY.member(6, journal)
+
+
+def test_the_journal_keeps_what_a_finisher_and_a_later_release_need():
+    """The view, the proposal with its base, and the last time of groups that are gone."""
+    journal = SigningJournal(None)
+    _member(journal=journal).judge(FIRST, NOW)
+    journal.newest = Signed(**{**_fields(journal.newest), "group_ms": {0: 1, 5: 7}, "epoch": 0})
+    second = PARTY.proposal(_seen(NEXT, 1))
+    member = _member(journal=journal)
+    assert isinstance(member.judge(second, NEXT + VIEW_MS + 60), Vote)
+    assert (member.last.slot, member.last.view) == (NEXT, 1)
+    assert journal.newest.proposal == second.encode()
+    assert journal.newest.group_ms == {0: NEXT + VIEW_MS + 50, 5: 7}
+
+
+def test_prices_are_judged_by_the_marks_nearest_in_time():
+    """A price that moved is not a lie."""
+    member = PARTY.member(6)
+    PARTY.observed(member, T0)
+    PARTY.observed(member, NEXT, entries=(entry(20_000),))
+    moved = PARTY.proposal(_seen(NEXT, entries=(entry(20_000),)))
+    assert isinstance(member.judge(moved, NOW + SLOT_MS), Vote)
+    late = PARTY.proposal(_seen(NEXT + SLOT_MS))
+    assert _reason(member.judge(late, NOW + 2 * SLOT_MS)) is not None
+
+
+def test_the_same_report_by_others_is_not_newer():
+    """Any five of the seven make the same report."""
+    member = _member()
+    other = PARTY.certified(FIRST, signers=range(2, 7))
+    assert other != FIRST_BODY
+    assert [member.certify(body) for body in (FIRST_BODY, other)] == [True, False]
