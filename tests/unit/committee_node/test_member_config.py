@@ -79,6 +79,18 @@ def test_a_key_whose_own_url_alone_is_given_is_told_who_is_missing():
         service(1)
 
 
+async def test_a_key_of_no_member_does_not_start(tmp_path: Path):
+    """A stray keystore ends the process with a line that says what to do."""
+    config = parse(_data())
+    stranger = LocalSigner(b"\x01" * 32)
+    committee, registry = committee_of(config), CollectorRegistry()
+    service = member_service(
+        config, committee, stranger, MemoryBus(), tmp_path, registry, lambda: T0 * 10**6
+    )
+    with pytest.raises(ConfigError, match="is no member of epoch 1"):
+        await service()
+
+
 def test_plumb_oracle_is_a_whole_member_only_without_a_broker():
     """With Kafka the member's feeds run beside it; in memory they must be in the process."""
     data = _data()
