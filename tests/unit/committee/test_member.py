@@ -575,3 +575,15 @@ def test_the_same_report_by_others_is_not_newer():
     other = PARTY.certified(FIRST, signers=range(2, 7))
     assert other != FIRST_BODY
     assert [member.certify(body) for body in (FIRST_BODY, other)] == [True, False]
+
+
+def test_what_can_never_be_certified_is_nothing_to_follow():
+    """A liar cannot make a gap with another proposal for a slot that has its report."""
+    member = _member()
+    member.certify(FIRST_BODY)
+    dead = PARTY.proposal([PARTY.observation(n, time_ms=T0 + 60) for n in range(5)])
+    base = Base(BaseKind.IN_DOUBT, dead.proposal.encode())
+    made = PARTY.proposal(_seen(NEXT), T0 + 60, base)
+    assert _reason(member.judge(made, NOW + SLOT_MS)) is Reason.BASE_TOO_OLD
+    member.learn(dead)
+    assert member.unfinished(NEXT) is None
