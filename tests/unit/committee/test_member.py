@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from oracle.committee import chain
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.judging import Vote
 from oracle.committee.observation import Last
@@ -16,7 +17,8 @@ from oracle.committee.rules import AcceptedConfig
 from oracle.model.errors import ConfigError
 from oracle.model.validity import Validity
 from oracle.report.committee import Committee
-from oracle.report.report import decode, encode, subset
+from oracle.report.report import Leaf, Unsigned, decode, encode, sign_complete, subset
+from oracle.report.word import encode_word
 from tests.unit.committee.party import CONFIG, SALT, SLOT_MS, T0, VIEW_MS, Party, entry
 
 PARTY = Party(7)
@@ -185,6 +187,7 @@ def test_the_same_report_is_signed_again():
     member = _member()
     vote = member.judge(FIRST, NOW)
     assert member.unfinished(NEXT).digest == vote.digest
+    assert member.unfinished(T0) is None
     assert member.judge(FIRST, NOW + 10**6) == vote
     other = PARTY.proposal(_seen(members=(0, 1, 2, 3, 5)))
     assert _reason(member.judge(other, NOW)) is Reason.SIGNED_ANOTHER
@@ -587,3 +590,38 @@ def test_what_can_never_be_certified_is_nothing_to_follow():
     assert _reason(member.judge(made, NOW + SLOT_MS)) is Reason.BASE_TOO_OLD
     member.learn(dead)
     assert member.unfinished(NEXT) is None
+
+
+def test_a_liar_cannot_fill_the_memory_of_what_is_in_doubt(monkeypatch):
+    """The oldest goes first; what this member signed itself it can always show."""
+    monkeypatch.setattr(chain, "KEPT_IN_DOUBT", 2)
+    member = _member()
+    vote = member.judge(FIRST, NOW)
+    for slot in (NEXT, NEXT + SLOT_MS):
+        member.learn(PARTY.proposal(_seen(slot)))
+    doubts = member.chain.doubts(NEXT + 9 * SLOT_MS)
+    assert [doubt.slot for doubt in doubts] == [NEXT + SLOT_MS, NEXT]
+    assert member.stored_proposal(vote.digest) == FIRST.encode()
+    assert member.stored_proposal(bytes(32)) is None
+
+
+def test_a_report_whose_groups_differ_in_time_is_followed_at_the_latest():
+    """As one may that a shared view signed."""
+    leaves = [Leaf(n, 0, encode_word(T0 + 40 + n, [entry()])) for n in range(2)]
+    unsigned = Unsigned(1, T0, bytes(32), tuple(leaves))
+    message = unsigned.message(SALT)
+    signatures = {number: PARTY.sign(number, message) for number in range(5)}
+    member = _member()
+    member.certify(sign_complete(unsigned, signatures, 5))
+    assert member.chain.certified.time_ms == T0 + 41
+
+
+def test_every_round_has_its_leader():
+    """Each view the next one, and each slot; a member that is gone costs a view, not a slot."""
+    leaders = [PARTY.rules.leader(T0 + n * SLOT_MS, 0) for n in range(8)]
+    assert leaders == [(leaders[0] + n) % 7 for n in range(8)]
+    assert PARTY.rules.leader(T0, 1) == leaders[1]
+    assert [PARTY.rules.window(T0, view) for view in range(PARTY.rules.views)] == [
+        (T0, T0 + VIEW_MS),
+        (T0 + VIEW_MS, NEXT),
+    ]
