@@ -14,7 +14,7 @@ from deploy.evm.artifact import Artifact
 from deploy.evm.factory import FACTORY, FACTORY_CODE
 from deploy.evm.record import Deployed, Record
 from deploy.evm.settings import MS_NS, ChainConfig, DeployFile
-from deploy.evm.steps import STEPS, Parameters, Plan, State, Step, reads, state_of
+from deploy.evm.steps import Parameters, Plan, State, Step, reads, state_of
 from deploy.evm.wallet import Limits, Wallet
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
@@ -29,10 +29,11 @@ from relayer.evm.wire import Call
 from relayer.metrics import RelayerMetrics
 
 CONTRACT: Final = "MarkOracle"
-TRANSACTION_GAS: Final = {"committee": 150_000, "guardian": 50_000, "handover": 50_000}
+TRANSACTION_GAS: Final = {"committee": 150_000, "guardian": 60_000, "handover": 50_000}
 """Of the steps after the first, whose contract is not there yet when a dry run asks; rounded up."""
 MEMBER_GAS: Final = 7_000
 INSTRUMENT_GAS: Final = 50_000
+JUMP_GAS: Final = 70_000
 WEI: Final = 10**18
 
 
@@ -91,7 +92,7 @@ class ChainDeployment:
         """
         await self._check_chain()
         await self._wallet.finish()
-        for turn in range(2 * len(STEPS)):  # a step may be displaced, and done again
+        for turn in range(2 * len(self.plan.steps)):  # a step may be displaced, and done again
             state = await self._state()
             step = self.plan.next_step(state)
             if step is None:
@@ -123,7 +124,8 @@ class ChainDeployment:
         return state_of(self.plan, code, answers)
 
     async def _estimate(self, step: Step | None) -> Estimate:
-        left = () if step is None else STEPS[STEPS.index(step.name) :]
+        steps = self.plan.steps
+        left = () if step is None else steps[steps.index(step.name) :]
         gas = sum([await self._gas(name, step) for name in left]) if step else 0
         fees = await self._wallet.quoted()
         balance_wei = await self._node.balance(self._wallet.address)
@@ -144,7 +146,7 @@ class ChainDeployment:
         of_members = len(parameters.members) * MEMBER_GAS
         bindings = len(parameters.instruments) * INSTRUMENT_GAS
         more = of_members + bindings if name == "committee" else 0
-        return TRANSACTION_GAS[name] + more
+        return TRANSACTION_GAS.get(name, JUMP_GAS) + more
 
 
 @asynccontextmanager
@@ -186,6 +188,7 @@ def parameters_of(file: DeployFile, chain: ChainConfig, signer: Signer) -> Param
         members=tuple(file.committee.members),
         threshold=file.committee.threshold,
         instruments=file.instruments,
+        jumps={str(key): rule.as_rule() for key, rule in file.jumps.items()},
         guardian=file.guardian_of(chain),
         owner=file.owner_of(chain),
     )

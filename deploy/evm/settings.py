@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,13 +13,16 @@ from oracle.config.deployment import DeploymentConfig
 from oracle.config.keys import Address, HttpUrl, KeyConfig
 from oracle.config.load import read_mapping, validated
 from oracle.config.root import MarketName
-from oracle.config.units import PositiveNs
+from oracle.config.units import DurationNs, PositiveNs, RatioBps
 
 MS_NS = 10**6
 LONGEST_FUTURE_MS = 60_000
 MOST_INSTRUMENTS = 256
 NAME_BYTES = 32
+LEAST_BOUND_BPS = 157
+LONGEST_HOLD_MS = 3_600_000
 
+MarketNumber = Annotated[int, Field(ge=0, le=4095)]
 ChainName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
@@ -39,6 +42,29 @@ class FirstCommitteeConfig(Section):
     def _check(self) -> Self:
         check_majority(self.threshold, len(self.members))
         return self
+
+
+class JumpConfig(Section):
+    """When a price is held before it is believed."""
+
+    bound: RatioBps
+    """Greatest change that is no jump; 0bps: nothing is one."""
+    reports: int = Field(ge=1, le=255)
+    """How many must agree with a jump."""
+    hold: DurationNs
+    """Signed time that must pass meanwhile."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.bound % 1 or (self.bound and not LEAST_BOUND_BPS <= self.bound <= 10_000):
+            raise ValueError(f"bound: give 0bps, or whole bps from {LEAST_BOUND_BPS} to 10000")
+        if self.hold % MS_NS or self.hold > LONGEST_HOLD_MS * MS_NS:
+            raise ValueError("hold: give whole milliseconds, up to 1h")
+        return self
+
+    def as_rule(self) -> tuple[int, int, int]:
+        """Return it as the contract has it: bps, reports, ms."""
+        return int(self.bound), self.reports, self.hold // MS_NS
 
 
 class ChainConfig(Section):
@@ -73,10 +99,10 @@ class DeployFile(Section):
     """May pause markets and revoke members; where a chain does not name its own."""
     owner: Address
     """Gets the contract last, and has to accept it; where a chain does not name its own."""
-    instruments: dict[Annotated[int, Field(ge=0, le=4095)], MarketName] = Field(
-        default_factory=dict
-    )
+    instruments: dict[MarketNumber, MarketName] = Field(default_factory=dict)
     """What each market number means from epoch 1 on."""
+    jumps: dict[Literal["default"] | MarketNumber, JumpConfig] = Field(default_factory=dict)
+    """Rules of markets by number, and of those without one of their own."""
     chains: dict[ChainName, ChainConfig] = Field(min_length=1)
 
     @field_validator("max_future")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from deploy.evm.artifact import Artifact
@@ -12,7 +12,8 @@ from oracle.model.errors import ConfigError
 from oracle.report.digest import deployment_salt
 
 NOBODY: Final = "0x" + "00" * 20
-STEPS: Final = ("deploy", "committee", "guardian", "handover")
+MARKETS: Final = 4096
+DEFAULT: Final = "default"
 
 
 class Conflict(ConfigError):
@@ -31,13 +32,23 @@ class Parameters:
     members: tuple[str, ...]
     threshold: int
     instruments: Mapping[int, str]
+    jumps: Mapping[str, tuple[int, int, int]]
+    """Rules (bps, reports, ms) by market number, and the default's."""
     guardian: str
     owner: str
 
     def as_data(self) -> dict[str, Any]:
         """Return them as the record has them."""
         data = dict(vars(self)) | {"members": list(self.members)}
-        return data | {"instruments": {str(n): name for n, name in self.instruments.items()}}
+        data["instruments"] = {str(n): name for n, name in self.instruments.items()}
+        data["jumps"] = {key: list(rule) for key, rule in self.jumps.items()}
+        return data
+
+    def jump_market(self, key: str) -> int:
+        """Return a market that has the rule of this key: for the default one without its own."""
+        if key != DEFAULT:
+            return int(key)
+        return next(number for number in range(MARKETS) if str(number) not in self.jumps)
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,8 @@ class State:
     members: tuple[str, ...] = ()
     """Of epoch 1."""
     threshold: int = 0
-    instruments: Mapping[int, str] | None = None
+    instruments: Mapping[int, str] = field(default_factory=dict)
+    jumps: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,12 @@ class Plan:
         )
         self.address: Final = address_of(self.creation)
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of all steps, in their order."""
+        jumps = (f"jump.{key}" for key in self.parameters.jumps)
+        return "deploy", "committee", *jumps, "guardian", "handover"
+
     def next_step(self, state: State) -> Step | None:
         """Return what is to do; None when nothing is.
 
@@ -91,6 +109,11 @@ class Plan:
         if state.epoch == 0:
             return self._call(state, "committee", "setCommittee", *self._committee())
         self._check_committee(state)
+        for key, rule in self.parameters.jumps.items():
+            if state.owner != self.parameters.deployer:
+                self._refuse(f"the jump rule of {key}", state.jumps[key], rule)
+            if state.jumps[key] != rule:
+                return self._jump(state, key, rule)
         if state.guardian == NOBODY:
             return self._call(state, "guardian", "setGuardian", self.parameters.guardian)
         self._refuse("the guardian", state.guardian, self.parameters.guardian)
@@ -120,6 +143,11 @@ class Plan:
             )
         return Step(name, self.address, self.artifact.call(function, arguments))
 
+    def _jump(self, state: State, key: str, rule: tuple[int, int, int]) -> Step:
+        if key == DEFAULT:
+            return self._call(state, f"jump.{key}", "setDefaultJumpRule", rule)
+        return self._call(state, f"jump.{key}", "setJumpRule", int(key), rule)
+
     def _check_code(self, state: State) -> None:
         difference = self.artifact.difference(state.code)
         if difference is not None:
@@ -145,7 +173,7 @@ class Plan:
             return  # its owner has rotated it since
         self._refuse("the members", ", ".join(state.members), ", ".join(p.members))
         self._refuse("the threshold", state.threshold, p.threshold)
-        for number, name in (state.instruments or {}).items():
+        for number, name in state.instruments.items():
             self._refuse(f"the instrument of market {number}", name, p.instruments[number])
 
     def _refuse(self, what: str, found: object, wanted: object) -> None:
@@ -160,6 +188,7 @@ def reads(plan: Plan) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield from ((name, ()) for name in ("SALT", "MAX_FUTURE_MS", "owner", "pendingOwner"))
     yield from (("guardian", ()), ("currentEpoch", ()), ("committee", (1,)))
     yield from (("instrumentOf", (number,)) for number in sorted(plan.parameters.instruments))
+    yield from (("jumpRule", (plan.parameters.jump_market(key),)) for key in plan.parameters.jumps)
 
 
 def state_of(plan: Plan, code: bytes, answers: Sequence[bytes]) -> State:
@@ -170,7 +199,12 @@ def state_of(plan: Plan, code: bytes, answers: Sequence[bytes]) -> State:
     """
     calls = zip(reads(plan), answers, strict=True)
     values = [plan.artifact.answer(name, answer) for (name, _), answer in calls]
-    fixed, bound = values[:7], values[7:]
+    instruments, jumps = sorted(plan.parameters.instruments), tuple(plan.parameters.jumps)
+    fixed, bound, rules = (
+        values[:7],
+        values[7 : 7 + len(instruments)],
+        values[7 + len(instruments) :],
+    )
     (salt,), (future,), (owner,), (pending,), (guardian,), (epoch,) = fixed[:6]
     members, threshold, _ = fixed[6]
     return State(
@@ -185,6 +219,7 @@ def state_of(plan: Plan, code: bytes, answers: Sequence[bytes]) -> State:
         threshold=threshold,
         instruments={
             number: value[0].rstrip(b"\0").decode("ascii", "replace")
-            for number, value in zip(sorted(plan.parameters.instruments), bound, strict=True)
+            for number, value in zip(instruments, bound, strict=True)
         },
+        jumps={key: rule for key, (rule,) in zip(jumps, rules, strict=True)},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from typing import Any
@@ -11,19 +12,24 @@ import pytest
 from deploy.evm.factory import FACTORY, deploying
 from oracle.model.errors import ConfigError, PlumblineError, Retryable
 from oracle.report.digest import deployment_salt
-from tests.integration.deploy.conftest import GUARDIAN, OWNER, Site
+from tests.integration.deploy.conftest import GUARDIAN, OWNER, STEPS, Site
 
 pytestmark = pytest.mark.evm
 
 ACCEPT_OWNERSHIP = "0x79ba5097"
+JUMPS = {
+    "default": {"bound": "20%", "reports": 3, "hold": "1s"},
+    3: {"bound": "0bps", "reports": 1, "hold": "0s"},
+}
 
 
 async def test_a_deployment_from_dry_run_to_acceptance(site: Site):
-    """The dry run names address and cost and sends nothing; then four transactions; then none."""
+    """The dry run names address and cost and sends nothing; then one a step; then none."""
+    site.write(jumps=JUMPS)
     code, out, _ = await site.plumb("--dry-run", "--json")
     planned = json.loads(out)["chains"]["alpha"]
     assert (code, await site.nonce(), site.record.exists()) == (0, 0, False)
-    assert planned["steps"] == ["deploy", "committee", "guardian", "handover"]
+    assert planned["steps"] == [*STEPS[:2], "jump.default", "jump.3", *STEPS[2:]]
 
     code, out, err = await site.plumb("--yes", "--json")
     assert code == 0, out + err
@@ -36,6 +42,8 @@ async def test_a_deployment_from_dry_run_to_acceptance(site: Site):
     paid = sum(step["outcome"]["paid_wei"] for step in record["steps"].values())
     left_wei = int(await site.rpc("eth_getBalance", site.key.address, "latest"), 16)
     assert paid == planned["balance_wei"] - left_wei
+    assert await site.read("jumpRule", 0) == (2000, 3, 1000)
+    assert await site.read("jumpRule", 3) == (0, 1, 0)
     assert await site.read("SALT") == deployment_salt("test", b"\x11" * 20, 1)
 
     await site.node.fund(site.node.w3.to_checksum_address(OWNER), 1)
@@ -44,7 +52,7 @@ async def test_a_deployment_from_dry_run_to_acceptance(site: Site):
     before = site.record.read_text()
     code, out, _ = await site.plumb("--json", "--yes")
     assert json.loads(out)["chains"]["alpha"]["accepted"]
-    assert (code, await site.nonce(), site.record.read_text()) == (0, 4, before)
+    assert (code, await site.nonce(), site.record.read_text()) == (0, 6, before)
 
 
 async def test_nothing_is_sent_unless_somebody_says_so(site: Site):
@@ -58,7 +66,7 @@ async def test_nothing_is_sent_unless_somebody_says_so(site: Site):
 
 async def test_one_chain_of_two_is_down(site: Site):
     """The other is deployed to; the exit code and a line tell of the one that is not."""
-    data = json.loads(json.dumps(site.data["chains"]["alpha"]))
+    data = copy.deepcopy(site.data["chains"]["alpha"])
     data |= {"chain_id": 7702, "rpc": ["http://127.0.0.1:1"], "timeout": "1s"}
     site.write(chains=site.data["chains"] | {"beta": data})
     code, out, err = await site.plumb("--yes", "--json")
@@ -80,7 +88,7 @@ async def test_other_parameters_are_refused_with_what_differs(site: Site):
     assert "parameters.max_future_ms is 2000, the deploy file says 3000" in said
     assert "parameters.threshold is 5, the deploy file says 6" in said
     assert "--record" in said
-    assert await site.nonce() == 4
+    assert await site.nonce() == len(STEPS)
 
 
 async def test_two_at_once_on_one_record(site: Site):
@@ -95,7 +103,7 @@ async def test_a_lost_record_is_made_again_from_the_chain(site: Site):
     address = (await site.deploy()).record.address
     shutil.rmtree(site.record.parent)
     assert (await site.deploy()).record.address == address
-    assert await site.nonce() == 4
+    assert await site.nonce() == len(STEPS)
 
 
 async def test_a_changed_file_without_its_record_meets_the_chain(site: Site):
@@ -105,7 +113,7 @@ async def test_a_changed_file_without_its_record_meets_the_chain(site: Site):
     site.write(committee=site.data["committee"] | {"threshold": 7})
     with pytest.raises(ConfigError, match="the threshold is 5 on the chain, the deploy file says"):
         await site.deploy()
-    assert await site.nonce() == 4
+    assert await site.nonce() == len(STEPS)
 
 
 async def test_a_guardian_that_the_owner_changed_is_told(site: Site):
@@ -128,9 +136,9 @@ async def test_somebody_else_deploys_the_same_code_first(site: Site):
         await site.send_as(stranger, FACTORY, "0x" + deploying(chain.plan.creation).hex())
         await site.node.mine()
         done = await chain.run()
-    assert list(done.record.steps) == ["committee", "guardian", "handover"]
+    assert list(done.record.steps) == STEPS[1:]
     assert (await site.read("pendingOwner")).lower() == OWNER
-    assert await site.nonce() == 3
+    assert await site.nonce() == len(STEPS) - 1
 
 
 async def test_a_transaction_that_is_in_no_block_is_waited_for_by_the_next_run(site: Site):

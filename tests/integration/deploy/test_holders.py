@@ -8,7 +8,7 @@ import pytest
 from botocore.session import Session
 
 from oracle.keys.kms import KmsHolder
-from tests.integration.deploy.conftest import Site
+from tests.integration.deploy.conftest import STEPS, Site
 from tests.integration.keys.kms import serving_kms, use_no_other_credentials
 from tests.integration.keys.web3signer import Web3SignerStandIn
 
@@ -28,7 +28,7 @@ async def test_a_wallet_with_a_remote_signer(site: Site):
     async with Web3SignerStandIn.serving([bytes(31) + b"\x07"]) as remote:
         address = remote.address()
         await _deploy_with(site, {"remote": {"url": remote.url, "address": address}}, address)
-    assert [message[:1] for message in remote.asked] == [b"\x02"] * 4
+    assert [message[:1] for message in remote.asked] == [b"\x02"] * len(STEPS)
 
 
 async def test_a_wallet_in_kms(site: Site, monkeypatch: pytest.MonkeyPatch):

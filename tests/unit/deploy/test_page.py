@@ -12,7 +12,6 @@ from eth_hash.auto import keccak
 
 from deploy.evm.factory import FACTORY, FACTORY_CODE
 from deploy.evm.settings import ChainConfig, DeployFile
-from deploy.evm.steps import STEPS
 
 PAGE = (Path(__file__).parents[3] / "docs/deploying.md").read_text()
 
@@ -41,5 +40,5 @@ def test_the_table_has_every_key_and_step():
         assert f"`{name}`" in PAGE, name
     for name in ChainConfig.model_fields:
         assert f"`.{name}`" in PAGE, name
-    for name in STEPS:
+    for name in ("deploy", "committee", "jump.…", "guardian", "handover"):
         assert f"| `{name}` |" in PAGE, name

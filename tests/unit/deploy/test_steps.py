@@ -28,6 +28,7 @@ PARAMETERS = Parameters(
     members=MEMBERS,
     threshold=2,
     instruments={3: "SOL-USD"},
+    jumps={"default": (2000, 3, 1000), "0": (0, 1, 0)},
     guardian=GUARDIAN,
     owner=OWNER,
 )
@@ -38,9 +39,12 @@ EMPTY = State(
     max_future_ms=2000,
     owner=DEPLOYER,
     instruments={3: ""},
+    jumps={"default": (1000, 2, 2000), "0": (1000, 2, 2000)},
 )
 SET = replace(EMPTY, epoch=1, members=MEMBERS, threshold=2, instruments={3: "SOL-USD"})
-GUARDED = replace(SET, guardian=GUARDIAN)
+HALF_RULED = replace(SET, jumps={"default": (2000, 3, 1000), "0": (2000, 3, 1000)})
+RULED = replace(SET, jumps=PARAMETERS.jumps)
+GUARDED = replace(RULED, guardian=GUARDIAN)
 OFFERED = replace(GUARDED, pending_owner=OWNER)
 ACCEPTED = replace(GUARDED, owner=OWNER)
 
@@ -49,7 +53,9 @@ ACCEPTED = replace(GUARDED, owner=OWNER)
     ("state", "step", "function"),
     [
         (EMPTY, "committee", "setCommittee"),
-        (SET, "guardian", "setGuardian"),
+        (SET, "jump.default", "setDefaultJumpRule"),
+        (HALF_RULED, "jump.0", "setJumpRule"),
+        (RULED, "guardian", "setGuardian"),
         (GUARDED, "handover", "transferOwnership"),
     ],
 )
@@ -58,12 +64,14 @@ def test_the_next_step(state: State, step: str, function: str):
     found = PLAN.next_step(state)
     assert found is not None
     assert (found.name, found.to) == (step, PLAN.address)
-    assert found.data[:4] == ARTIFACT.call(function, _arguments(function))[:4]
+    assert found.data == ARTIFACT.call(function, _arguments(function))
 
 
 def _arguments(function: str) -> tuple[object, ...]:
     return {
-        "setCommittee": (1, list(MEMBERS), 2, 0, []),
+        "setCommittee": (1, list(MEMBERS), 2, 0, [(3, b"SOL-USD".ljust(32, b"\0"))]),
+        "setDefaultJumpRule": ((2000, 3, 1000),),
+        "setJumpRule": (0, (0, 1, 0)),
         "setGuardian": (GUARDIAN,),
         "transferOwnership": (OWNER,),
     }[function]
@@ -105,7 +113,8 @@ def test_a_wallet_that_stays_the_owner():
         (SET, {"threshold": 3}, "the threshold is 3 on the chain, the deploy file says 2"),
         (SET, {"members": MEMBERS[:2]}, "the members is .*, the deploy file says"),
         (SET, {"instruments": {3: "BTC-USD"}}, "instrument of market 3 is BTC-USD"),
-        (SET, {"owner": OWNER}, "setGuardian is still to be called"),
+        (RULED, {"owner": OWNER}, "setGuardian is still to be called"),
+        (ACCEPTED, {"jumps": EMPTY.jumps}, "the jump rule of default is .1000, 2, 2000. on the"),
         (GUARDED, {"guardian": STRANGER}, f"the guardian is {STRANGER}"),
         (ACCEPTED, {"guardian": STRANGER}, f"the guardian is {STRANGER}"),
     ],
