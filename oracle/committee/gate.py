@@ -11,7 +11,7 @@ import structlog
 from eth_hash.auto import keccak
 
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.refusing import health_body, refusal_body
+from oracle.committee.refusing import NOT_NOW, health_body, refusal_body
 from oracle.committee.requests import (
     ANSWER_HEADER,
     REQUEST_HEADER,
@@ -175,7 +175,7 @@ class Gate:
         try:
             return await route.handler(self._numbers[sender], body)
         except Retryable as error:
-            return Answer(503, refusal_body("not_now", str(error)))
+            return Answer(503, refusal_body(NOT_NOW, str(error)))
         finally:
             self._working[sender] -= 1
 
@@ -186,7 +186,7 @@ class Gate:
                 reply = await self._own.reply(request, answer.status, answer.body, self._now_ns())
                 headers.append((ANSWER_HEADER.encode(), reply.encode().encode()))
             except Retryable as error:
-                answer = Answer(503, refusal_body("not_now", str(error)))
+                answer = Answer(503, refusal_body(NOT_NOW, str(error)))
         headers.append((b"content-length", str(len(answer.body)).encode()))
         if request is None:
             headers.append((b"connection", b"close"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,6 +32,7 @@ COLLECT_SHARE: Final = 0.2
 """Of a view's length: how long a leader waits for the rest once it has enough."""
 FINISH_SHARE: Final = 0.25
 """Of a view's length: for what others left in doubt, to fetch it and again to finish it."""
+ROUNDS_REMEMBERED: Final = 16
 MOST_FINISHED: Final = 2
 ROUNDS_AT_ONCE: Final = 4
 
@@ -60,6 +62,7 @@ class Leader:
         self._keeper, self._peers, self._catch_up = keeper, peers, catch_up
         self._rules, self._metrics, self._now_ns = keeper.rules, metrics, now_ns
         self._open: dict[Round, _Collecting] = {}
+        self._over: deque[Round] = deque(maxlen=ROUNDS_REMEMBERED)
         self._view_s = self._rules.view_ms / 1e3
         self._first_slot = self._rules.slot_of(now_ns() // 10**6)
 
@@ -97,6 +100,8 @@ class Leader:
             raise Refused(Reason.TOO_OLD, f"ended {now_ms - after} ms ago")
         if at.slot <= self._keeper.reports.slot:
             raise Refused(Reason.SLOT_IS_DONE, f"slot {at.slot} has its report")
+        if at in self._over:
+            raise Refused(Reason.ALREADY_DONE, f"slot {at.slot} view {at.view} was led already")
         if at not in self._open and len(self._open) >= ROUNDS_AT_ONCE:
             raise Refused(Reason.ALREADY_DONE, f"{ROUNDS_AT_ONCE} rounds are open already")
 
@@ -112,6 +117,7 @@ class Leader:
             _log.warning("round_not_led", slot=at.slot, view=at.view, why=str(error))
         finally:
             del self._open[at]
+            self._over.append(at)
         self._metrics.rounds.labels(outcome).inc()
 
     async def _led(self, collecting: _Collecting) -> str:

@@ -6,7 +6,13 @@ from typing import Final
 
 import msgspec
 
+from oracle.committee.refusals import Reason
+from oracle.committee.requests import Distrust
+
 _MOST_CHARS: Final = 500
+NOT_NOW: Final = "not_now"
+UNREADABLE: Final = "unreadable"
+_KNOWN: Final = frozenset({*map(str, Reason), *map(str, Distrust), NOT_NOW})
 
 
 class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,12 +35,15 @@ def refusal_body(reason: str, detail: str) -> bytes:
 
 
 def read_refusal(body: bytes) -> Refusal:
-    """Return what a peer says of its refusal; whatever it is, short and printable."""
+    """Return what a peer says of its refusal: a name that is known here, and a printable line.
+
+    The name becomes a metric's label: a peer must not be able to make up more and more of them.
+    """
     try:
         said = msgspec.json.decode(body, type=Refusal)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return Refusal("unreadable")
-    reason = said.reason if said.reason.isidentifier() and len(said.reason) <= 40 else "unreadable"
+        return Refusal(UNREADABLE)
+    reason = said.reason if said.reason in _KNOWN else UNREADABLE
     return Refusal(reason, "".join(c for c in said.detail[:_MOST_CHARS] if c.isprintable()))
 
 
