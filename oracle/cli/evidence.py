@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from oracle.cli.member import EVIDENCE
 from oracle.cli.options import ConfigOption, JsonOption, StateOption
 from oracle.cli.output import console, emit, table
-from oracle.cli.stack import committee_of
-from oracle.committee.evidence import Evidence, Kind
-from oracle.committee.evidence_file import read
 from oracle.config.load import load
 from oracle.model.errors import Rejected
-from oracle.report.committee import Committee
+
+if TYPE_CHECKING:
+    from oracle.committee.evidence import Evidence
+    from oracle.report.committee import Committee
 
 _SAYS = {
-    Kind.OBSERVATION: "two observations",
-    Kind.PROPOSAL: "two proposals",
-    Kind.SIGNATURE: "two signatures",
+    "observation": "two observations",
+    "proposal": "two proposals",
+    "signature": "two signatures",
 }
 
 
@@ -34,6 +33,10 @@ def evidence(
     ),
 ) -> None:
     """List evidence, each piece checked against the members of the configuration."""
+    from oracle.cli.member import EVIDENCE
+    from oracle.cli.stack import committee_of
+    from oracle.committee.evidence_file import read
+
     committee = committee_of(load(config))
     path = file or (state or config.parent / "state") / EVIDENCE
     found = [_row(one, committee) for one in read(path)]
@@ -65,7 +68,7 @@ def _row(one: Evidence, committee: Committee) -> dict[str, Any]:
     begins = datetime.fromtimestamp(min(one.slot, 2**47) / 1000, UTC)
     return {
         "kind": one.kind.name.lower(),
-        "says": _SAYS[one.kind],
+        "says": _SAYS[one.kind.name.lower()],
         "epoch": one.epoch,
         "member": one.member,
         "address": "0x" + members[one.member].hex() if known else "unknown",
