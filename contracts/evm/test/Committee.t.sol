@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ICommittee} from "../src/interfaces/ICommittee.sol";
-import {Binding} from "../src/interfaces/IMarkOracle.sol";
+import {Binding, IMarkOracle} from "../src/interfaces/IMarkOracle.sol";
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
@@ -76,6 +76,146 @@ contract CommitteeTest is OracleFixture {
             vm.expectRevert(abi.encodeWithSelector(IReportErrors.UnknownEpoch.selector, epoch, 3));
             oracle.update(report);
         }
+    }
+
+    /// @notice A rotation that was queued before another cannot be carried out after it, and bring
+    /// back whom that one removed.
+    function test_setCommittee_RevertsIf_ItsEpochIsNotTheNext() public {
+        rotate(2, members, THRESHOLD, 0);
+        for (uint32 epoch; epoch < 6; ++epoch) {
+            if (epoch == 3) continue;
+            vm.expectRevert(abi.encodeWithSelector(ICommittee.EpochOrder.selector, epoch, 3));
+            rotate(epoch, members, THRESHOLD, 0);
+        }
+    }
+
+    /// @notice A report for the next epoch is worth nothing before that epoch begins.
+    function test_update_RevertsIf_TheEpochHasNotBegun() public {
+        Draft memory d = draft(1, nowMs());
+        d.epoch = 2;
+        bytes memory report = fullBody(d, QUORUM);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.UnknownEpoch.selector, 2, 1));
+        oracle.update(report);
+        rotate(2, members, THRESHOLD, 0);
+        assertEq(oracle.update(report), 1);
+    }
+
+    /// @notice The next rotation ends an overlap early.
+    function test_setCommittee_EndsAnOverlapEarly() public {
+        rotate(2, members, THRESHOLD, block.timestamp + 30 days);
+        rotate(3, members, THRESHOLD, block.timestamp + 30 days);
+        bytes memory report = fullBody(draft(1, nowMs()), QUORUM);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.UnknownEpoch.selector, 1, 3));
+        oracle.update(report);
+        (,, uint64 untilS) = oracle.committee(1);
+        assertEq(untilS, 0);
+    }
+
+    function test_setCommittee_TakesAnOverlapOfThirtyDaysAndNoMore() public {
+        uint256 limit = block.timestamp + 30 days;
+        vm.expectRevert(
+            abi.encodeWithSelector(ICommittee.OverlapTooLong.selector, limit + 1, limit)
+        );
+        rotate(2, members, THRESHOLD, limit + 1);
+        rotate(2, members, THRESHOLD, limit);
+        (,, uint64 untilS) = oracle.committee(1);
+        assertEq(untilS, limit);
+    }
+
+    // ---- revoking
+
+    /// @notice Whoever of the committee signs beside a revoked member signs in vain; those who are
+    /// left go on.
+    /// forge-config: default.fuzz.runs = 16
+    function testFuzz_revokeMember_RefusesWhatTheMemberSigns(uint8 member, bool byOwner) public {
+        member = uint8(bound(member, 0, 6));
+        vm.expectEmit(address(oracle));
+        emit ICommittee.MemberRevoked(1, members[member], byOwner ? owner : guardian);
+        revoke(1, members[member], byOwner ? owner : guardian);
+        assertEq(oracle.revoked(1), 1 << member);
+        Draft memory d = draft(1, nowMs());
+        uint256 good;
+        for (uint256 signers; signers < 128; ++signers) {
+            if (countBits(signers) != THRESHOLD) continue;
+            bytes memory report = fullBody(d, signers);
+            if ((signers >> member) & 1 == 0) {
+                oracle.verify(report);
+                good = signers;
+                continue;
+            }
+            bytes memory error =
+                abi.encodeWithSelector(IReportErrors.RevokedSigner.selector, signers, 1 << member);
+            vm.expectRevert(error);
+            oracle.update(report);
+            vm.expectRevert(error);
+            oracle.verify(report);
+        }
+        assertEq(oracle.update(fullBody(d, good)), 1);
+        (address[] memory all,,) = oracle.committee(1);
+        assertEq(all, members);
+    }
+
+    function test_revokeMember_RevertsIf_NoQuorumWouldBeLeft() public {
+        revoke(1, members[0], guardian);
+        revoke(1, members[6], guardian);
+        for (uint256 i = 1; i < 6; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ICommittee.QuorumUnreachable.selector, 4, 5));
+            revoke(1, members[i], owner);
+        }
+        assertEq(push(draft(1, nowMs()), 0x3e), 1);
+    }
+
+    function test_revokeMember_RevertsIf_TheEpochHasNoSuchMember() public {
+        revoke(1, members[2], guardian);
+        address[3] memory none = [members[2], address(0), makeAddr("stranger")];
+        for (uint256 i; i < 3; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(ICommittee.NotAMember.selector, 1, none[i]));
+            revoke(1, none[i], guardian);
+        }
+        vm.expectRevert(abi.encodeWithSelector(ICommittee.NotAMember.selector, 2, members[0]));
+        revoke(2, members[0], guardian);
+    }
+
+    function test_revokeMember_FindsTheLastOfTheLargestCommittee() public {
+        makeMembers(32);
+        rotate(2, members, 17, 0);
+        revoke(2, members[31], guardian);
+        assertEq(oracle.revoked(2), 1 << 31);
+    }
+
+    /// @notice Each epoch has its own: an epoch in overlap keeps its members, the next has all it
+    /// was set with.
+    function test_revokeMember_IsOfOneEpoch() public {
+        revoke(1, members[0], guardian);
+        rotate(2, members, THRESHOLD, block.timestamp + 60);
+        assertEq(oracle.revoked(2), 0);
+        assertEq(oracle.revoked(1), 1);
+        bytes memory report = fullBody(draft(1, nowMs()), QUORUM);
+        vm.expectPartialRevert(IReportErrors.RevokedSigner.selector);
+        oracle.update(report);
+        revoke(2, members[1], guardian);
+        assertEq(oracle.revoked(1), 1);
+        assertEq(oracle.revoked(2), 2);
+        assertEq(push(draft(1, nowMs()), 0x3e), 1);
+    }
+
+    /// @notice Rotating and ending an epoch leave its revocations as they are.
+    function test_setCommittee_KeepsTheRevocationsOfAnEndedEpoch() public {
+        revoke(1, members[3], guardian);
+        rotate(2, members, THRESHOLD, 0);
+        rotate(3, members, THRESHOLD, 0);
+        assertEq(oracle.revoked(1), 1 << 3);
+    }
+
+    function testFuzz_revokeMember_RevertsIf_CallerIsNeitherGuardianNorOwner(address caller)
+        public
+    {
+        vm.assume(caller != guardian && caller != owner);
+        vm.expectRevert(abi.encodeWithSelector(ICommittee.NotGuardian.selector, caller));
+        revoke(1, members[0], caller);
+        // Not even the member itself.
+        vm.expectRevert(abi.encodeWithSelector(ICommittee.NotGuardian.selector, members[0]));
+        revoke(1, members[0], members[0]);
     }
 
     // ---- members
@@ -205,6 +345,63 @@ contract CommitteeTest is OracleFixture {
             ),
             place
         );
+    }
+
+    /// @notice Signatures in another order than their members' are others'.
+    function test_update_RevertsIf_SignaturesAreUnordered() public {
+        Draft memory d = draft(1, nowMs());
+        bytes32 digest = digestOf(d);
+        bytes memory swapped = bytes.concat(
+            signatures(digest, 0x02), signatures(digest, 0x01), signatures(digest, 0x1c)
+        );
+        expectBad(d, swapped, 0);
+    }
+
+    /// @notice A signature that recovers to nobody does not pass for the signer's before it.
+    function test_update_RevertsIf_ALaterSignatureRecoversToNobody() public {
+        Draft memory d = draft(1, nowMs());
+        bytes32 digest = digestOf(d);
+        // No point of the curve has this x.
+        bytes memory nobody = bytes.concat(bytes32(uint256(5)), bytes32(uint256(1)));
+        assertEq(ecrecover(digest, 27, bytes32(uint256(5)), bytes32(uint256(1))), address(0));
+        expectBad(d, bytes.concat(signatures(digest, 0x03), nobody, signatures(digest, 0x18)), 2);
+    }
+
+    /// @notice One deployment's reports are taken on every chain, and nowhere else.
+    function test_update_TakesAReportOnEveryChain() public {
+        bytes memory report = fullBody(draft(1, nowMs()), QUORUM);
+        vm.chainId(block.chainid + 1);
+        assertEq(oracle.update(report), 1);
+    }
+
+    /// @notice A deployment that differs in name, governor or nonce refuses what this one takes.
+    function test_update_RevertsIf_SignedForAnotherNameGovernorOrNonce() public {
+        bytes memory report = fullBody(draft(1, nowMs()), QUORUM);
+        address governor = makeAddr("governor");
+        IMarkOracle[3] memory others = [
+            deployOracle("test2", governor, 1, MAX_FUTURE_MS, owner),
+            deployOracle("test", owner, 1, MAX_FUTURE_MS, owner),
+            deployOracle("test", governor, 2, MAX_FUTURE_MS, owner)
+        ];
+        for (uint256 i; i < 3; ++i) {
+            vm.prank(owner);
+            others[i].setCommittee(1, members, THRESHOLD, 0, new Binding[](0));
+            vm.expectRevert(abi.encodeWithSelector(IReportErrors.BadSignature.selector, 0));
+            others[i].update(report);
+        }
+        IMarkOracle same = deployOracle("test", governor, 1, MAX_FUTURE_MS, owner);
+        vm.prank(owner);
+        same.setCommittee(1, members, THRESHOLD, 0, new Binding[](0));
+        assertEq(same.update(report), 1);
+    }
+
+    function revoke(uint32 epoch, address member, address by) private {
+        vm.prank(by);
+        oracle.revokeMember(epoch, member);
+    }
+
+    function push(Draft memory d, uint256 signers) private returns (uint256) {
+        return oracle.update(fullBody(d, signers));
     }
 
     function expectBad(Draft memory d, bytes memory signed, uint256 member) private {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Mark} from "../src/interfaces/IMarkOracle.sol";
+import {JumpRule, Mark} from "../src/interfaces/IMarkOracle.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {OracleHandler} from "./OracleHandler.sol";
 
@@ -11,14 +11,19 @@ contract InvariantsTest is OracleFixture {
 
     function setUp() public override {
         super.setUp();
+        vm.prank(owner);
+        oracle.setDefaultJumpRule(JumpRule({boundBps: 1000, reports: 2, holdMs: 2000}));
         handler = new OracleHandler(oracle, owner, guardian);
-        bytes4[] memory actions = new bytes4[](6);
+        bytes4[] memory actions = new bytes4[](9);
         actions[0] = OracleHandler.send.selector;
         actions[1] = OracleHandler.replay.selector;
         actions[2] = OracleHandler.forge.selector;
         actions[3] = OracleHandler.pause.selector;
         actions[4] = OracleHandler.rotate.selector;
         actions[5] = OracleHandler.wait_.selector;
+        actions[6] = OracleHandler.revoke.selector;
+        actions[7] = OracleHandler.reset.selector;
+        actions[8] = OracleHandler.setRule.selector;
         targetSelector(FuzzSelector(address(handler), actions));
         targetContract(address(handler));
     }
@@ -64,15 +69,72 @@ contract InvariantsTest is OracleFixture {
         }
     }
 
-    /// @notice The handler reaches what it is there for: groups are stored, forgeries refused.
-    function test_handler_StoresAndForges() public {
-        for (uint256 i; i < 20; ++i) {
-            handler.send(uint256(keccak256(abi.encode(i))));
-            handler.wait_(9);
-            handler.forge(uint256(keccak256(abi.encode("forge", i))));
-            handler.replay(i);
+    /// @notice O7: what is held, since when and how many agreed is as the plain rule has it; what
+    /// is held reads no better than TOO_VOLATILE.
+    function invariant_JumpsAreHeldUntilReportsAgree() public view {
+        for (uint256 market; market < 4 * handler.GROUPS(); ++market) {
+            OracleHandler.Model memory m = handler.model(market);
+            (uint256 accepted, uint64 sinceMs, uint256 agreed) = oracle.heldJump(market);
+            assertEq(accepted, (m.accepted % 2 ** 27) * 10 ** (m.accepted >> 27));
+            if (m.accepted == 0) continue;
+            assertEq(sinceMs, m.heldSinceMs + ORIGIN_MS);
+            assertEq(agreed, m.agreed);
+            assertLe(uint256(oracle.readMark(market).validity), 3);
         }
-        assertGt(handler.accepted(), 5);
+    }
+
+    /// @notice O9: a number means what its epoch gave it, and a price under a new meaning was signed
+    /// in no epoch before.
+    function invariant_PricesAreOfTheBoundInstrument() public view {
+        for (uint256 market; market < 4 * handler.GROUPS(); ++market) {
+            OracleHandler.Model memory m = handler.model(market);
+            (bytes32 instrument, uint32 fromEpoch) = oracle.instrumentOf(market);
+            assertEq(instrument, m.instrument);
+            assertEq(fromEpoch, m.fromEpoch);
+            if (m.rebound && oracle.readMark(market).priceE18 != 0) {
+                assertGe(m.priceEpoch, fromEpoch);
+            }
+        }
+    }
+
+    /// @notice C1, C2: in each epoch at least a quorum may sign, and at most two epochs are valid.
+    function invariant_AQuorumIsLeftAndTwoEpochsAreValid() public view {
+        uint256 valid;
+        for (uint32 epoch = 1; epoch <= oracle.currentEpoch(); ++epoch) {
+            uint256 out = oracle.revoked(epoch);
+            assertEq(out, handler.revoked(epoch));
+            uint256 left = 7;
+            for (; out != 0; out &= out - 1) {
+                --left;
+            }
+            assertGe(left, THRESHOLD);
+            (,, uint64 untilS) = oracle.committee(epoch);
+            assertEq(untilS, handler.validUntilS(epoch));
+            if (untilS >= block.timestamp) ++valid;
+        }
+        assertLe(valid, 2);
+    }
+
+    /// @notice The handler reaches what it is there for: groups are stored, forgeries refused, jumps
+    /// held, promoted and taken back, times reset, prices given up.
+    function test_handler_ReachesWhatItIsThereFor() public {
+        for (uint256 i; i < 400; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            handler.send(seed);
+            handler.wait_(9);
+            if (i % 8 != 0) continue;
+            handler.forge(seed);
+            handler.replay(seed);
+            handler.revoke(seed, guardian);
+            handler.reset(seed, owner);
+            if (i % 64 == 0) handler.rotate(seed);
+        }
+        assertGt(handler.accepted(), 100);
         assertGt(handler.refused(), 15);
+        assertGt(handler.held(), 20);
+        assertGt(handler.promoted(), 5);
+        assertGt(handler.returned(), 5);
+        assertGt(handler.resets(), 5);
+        assertGt(oracle.currentEpoch(), 2);
     }
 }

@@ -251,6 +251,51 @@ contract MarkOracleTest is OracleFixture {
         oracle.update(report);
     }
 
+    /// @notice Bodies of zeros and of ones, of any length, are refused by name, never by a panic.
+    function testFuzz_update_RevertsIf_AllBitsAreEqual(uint16 length, bool ones) public {
+        bytes memory report = new bytes(bound(length, 0, 3000));
+        if (ones) {
+            for (uint256 i; i < report.length; ++i) {
+                report[i] = 0xff;
+            }
+        }
+        bytes4 error = report.length < 49
+            ? IReportErrors.BadLength.selector
+            : IReportErrors.UnknownVersion.selector;
+        vm.expectPartialRevert(error);
+        oracle.update(report);
+        vm.expectPartialRevert(error);
+        oracle.verify(report);
+    }
+
+    /// @notice The largest report there may be: 1024 groups, 4,096 markets, 32 of 32 signers, every
+    /// price the greatest. It is beyond a block's gas on most chains, and right all the same.
+    function test_update_TakesTheLargestReport() public {
+        makeMembers(32);
+        rotate(2, members, 32, 0);
+        Draft memory d = draft(1024, 0);
+        d.epoch = 2;
+        uint256 entry = 99_999_999 | (31 << 27) | (0x7f << 32) | (0x7ff << 39) | (6 << 50);
+        for (uint256 g; g < 1024; ++g) {
+            d.words[g] = wordOf(nowMs() + MAX_FUTURE_MS, entry, entry, entry, entry);
+        }
+        assertEq(oracle.update(fullBody(d, 0xffffffff)), 1024);
+        Mark memory mark = oracle.readMark(4095);
+        assertEq(mark.priceE18, 99_999_999 * 10 ** 31);
+        assertEq(mark.confidenceBpsE1, 245_760);
+        assertEq(mark.premiumBpsE2, -2_080_768);
+    }
+
+    function test_update_RevertsIf_TheTreeIsTooLarge() public {
+        bytes memory report = fullBody(draft(2, nowMs()), QUORUM);
+        (report[45], report[46]) = (0x04, 0x01);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.TooManyGroups.selector, 1025, 1024));
+        oracle.update(report);
+        (report[45], report[46], report[48]) = (0x00, 0x02, 0x03);
+        vm.expectRevert(abi.encodeWithSelector(IReportErrors.TooManyGroups.selector, 3, 2));
+        oracle.update(report);
+    }
+
     function test_update_RevertsIf_NoGroupIsCarried() public {
         bytes memory report = body(draft(2, nowMs()), new uint256[](0), QUORUM);
         vm.expectRevert(abi.encodeWithSelector(IReportErrors.TooManyGroups.selector, 0, 2));
@@ -352,6 +397,21 @@ contract MarkOracleTest is OracleFixture {
             assertEq(leaves[i].word, d.words[carried[i]]);
             assertEq(oracle.groupWord(carried[i]), 0);
         }
+    }
+
+    function testFuzz_usablePrice_IsPriceNoOlderThanOfValidOnes(uint256 seed, uint32 maxAgeMs)
+        public
+    {
+        uint256 validity = 3 + seed % 4;
+        push(draftOf(wordOf(nowMs(), 0, pricedEntry(12_345_678, 18, validity), 0, 0)));
+        skipS((seed >> 8) % 10);
+        bytes memory strict =
+            abi.encodeCall(oracle.priceNoOlderThan, (1, maxAgeMs % 10_000, Validity.VALID));
+        bytes memory usable = abi.encodeCall(oracle.usablePrice, (1, maxAgeMs % 10_000));
+        (bool taken, bytes memory result) = address(oracle).staticcall(strict);
+        (bool taken2, bytes memory result2) = address(oracle).staticcall(usable);
+        assertEq(taken, taken2);
+        assertEq(result, result2);
     }
 
     // ---- pauses

@@ -76,10 +76,14 @@ abstract contract ReportBuilder is Test {
         out = abi.encodePacked(
             uint8(1), d.epoch, d.slot, d.inputsRoot, uint16(d.words.length), uint16(carried.length)
         );
+        bytes memory leaves = new bytes(39 * carried.length);
         for (uint256 i; i < carried.length; ++i) {
-            out = bytes.concat(out, leafOf(d, carried[i]));
+            bytes memory leaf = leafOf(d, carried[i]);
+            for (uint256 j; j < 39; ++j) {
+                leaves[39 * i + j] = leaf[j];
+            }
         }
-        return bytes.concat(out, siblings(d, carried));
+        return bytes.concat(out, leaves, siblings(d, carried));
     }
 
     function signatures(bytes32 digest, uint256 signers) internal view returns (bytes memory out) {
