@@ -110,7 +110,7 @@ contract AdaptersPythParseTest is AdaptersPythFixture {
         uint256 at = FROM_S * 1000 - seed % 4000;
         uint256 prev = at - 1 - (seed >> 16) % 3000;
         uint256 taken;
-        for (uint256 i; i < 12; ++i) {
+        for (uint256 i; i < 6; ++i) {
             bool first = prev < FROM_S * 1000 && at >= FROM_S * 1000;
             bytes memory one = report(at, prev);
             if (first) {
