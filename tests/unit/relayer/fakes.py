@@ -24,7 +24,7 @@ class FakeChain:
         self.start_failures: list[Exception] = []
         self.failures: list[Exception] = []
         self.reverts = ""
-        self.starts = 0
+        self.starts = self.reads = 0
         self.open = asyncio.Event()
         """While clear, a push hangs."""
         self.open.set()
@@ -45,6 +45,7 @@ class FakeChain:
 
     async def held(self, groups: Collection[int]) -> dict[int, bytes]:
         """Return the words."""
+        self.reads += 1
         if self.failures:
             raise self.failures.pop(0)
         if self.on_held:

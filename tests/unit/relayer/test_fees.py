@@ -53,6 +53,14 @@ def test_outbids_on_both_fees() -> None:
         outbid(Fees(1000, 1000), Fees(81, 1), Fees(1, 1), 100)
 
 
+def test_bumps_come_to_an_end() -> None:
+    """Four times the first bid, unless blocks ask for more."""
+    assert outbid(Fees(100, 10), Fees(320, 10), Fees(50, 1), 10**6) == Fees(400, 13)
+    with pytest.raises(Retryable, match="more than 4 times its first bid"):
+        outbid(Fees(100, 10), Fees(321, 10), Fees(50, 1), 10**6)
+    assert outbid(Fees(100, 10), Fees(321, 10), Fees(900, 1), 10**6) == Fees(900, 13)
+
+
 fee = st.integers(1, 10**13)
 
 

@@ -57,6 +57,8 @@ async def test_so_many_at_once_and_no_more() -> None:
             await bench.publish(report(slot, {0: word(slot, entry), 1: word(slot)}))
             await until(lambda: bench.metric("reports_total", outcome="taken") == slot)  # noqa: B023
             await until(lambda: len(chain.deliveries) >= min(slot, 4))  # noqa: B023
+        reads = chain.reads
+        await until(lambda: chain.reads >= reads + 3)
         assert len(chain.deliveries) == 4
 
 
@@ -136,6 +138,24 @@ async def test_a_budget_at_its_end_is_never_silent() -> None:
         await until(lambda: len(chain.deliveries) == 3)
 
     assert [d.reason for d in chain.deliveries] == ["first", "validity", "validity"]
+
+
+async def test_saving_stretches_heartbeats() -> None:
+    """One that would be due is not; four times as old it is."""
+    chain = FakeChain()
+    bench = Bench(chain, budget=Budget(wei=1000))
+    async with running(bench):
+        await bench.publish(report(1, {0: word(1), 1: word(1)}))
+        await until(lambda: len(chain.words) == 2)
+        chain.spent_wei = 850
+        await bench.publish(report(2, {0: word(60_001), 1: word(60_001)}))
+        reads = chain.reads
+        await until(lambda: chain.reads >= reads + 3)
+        assert len(chain.deliveries) == 1
+        await bench.publish(report(3, {0: word(240_001), 1: word(240_001)}))
+        await until(lambda: len(chain.deliveries) == 2)
+
+    assert chain.deliveries[1].reason == "heartbeat"
 
 
 async def test_a_receipt_that_the_chain_contradicts_is_doubted() -> None:

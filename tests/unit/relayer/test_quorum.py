@@ -218,6 +218,46 @@ async def test_one_liar_moves_neither_gas_nor_fees(rpc: JsonRpc, nodes: Nodes, l
     assert await Node(rpc).fee_history() == FeeHistory(100, (5,), (7,))
 
 
+async def test_the_honest_are_waited_for(rpc: JsonRpc, nodes: Nodes) -> None:
+    """A liar who is fast makes half of the first two answers, but not the median of three."""
+    nodes.says["one"] = lambda method, _: "0xffffffff" if method == "eth_estimateGas" else None
+    nodes.hanging = {"three"}
+    estimate = asyncio.create_task(Node(rpc).estimate(WALLET, ORACLE, b""))
+    async with asyncio.timeout(4):
+        while len([m for _, m in nodes.asked if m == "eth_estimateGas"]) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not estimate.done()
+    nodes.open.set()
+
+    assert await estimate == 100
+
+
+async def test_those_that_failed_before_are_not_waited_for(rpc: JsonRpc, nodes: Nodes) -> None:
+    """Two of three hang for good: the third's answer comes long before their time-out."""
+    for name in ("two", "three"):
+        nodes.says[name] = lambda *_: []
+    await held(rpc)
+    nodes.hanging = {"two", "three"}
+    async with asyncio.timeout(4):
+        assert await held(rpc) == WORD
+
+
+async def test_a_rest_gives_way_to_the_quorum(
+    rpc: JsonRpc, nodes: Nodes, registry: CollectorRegistry
+) -> None:
+    """Who failed a moment ago is asked all the same when the others are too few."""
+    for name in ("two", "three"):
+        nodes.says[name] = lambda *_: []
+    await held(rpc)
+    nodes.says.clear()
+    before = faults(registry, "quorum_failed")
+
+    assert (await Node(rpc).look(WALLET, [])).confirmed == 2
+    assert faults(registry, "quorum_failed") == before > 0
+
+
 def _priced(fees: dict[str, Any], gas: str) -> Answer:
     return lambda method, _: {"eth_feeHistory": fees, "eth_estimateGas": gas}.get(method)
 
