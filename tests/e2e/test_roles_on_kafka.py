@@ -112,7 +112,7 @@ async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
                     ports = {role: _free_port() for role in ("oracle", "relayer", "feeds")}
                     for role, port in ports.items():
                         roles.enter_context(_process(tmp_path, role, config, port))
-                    held = await _stored(sandbox, 60)
+                    held = await _stored(sandbox, 180)
                     assert set(held) == {"alpha", "beta"}
                     for role, port in ports.items():
                         page = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}")
