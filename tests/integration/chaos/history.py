@@ -17,7 +17,7 @@ async def _reorganised(world: World, named: Named) -> None:
         await world.holds_newest()
     world.pause()
     await world.holds_newest()
-    await world.rpc("anvil_reorg", DEPTH, [])
+    await world.reorganise(DEPTH)
     assert await world.held() != world.words
     await world.until(named)
     await world.holds_newest()

@@ -63,7 +63,7 @@ async def _key_used_elsewhere(world: World, named: Named) -> None:
 
     async def take() -> None:
         confirmed, _ = await world.counts()
-        await world.rpc(SEND, world.foreign(confirmed))
+        await world.offer(world.foreign(confirmed))
 
     rule = world.add(kinds.meddle(take), SEND, count=2)
     await world.until(lambda: rule.spent and named())

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +30,7 @@ STALE_HEARTBEATS = 3
 """The chain may never be older than so many heartbeats."""
 SAMPLE_S = 0.1
 NO_BLOCKS_S = 1.0
+LOG = "soak.log"
 CUSHION_BLOCKS = 10
 """So that no reorganisation reaches back to where the contract is set up."""
 POLICY = PushPolicy(
@@ -63,14 +68,15 @@ class Outcome:
 
 
 async def soak(folder: Path, *, seed: int, duration_s: float, progress: bool = False) -> Outcome:
-    """Run whole windows until the time is out; then the chain has to come to the newest mark.
+    """Run whole windows until the time is out or a mark is too old; then the chain has to come to
+    the newest mark. `folder` takes the log.
 
     Raises:
         AssertionError, TimeoutError: it does not, or a task died.
     """
     outcome = Outcome(seed)
     world = World(folder, endpoints=ENDPOINTS, config=CONFIG, policy=POLICY, seed=seed)
-    async with world:
+    async with world, _kept(world, folder / LOG):
         await world.node.mine(CUSHION_BLOCKS)
         watch = asyncio.create_task(_watch(world, outcome))
         ends_at = time.monotonic() + duration_s
@@ -81,7 +87,7 @@ async def soak(folder: Path, *, seed: int, duration_s: float, progress: bool = F
                 sys.stderr.write(
                     f"\r{outcome.windows} windows, oldest mark {outcome.oldest_s:.1f} s "
                 )
-            if time.monotonic() >= ends_at:
+            if time.monotonic() >= ends_at or not outcome.is_fresh:
                 break
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
@@ -91,6 +97,16 @@ async def soak(folder: Path, *, seed: int, duration_s: float, progress: bool = F
         crashed = [line for line in world.log if line["event"] == "chain_crashed"]
         assert crashed == []
     return outcome
+
+
+@asynccontextmanager
+async def _kept(world: World, file: Path) -> AsyncIterator[None]:
+    """Write the log down, however it ends."""
+    try:
+        yield
+    finally:
+        lines = [json.dumps(line, default=str) + "\n" for line in world.log]
+        await asyncio.to_thread(file.write_text, "".join(lines))
 
 
 async def _serve(world: World, window: Window, outcome: Outcome) -> None:
@@ -127,11 +143,9 @@ async def happen(world: World, event: str) -> None:
             await world.rpc("evm_setAutomine", True)
         case "foreign transaction":
             confirmed, _ = await world.counts()
-            await world.node.w3.provider.make_request(  # too late is as good: it may be refused
-                "eth_sendRawTransaction", [world.foreign(confirmed, gwei=100)]
-            )
+            await world.offer(world.foreign(confirmed, gwei=100))
         case "reorg":
-            await world.rpc("anvil_reorg", 2, [])
+            await world.reorganise(2)
         case _:
             raise AssertionError(event)
 
@@ -145,23 +159,24 @@ async def _watch(world: World, outcome: Outcome) -> None:
 
 
 def main() -> int:
-    """Run from the command line; 1 when the chain was too old or ended wrong."""
+    """Run from the command line; 1, and a log, when the chain was too old or ended wrong."""
     parser = argparse.ArgumentParser(description="A relayer under a seeded schedule of faults.")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="plumbline-soak-") as folder:
-        try:
-            outcome = asyncio.run(
-                soak(
-                    Path(folder), seed=options.seed, duration_s=options.minutes * 60, progress=True
-                )
-            )
-        except (AssertionError, TimeoutError, PlumblineError) as error:
-            sys.stderr.write(f"\nseed {options.seed}: {error!r}\n")
-            return 1
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-soak-"))
+    duration_s = options.minutes * 60
+    try:
+        outcome = asyncio.run(soak(folder, seed=options.seed, duration_s=duration_s, progress=True))
+    except (AssertionError, TimeoutError, PlumblineError) as error:
+        sys.stderr.write(f"\nseed {options.seed}: {error!r}; the log is {folder / LOG}\n")
+        return 1
+    if not outcome.is_fresh:
+        sys.stderr.write(f"\n{outcome}\nToo old; the log is {folder / LOG}\n")
+        return 1
+    shutil.rmtree(folder)
     sys.stdout.write(f"\n{outcome}\n")
-    return 0 if outcome.is_fresh else 1
+    return 0
 
 
 if __name__ == "__main__":

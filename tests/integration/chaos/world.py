@@ -18,6 +18,7 @@ from eth_account import Account
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
+from web3.types import RPCEndpoint
 
 from deploy.sandbox.chains.anvil import SandboxChain
 from deploy.sandbox.chains.faults import Fault, FaultProxy, Rule
@@ -228,6 +229,15 @@ class World:
         answer = await self.node.w3.provider.make_request(method, list(params))
         assert "error" not in answer, answer
         return answer["result"]
+
+    async def reorganise(self, depth: int) -> None:
+        """Let the chain drop its newest blocks for as many empty ones."""
+        await self.rpc("anvil_reorg", depth, [])
+        await self.rpc("evm_setTime", now_ms())  # anvil sets its clock to the older block's
+
+    async def offer(self, raw: str) -> None:
+        """Broadcast a transaction that may come too late."""
+        await self.node.w3.provider.make_request(RPCEndpoint("eth_sendRawTransaction"), [raw])
 
     async def send_through(self, raw: str) -> None:
         """Broadcast a transaction through endpoint 0, as another client of it would."""
