@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration.relayer_sharing.world import World
+from oracle.cli.status.ours import takers
+from oracle.config.load import load
+from tests.integration.relayer_sharing.world import DEADLINE_S, World
 
 pytestmark = [pytest.mark.kafka, pytest.mark.evm]
 
@@ -23,6 +25,11 @@ async def test_one_dies_sleeps_comes_back_and_leaves(
         owners = await world.shared(a, b)
         for chain, owner in owners.items():
             await world.sends(owner, chain)
+        taken, unknown = await takers(load(a.config), DEADLINE_S)
+        assert unknown == ""
+        assert {chain: taken[chain] for chain in owners} == {
+            chain: owner.events("duty_taken")[0]["relayer"] for chain, owner in owners.items()
+        }
 
         dead, alive = owners["alpha"], owners["beta"]
         dead.end(signal.SIGKILL)

@@ -91,8 +91,8 @@ class Process:
 
     def __init__(self, name: str, folder: Path, data: dict[str, Any], wallets: dict[str, str]):
         self.name, self.wallets = name, wallets
-        self._config = folder / f"{name}.yaml"
-        self._config.write_text(yaml.safe_dump(data))
+        self.config = folder / f"{name}.yaml"
+        self.config.write_text(yaml.safe_dump(data))
         self._state = folder / f"{name}-state"
         self._log = folder / f"{name}.log"
         with socket.socket() as free:
@@ -102,7 +102,7 @@ class Process:
 
     def start(self) -> None:
         """Start it."""
-        command = [str(PLUMB), "relayer", "--config", str(self._config), "--state",
+        command = [str(PLUMB), "relayer", "--config", str(self.config), "--state",
                    str(self._state), "--metrics-port", str(self._port)]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
