@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 EVM := contracts/evm
 SLITHER := $(EVM)/slither
 
-.PHONY: help setup lock evm-tools slither kafka demo test test-python test-forge check contracts bench fuzz soak clean
+.PHONY: help setup lock evm-tools slither kafka demo test test-python test-forge check rules contracts bench fuzz soak clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,10 @@ check: setup evm-tools slither ## formats, lints, types, import rules, generated
 	cd $(EVM) && node script/gas-doc.mjs --check
 	$(BIN)/python -m tests.vectors.generate --check
 	$(BIN)/python -m tests.integration.chaos.table --check
+
+rules: ## what Prometheus makes of the alert rules (needs promtool on the PATH)
+	promtool check rules deploy/prometheus/rules.yml
+	promtool test rules deploy/prometheus/rules.test.yml
 
 contracts: evm-tools ## build the contracts; rewrite contracts/abi, contracts/gas.json, docs/gas.md
 	cd $(EVM) && node script/export-abi.mjs
