@@ -37,8 +37,8 @@ CONFIG = b"\x01" * 32
 MARKETS = {"BTC-USD": 0, "ETH-USD": 1}
 PRICE_E2 = 6_000_000
 """Honest members see this price, a little apart: member n has it n cents higher."""
-SLOT_MS, VIEW_MS = 400, 200
-DEADLINE_S = 45.0
+SLOT_MS, VIEW_MS = 300, 150
+DEADLINE_S = 90.0
 
 
 @dataclass

@@ -34,7 +34,7 @@ SOURCES: Final = ("a:X/USD", "b:X/USD", "c:X/USD")
 FAIR_E2: Final = 10_000_00
 """Member n sees the price n cents higher."""
 GOVERNOR: Final = "0x" + "11" * 20
-DEADLINE_S: Final = 90.0
+DEADLINE_S: Final = 120.0
 _MODULE: Final = "tests.integration.committee.processes"
 _PRELOADED: Final = ["oracle.cli.stack", "oracle.api.app", "oracle.engine.compiled", _MODULE]
 
@@ -249,7 +249,7 @@ def _config(
 
 
 @contextlib.contextmanager
-def seven_processes(folder: Path, slot: str = "500ms", view: str = "250ms") -> Iterator[Seven]:
+def seven_processes(folder: Path, slot: str = "400ms", view: str = "200ms") -> Iterator[Seven]:
     """Write seven configurations; whatever is started of them is killed at the end."""
     multiprocessing.set_forkserver_preload(_PRELOADED)
     seven = Seven(folder, slot, view)

@@ -75,7 +75,13 @@ async def test_all_well(tmp_path: Path):
         for member in seven.members.values():
             _check_chain(member)
             assert not any(report.shared_view for report in member.reports)
-            assert member.value("plumbline_committee_slots_total", outcome="certified") > 0
+        await seven.until(
+            lambda: all(
+                member.value("plumbline_committee_slots_total", outcome="certified")
+                for member in seven.members.values()
+            ),
+            "everybody counts a slot as certified",
+        )
         by_slot = [{r.slot: r.body for r in m.reports} for m in seven.members.values()]
         common = set.intersection(*(set(one) for one in by_slot))
         assert common
