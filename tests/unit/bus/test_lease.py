@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oracle.bus.kafka_sharing import Lease
+from oracle.bus.lease import Lease
 
 
 def test_it_holds_for_a_session_after_the_last_heartbeat() -> None:
