@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
+from oracle.bus.sharing import Claim, Divide, MemoryGroup, MemorySharing
 from oracle.model.messages import Duty
 from oracle.model.topics import Topic
 from relayer import service
@@ -224,6 +225,44 @@ async def test_what_is_in_flight_is_waited_for_to_a_bound(monkeypatch: pytest.Mo
             assert a.relayer.lanes[kept].pushing
             await world.publish()
             await until(lambda: bool(b.chains[passed_on].deliveries))
+
+
+class Doubtful(MemorySharing):
+    """A membership that may have run out without our having been told."""
+
+    sure = True
+
+    def holds(self) -> bool:
+        """Say what the test says."""
+        return Doubtful.sure and super().holds()
+
+
+class DoubtfulBus(MemoryBus):
+    """A bus whose memberships are doubtful."""
+
+    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> Doubtful:
+        """Take part."""
+        return Doubtful(self.sharing.setdefault(group, MemoryGroup()), name, claim, divide)
+
+
+async def test_nothing_is_pushed_on_a_share_that_may_have_run_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that was stopped wakes up with chains that others have by now."""
+    world = World()
+    world.bus = DoubtfulBus()
+    a = world.peer("a")
+    async with running(a):
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
+        monkeypatch.setattr(Doubtful, "sure", False)
+        await world.publish()
+        await until(lambda: a.metric("reports_total", outcome="taken") == 2)
+        await until(lambda: a.metric("owned", chain="alpha") == 0)
+        assert world.hold(newest)
+        monkeypatch.setattr(Doubtful, "sure", True)
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
 
 
 async def test_one_who_divides_and_does_not_understand_us_is_not_flooded() -> None:
