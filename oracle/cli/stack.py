@@ -28,7 +28,7 @@ from oracle.engine.engine import Engine
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.keys.signer import Signer
-from oracle.model.errors import ConfigError, Retryable
+from oracle.model.errors import ConfigError, PlumblineError, Retryable
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.audit import AuditWriter
@@ -148,21 +148,20 @@ class Stack:
     async def check_chains(self) -> None:
         """Ask every chain that a relayer role opened whether it is the right one.
 
-        A chain that cannot be reached delays no other: it is tried again while they run.
+        One that cannot be reached, or is another, delays no other: its lane says so while they run.
 
         Raises:
-            ConfigError: another chain, or no contract of this deployment there.
-            Retryable: none of the chains can be reached.
+            PlumblineError: none of the chains can be served; the first one's reason.
         """
-        dead: list[Retryable] = []
+        failed: list[PlumblineError] = []
         for chain in self.chains:
             try:
                 await chain.start(self.committee().salt)
-            except Retryable as error:
-                _log.warning("chain_unreachable", chain=chain.name, error=str(error))
-                dead.append(error)
-        if dead and len(dead) == len(self.chains):
-            raise dead[0]
+            except (Retryable, ConfigError) as error:
+                _log.warning("chain_not_served", chain=chain.name, error=str(error))
+                failed.append(error)
+        if failed and len(failed) == len(self.chains):
+            raise failed[0]
 
     async def publish_ticks(self, ticks: Sequence[Tick]) -> None:
         """Put what a feed brings on the bus, as one batch."""

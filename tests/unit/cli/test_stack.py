@@ -51,8 +51,15 @@ async def test_all_chains_dead_is_said():
         await _stack(*dead).check_chains()
 
 
-async def test_a_wrong_chain_stops_the_start():
-    """Another chain's id or contract needs a person, whatever the others are."""
+async def test_a_wrong_chain_delays_no_other():
+    """A restart serves the chains that are right; the wrong one's lane goes on saying why not."""
+    fine = FakeChain("fine")
+    await _stack(FakeChain("wrong", ConfigError("chain id 5, not 1")), fine).check_chains()
+    assert fine.started
+
+
+async def test_a_wrong_chain_alone_stops_the_start():
+    """Where nothing can be served, a person hears of it at once."""
     wrong = FakeChain("wrong", ConfigError("chain id 5, not 1"))
     with pytest.raises(ConfigError, match="chain id 5"):
-        await _stack(FakeChain("fine"), wrong).check_chains()
+        await _stack(wrong).check_chains()
