@@ -8,7 +8,7 @@ import coincurve
 from eth_hash.auto import keccak
 
 from oracle.model.errors import ConfigError
-from oracle.report.signature import address_of, compact
+from oracle.report.signature import ORDER, address_of, compact
 
 
 class Signer(Protocol):
@@ -40,10 +40,10 @@ class LocalSigner:
     """A key in this process's memory."""
 
     def __init__(self, secret: bytes) -> None:
-        try:
-            self._key = coincurve.PrivateKey(secret)
-        except ValueError:
-            raise ConfigError("a secret must be 32 bytes, above 0 and below the order") from None
+        # coincurve takes shorter ones too, and fills them up with zeros.
+        if len(secret) != 32 or not 0 < int.from_bytes(secret, "big") < ORDER:
+            raise ConfigError("a secret must be 32 bytes, above 0 and below the order")
+        self._key = coincurve.PrivateKey(secret)
         self._address = address_of(self._key.public_key.format(compressed=False))
 
     def __repr__(self) -> str:

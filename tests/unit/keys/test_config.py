@@ -104,5 +104,6 @@ def test_a_key_that_was_pasted_is_not_shown(tmp_path: Path, spelling: str):
         load(tmp_path / "c.yaml")
     shown = "".join(traceback.format_exception(caught.value)) + "".join(caught.value.mistakes)
     assert "may be a key: not shown" in shown
-    assert PASTED not in shown
-    assert str(int(PASTED, 16)) not in shown
+    for whole in (PASTED, str(int(PASTED, 16))):
+        assert whole[:12] not in shown
+        assert whole[-12:] not in shown
