@@ -26,7 +26,7 @@ from tests.integration.chaos.world import World
 from tests.integration.relayer.conftest import now_ms
 
 HEARTBEAT_S = 2.0
-STALE_HEARTBEATS = 3
+STALE_HEARTBEATS = 4
 """The chain may never be older than so many heartbeats."""
 SAMPLE_S = 0.1
 NO_BLOCKS_S = 1.0

@@ -36,15 +36,17 @@ from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
+from relayer.stored import stored_ms
 from tests.integration.relayer.conftest import GOVERNOR, now_ms, until
 from tests.unit.relayer.words import COMMITTEE, report, valid
 
 CHAIN_ID = 31_007
 GROUPS = (0, 1)
-STEP_BPS = (20, 60)
-"""Each report is so far above the last: above `deviation_bps` of every earlier one."""
+STEP_BPS = (11, 13)
+"""Each report is so far above the last: above `deviation_bps` of every earlier one, and slow enough
+that the contract takes no silence of some seconds for a jump."""
 POLICY = PushPolicy(deviation_bps=10.0, heartbeat_ms=60_000, confidence=3.0, early=1.0)
-PERIOD_S = 0.1
+PERIOD_S = 0.2
 TIMEOUT_S = 0.5
 PATIENCE_S = 45.0
 """Far longer than anything takes here: for machines that are slow and busy."""
@@ -297,7 +299,13 @@ class World:
             self.resume()
 
     async def _is_right(self) -> bool:
-        return await self.held() == self.words
+        held = await self.held()
+        if held == self.words:
+            return True
+        if all(stored_ms(held[group]) == stored_ms(self.words[group]) for group in GROUPS):
+            await self.publish()  # the contract holds a jump until later reports agree with it
+            await asyncio.sleep(PERIOD_S)
+        return False
 
     def foreign(self, nonce: int, *, gwei: int = 10, tip_gwei: int | None = None) -> str:
         """Sign a transfer of nothing with the relayer's own key, as another process might."""
