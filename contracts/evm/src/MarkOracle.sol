@@ -181,11 +181,16 @@ contract MarkOracle is Markets {
         }
     }
 
-    /// @dev The least word whose time is too far ahead.
+    /// @dev The least word whose time is too far ahead. Panics while the chain's clock is before 2020,
+    /// when words begin to count. From 2054 on, when they end, it lets none in.
     function _firstFutureWord() private view returns (uint256) {
-        // A clock in seconds, later than 2020, and 32 bits: 40 bits of ms last until 2054.
+        uint256 limitUnixMs;
+        // Neither is near 2^256: a clock in seconds, and 32 bits.
         unchecked {
-            uint256 limitMs = block.timestamp * 1000 + MAX_FUTURE_MS - uint256(0).unixMs();
+            limitUnixMs = block.timestamp * 1000 + MAX_FUTURE_MS;
+        }
+        uint256 limitMs = limitUnixMs - uint256(0).unixMs();
+        unchecked {
             return (limitMs + 1) << GroupWord.TIME_SHIFT;
         }
     }

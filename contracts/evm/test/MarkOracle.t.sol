@@ -6,6 +6,7 @@ import {EntryFault, IMarkOracle, Leaf, Mark, Validity} from "../src/interfaces/I
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
+import {stdError} from "forge-std/StdError.sol";
 
 contract MarkOracleTest is OracleFixture {
     uint256 private constant PRICED = 6;
@@ -213,6 +214,19 @@ contract MarkOracleTest is OracleFixture {
         oracle.update(report);
         vm.expectRevert(error);
         oracle.verify(report);
+    }
+
+    /// @notice A chain whose clock is off the time that words count takes nothing, rather than all.
+    function test_update_RevertsIf_TheChainsClockIsOffTheScale() public {
+        bytes memory report = fullBody(draft(1, nowMs()), QUORUM);
+        vm.warp(ORIGIN_MS / 1000 - 10);
+        vm.expectRevert(stdError.arithmeticError);
+        oracle.update(report);
+        // 40 bits of ms, from 2020 on, end here.
+        vm.warp((ORIGIN_MS + (1 << 40)) / 1000);
+        report = fullBody(draft(1, type(uint40).max), QUORUM);
+        vm.expectPartialRevert(IReportErrors.FutureTime.selector);
+        oracle.update(report);
     }
 
     function test_update_AcceptsTheLastTimeThatIsNotInTheFuture() public {

@@ -44,8 +44,11 @@ def test_oracle_interface_has_what_relayers_and_readers_call() -> None:
     """The calls, the event and the refusals that the Python side names exist, so named."""
     names = {entry.get("name") for entry in _abi("MarkOracle")}
     assert {"update", "verify", "readMark", "groupWord", "committee", "currentEpoch"} <= names
+    assert {"setCommittee", "revokeMember", "revoked", "instrumentOf", "heldJump"} <= names
     assert {"Updated", "EntryRejected", "MarketPaused", "MarketUnpaused"} <= names
+    assert {"JumpHeld", "JumpEnded", "MarketBound", "GroupTimeReset", "MemberRevoked"} <= names
     assert {"BadLength", "UnknownEpoch", "WrongSignerCount", "BadSignature", "FutureTime"} <= names
+    assert {"RevokedSigner", "UnknownGroup", "UnknownMarket", "EpochOrder"} <= names
 
 
 def test_gas_stays_within_its_budgets() -> None:
@@ -55,3 +58,5 @@ def test_gas_stays_within_its_budgets() -> None:
     assert gas["update_5of7_1group_1market"] <= 60_000
     assert gas["update_5of7_32"] <= 32 * 3_400
     assert gas["update_5of7_100"] <= 100 * 2_300
+    assert gas["read_cold"] <= 3_000
+    assert gas["update_older_noop"] < gas["update_5of7_1group"] * 0.6
