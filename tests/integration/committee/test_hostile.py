@@ -114,6 +114,7 @@ async def test_slow_loris_is_cut(monkeypatch):
 async def test_a_flood_of_connections_takes_no_members_place(monkeypatch):
     """Strangers who hold many connections are cut for newer ones, a member's never."""
     monkeypatch.setattr(listening, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(listening, "REQUEST_S", 600.0)  # nothing else cuts them
     async with _member() as (_, client, _, port):
         assert (await client.ask(PATH, b"", 10)).taken  # its connection is proven, and kept
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
