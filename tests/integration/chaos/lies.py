@@ -13,7 +13,8 @@ from deploy.sandbox.chains.faults import Rpc
 from relayer.evm.abi import UPDATED_TOPIC, group_word_call
 from tests.integration.chaos.pool import BUMPS, ours
 from tests.integration.chaos.scenario import Named, Scenario, despite, struck
-from tests.integration.chaos.world import GROUPS, World
+from tests.integration.chaos.site import GROUPS
+from tests.integration.chaos.world import World
 
 COUNT = "eth_getTransactionCount"
 RECEIPT = "eth_getTransactionReceipt"

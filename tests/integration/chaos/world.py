@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -12,13 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 import structlog
-from eth_account import Account
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
-from web3.types import RPCEndpoint
 
 from deploy.sandbox.chains.anvil import SandboxChain
 from deploy.sandbox.chains.faults import Fault, FaultProxy, Rule
@@ -30,18 +26,16 @@ from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.model.topics import Topic
 from oracle.report.word import encode_word
-from relayer.evm.abi import group_word_call
 from relayer.evm.chain import connect
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
 from relayer.service import Relayer
 from relayer.stored import stored_ms
+from tests.integration.chaos.site import CHAIN_ID, GROUPS, Site
 from tests.integration.relayer.conftest import GOVERNOR, now_ms, until
 from tests.unit.relayer.words import COMMITTEE, report, valid
 
-CHAIN_ID = 31_007
-GROUPS = (0, 1)
 STEP_BPS = (11, 13)
 """Each report is so far above the last: above `deviation_bps` of every earlier one, and slow enough
 that the contract takes no silence of some seconds for a jump."""
@@ -52,7 +46,7 @@ PATIENCE_S = 45.0
 """Far longer than anything takes here: for machines that are slow and busy."""
 
 
-class World:
+class World(Site):
     """Use as `async with`: a relayer at work, which the chain already shows."""
 
     def __init__(
@@ -226,68 +220,6 @@ class World:
                 self.check_alive()
                 await asyncio.sleep(0.02)
 
-    async def rpc(self, method: str, *params: object) -> Any:
-        """Ask the node itself, past the proxies."""
-        answer = await self.node.w3.provider.make_request(method, list(params))
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    async def reorganise(self, depth: int) -> None:
-        """Let the chain drop its newest blocks for as many empty ones."""
-        await self.rpc("anvil_reorg", depth, [])
-        await self.rpc("evm_setTime", now_ms())  # anvil sets its clock to the older block's
-
-    async def offer(self, raw: str) -> None:
-        """Broadcast a transaction that may come too late."""
-        await self.node.w3.provider.make_request(RPCEndpoint("eth_sendRawTransaction"), [raw])
-
-    async def send_through(self, raw: str) -> None:
-        """Broadcast a transaction through endpoint 0, as another client of it would."""
-        body = {"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": [raw]}
-        async with httpx.AsyncClient(trust_env=False) as client:
-            answer = await client.post(self.proxies[0].url, json=body)
-        assert "result" in answer.json(), answer.text
-
-    async def held(self) -> dict[int, bytes]:
-        """Return what the chain holds, by the node itself."""
-        words = {}
-        for group in GROUPS:
-            data = "0x" + group_word_call(group).hex()
-            word = await self.rpc("eth_call", {"to": self.oracle, "data": data}, "latest")
-            words[group] = bytes.fromhex(word[2:])
-        return words
-
-    async def counts(self) -> tuple[int, int]:
-        """Return the wallet's transactions in blocks, and with the pool's."""
-        latest, pending = [
-            int(await self.rpc("eth_getTransactionCount", self.key.address, tag), 16)
-            for tag in ("latest", "pending")
-        ]
-        return latest, pending
-
-    async def pool(self) -> list[dict[str, str]]:
-        """Return what waits in the node's pool."""
-        content = await self.rpc("txpool_content")
-        return [
-            transaction
-            for by_nonce in (*content["pending"].values(), *content["queued"].values())
-            for transaction in by_nonce.values()
-        ]
-
-    async def offers(self) -> list[int]:
-        """Return the most per gas, in wei, that each update in a block offered."""
-        height = int(await self.rpc("eth_blockNumber"), 16)
-        blocks = [
-            await self.rpc("eth_getBlockByNumber", hex(number), True)
-            for number in range(height + 1)
-        ]
-        return [
-            int(transaction["maxFeePerGas"], 16)
-            for block in blocks
-            for transaction in block["transactions"]
-            if transaction["from"] == self.key.address.lower()
-        ]
-
     async def holds_newest(self) -> None:
         """Let prices rest once, and wait until the chain holds the newest; then go on."""
         moving = self._moving.is_set()
@@ -306,22 +238,6 @@ class World:
             await self.publish()  # the contract holds a jump until later reports agree with it
             await asyncio.sleep(PERIOD_S)
         return False
-
-    def foreign(self, nonce: int, *, gwei: int = 10, tip_gwei: int | None = None) -> str:
-        """Sign a transfer of nothing with the relayer's own key, as another process might."""
-        stored = json.loads(self.key.keystore.read_text())
-        account = Account.from_key(Account.decrypt(stored, self.key.password_file.read_text()))
-        fields = {
-            "type": 2,
-            "chainId": CHAIN_ID,
-            "to": self.key.address,
-            "value": 0,
-            "gas": 21_000,
-            "nonce": nonce,
-            "maxFeePerGas": gwei * 10**9,
-            "maxPriorityFeePerGas": (gwei if tip_gwei is None else tip_gwei) * 10**9,
-        }
-        return "0x" + bytes(account.sign_transaction(fields).raw_transaction).hex()
 
     def dead(self) -> Sequence[asyncio.Task[None]]:
         """Return the tasks that ended, of which there should be none."""
