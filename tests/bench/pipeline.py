@@ -12,9 +12,9 @@ from oracle.bus.memory import MemoryBus
 from oracle.cli.demo.latency import LatencyBook
 from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
-from oracle.keys.signer import LocalSigner
 from oracle.engine.engine import Engine
 from oracle.engine.spec import EngineSpec
+from oracle.keys.signer import LocalSigner
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
