@@ -230,6 +230,9 @@ contract MarkOracleTest is OracleFixture {
     }
 
     function test_update_AcceptsTheLastTimeThatIsNotInTheFuture() public {
+        bytes memory report = fullBody(draft(1, nowMs() + MAX_FUTURE_MS + 1), QUORUM);
+        vm.expectPartialRevert(IReportErrors.FutureTime.selector);
+        oracle.update(report);
         assertEq(push(draft(1, nowMs() + MAX_FUTURE_MS)), 1);
     }
 
