@@ -14,7 +14,7 @@ from oracle.config.load import load
 from oracle.model.errors import Rejected
 
 if TYPE_CHECKING:
-    from oracle.committee.evidence import Evidence
+    from oracle.committee.evidence.proof import Evidence
     from oracle.report.committee import Committee
 
 _SAYS = {
@@ -35,7 +35,7 @@ def evidence(
     """List evidence, each piece checked against the members of the configuration."""
     from oracle.cli.member import EVIDENCE
     from oracle.cli.stack import committee_of
-    from oracle.committee.evidence_file import read
+    from oracle.committee.evidence.file import read
 
     committee = committee_of(load(config))
     path = file or (state or config.parent / "state") / EVIDENCE

@@ -11,12 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from oracle.bus.interface import Bus
 from oracle.cli.supervise import Service
-from oracle.committee.evidence_file import EvidenceFile
+from oracle.committee.evidence.file import EvidenceFile
 from oracle.committee.journal import SigningJournal
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.node import Node, Seat, State
-from oracle.committee.rules import AcceptedConfig, Rules
-from oracle.committee.transport import Peer
+from oracle.committee.peering.transport import Peer
+from oracle.committee.rounds.rules import AcceptedConfig, Rules
+from oracle.committee.running.node import Node, Seat, State
 from oracle.config.committee import CommitteeConfig
 from oracle.config.load import config_hash
 from oracle.config.root import Config

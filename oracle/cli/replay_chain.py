@@ -20,7 +20,7 @@ from deploy.sandbox.chains.oracle import deploy_mark_oracle
 from deploy.sandbox.keys import SandboxKey, make_keys
 from oracle.bus.memory import MemoryBus
 from oracle.cli.stack import Stack
-from oracle.committee.attestation import Attestor
+from oracle.committee.shared.attestation import Attestor
 from oracle.config.committee import CommitteeConfig
 from oracle.config.deployment import DeploymentConfig, EvmChainConfig
 from oracle.config.root import Config

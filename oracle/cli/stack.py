@@ -20,8 +20,8 @@ from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.member import member_service
 from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
-from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
+from oracle.committee.shared.attestation import Attestor
 from oracle.config.keys import KeyConfig
 from oracle.config.root import Config
 from oracle.engine.engine import Engine

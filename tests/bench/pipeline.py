@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from oracle.bus.memory import MemoryBus
 from oracle.cli.demo.latency import LatencyBook
-from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
+from oracle.committee.shared.attestation import Attestor
 from oracle.engine.engine import Engine
 from oracle.engine.spec import EngineSpec
 from oracle.keys.signer import LocalSigner

@@ -7,11 +7,11 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.committee.evidence import Evidence
-from oracle.committee.judging import Vote
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import Base, BaseKind, Proposal, Proposed
-from oracle.committee.refusals import Refusal
+from oracle.committee.evidence.proof import Evidence
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import Base, BaseKind, Proposal, Proposed
+from oracle.committee.wire.refusals import Refusal
 from oracle.model.errors import Rejected
 from tests.unit.committee.party import SLOT_MS, T0, Party
 

@@ -20,15 +20,15 @@ from hypothesis.stateful import (
     rule,
 )
 
-from oracle.committee.chain import InDoubt
-from oracle.committee.evidence import Evidence, ReportVote
+from oracle.committee.evidence.proof import Evidence, ReportVote
+from oracle.committee.evidence.witness import Witness
 from oracle.committee.journal import SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.member import Member
-from oracle.committee.observation import Last, Observation
-from oracle.committee.proposal import Base, BaseKind, Proposed
-from oracle.committee.refusals import Refused
-from oracle.committee.witness import Witness
+from oracle.committee.rounds.chain import InDoubt
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.rounds.member import Member
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Base, BaseKind, Proposed
+from oracle.committee.wire.refusals import Refused
 from oracle.model.validity import Validity
 from oracle.report import merkle
 from oracle.report.report import sign_complete

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.committee.median import combine, withheld
-from oracle.committee.observation import Last, Observation
+from oracle.committee.rounds.median import combine, withheld
+from oracle.committee.wire.observation import Last, Observation
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.validity import PRICED, Validity
 from oracle.report.word import (

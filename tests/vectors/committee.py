@@ -6,10 +6,10 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from oracle.committee.evidence import Evidence, Kind
-from oracle.committee.median import combine, withheld
-from oracle.committee.observation import Last, Observation
-from oracle.committee.proposal import Base, Proposed
+from oracle.committee.evidence.proof import Evidence, Kind
+from oracle.committee.rounds.median import combine, withheld
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Base, Proposed
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
 from oracle.report.word import Entry

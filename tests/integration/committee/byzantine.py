@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oracle.committee import messages
-from oracle.committee.keeping import Keeper
-from oracle.committee.leading import Leader
-from oracle.committee.node import Node
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import Proposed
-from oracle.committee.refusals import Reason, Refusal
+from oracle.committee.running.keeping import Keeper
+from oracle.committee.running.leading import Leader
+from oracle.committee.running.node import Node
+from oracle.committee.wire import messages
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import Proposed
+from oracle.committee.wire.refusals import Reason, Refusal
 
 
 class SignsAnything(Keeper):

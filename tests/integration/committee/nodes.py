@@ -13,14 +13,14 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.memory import MemoryBus
-from oracle.committee.evidence_file import EvidenceFile
-from oracle.committee.evidence_file import read as read_evidence
-from oracle.committee.http import KeptAlive, NoAnswer, Said
+from oracle.committee.evidence.file import EvidenceFile
+from oracle.committee.evidence.file import read as read_evidence
 from oracle.committee.journal import SigningJournal
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.node import Node, Seat, State
-from oracle.committee.rules import AcceptedConfig, Rules
-from oracle.committee.transport import Peer
+from oracle.committee.peering.http import KeptAlive, NoAnswer, Said
+from oracle.committee.peering.transport import Peer
+from oracle.committee.rounds.rules import AcceptedConfig, Rules
+from oracle.committee.running.node import Node, Seat, State
 from oracle.keys.signer import LocalSigner, Signer
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark, SignedReport, StepManifest

@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from oracle import listening
-from oracle.committee import gate
-from oracle.committee.gate import Route
-from oracle.committee.http import KeptAlive
-from oracle.committee.refusing import read_refusal
-from oracle.committee.requests import REQUEST_HEADER
-from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import Peer, PeerClient, Unreachable
-from oracle.committee.trust import Sessions
+from oracle.committee.peering import gate
+from oracle.committee.peering.gate import Route
+from oracle.committee.peering.http import KeptAlive
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.transport import Peer, PeerClient, Unreachable
+from oracle.committee.peering.trust import Sessions
+from oracle.committee.wire.refusing import read_refusal
+from oracle.committee.wire.requests import REQUEST_HEADER
 from oracle.keys.signer import LocalSigner
 from oracle.listening import Keys, serving
 from tests.unit.committee_node.links import KEYS, MEMBERS, NOW_NS, PATH, SALT, Link, echo

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from oracle.committee.journal import SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.proposal import Proposed
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.wire.proposal import Proposed
 from tests.unit.committee.party import SLOT_MS, T0, Party
 
 KILLS = 5

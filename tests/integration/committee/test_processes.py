@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from oracle.cli.app import app
-from oracle.committee.evidence_file import read as read_evidence
+from oracle.committee.evidence.file import read as read_evidence
 from oracle.model.fixed import float_nearest
 from oracle.report.report import Report
 from tests.integration.committee.processes import COMMITTEE, FAIR_E2, Seven, seven_processes

@@ -6,7 +6,7 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
-from oracle.committee.rules import AcceptedConfig
+from oracle.committee.rounds.rules import AcceptedConfig
 from oracle.model.validity import Validity
 from oracle.report.report import Report
 from tests.integration.committee.byzantine import LIARS, Liar, Mute, Splitter, TwoFaced

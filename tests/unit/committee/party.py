@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from eth_hash.auto import keccak
 
 from oracle.committee.journal import SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.member import Member
-from oracle.committee.observation import Last, Observation
-from oracle.committee.proposal import Base, Proposal, Proposed
-from oracle.committee.rules import AcceptedConfig, Rules
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.rounds.member import Member
+from oracle.committee.rounds.rules import AcceptedConfig, Rules
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Base, Proposal, Proposed
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
 from oracle.report.committee import Committee

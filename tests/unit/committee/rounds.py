@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.proposal import Base, BaseKind, Proposed
-from oracle.committee.refusals import Reason, Refusal
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.wire.proposal import Base, BaseKind, Proposed
+from oracle.committee.wire.refusals import Reason, Refusal
 from oracle.model.validity import Validity
 from oracle.report.report import decode, encode
 from tests.unit.committee.party import SLOT_MS, T0, Party, entry

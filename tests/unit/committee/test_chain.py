@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from oracle.committee import chain
 from oracle.committee.journal import SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.proposal import Base, BaseKind
-from oracle.committee.refusals import Reason, Refused
+from oracle.committee.rounds import chain
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.wire.proposal import Base, BaseKind
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.report.report import Leaf, Unsigned, decode, encode, sign_complete, subset
 from oracle.report.word import encode_word
 from tests.unit.committee.party import SALT, SLOT_MS, T0, VIEW_MS, Party, entry

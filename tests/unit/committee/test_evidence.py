@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from oracle.committee import evidence_file
-from oracle.committee.evidence import Evidence, Kind, ReportVote
-from oracle.committee.evidence_file import EvidenceFile, Kept, read
-from oracle.committee.witness import ROUNDS_KEPT, Witness
+from oracle.committee.evidence import file as evidence_file
+from oracle.committee.evidence.file import EvidenceFile, Kept, read
+from oracle.committee.evidence.proof import Evidence, Kind, ReportVote
+from oracle.committee.evidence.witness import ROUNDS_KEPT, Witness
 from oracle.model.errors import ConfigError, Rejected, Retryable
 from tests.unit.committee.party import SALT, SLOT_MS, T0, Party, entry
 

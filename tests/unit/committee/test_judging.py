@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from oracle.committee.journal import SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.proposal import Base, BaseKind, Proposed
-from oracle.committee.refusals import Reason, Refused
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.wire.proposal import Base, BaseKind, Proposed
+from oracle.committee.wire.refusals import Reason, Refused
 from tests.unit.committee.party import SLOT_MS, T0, VIEW_MS, entry
 from tests.unit.committee.rounds import (
     FIRST,

@@ -8,7 +8,7 @@ import pytest
 from eth_hash.auto import keccak
 from structlog.testing import capture_logs
 
-from oracle.committee.key_set import KeySet
+from oracle.committee.shared.key_set import KeySet
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError, PlumblineError, Retryable
 from oracle.report.signature import recover

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oracle.committee.median import combine, lower_median, withheld
+from oracle.committee.rounds.median import combine, lower_median, withheld
 from oracle.model.errors import Rejected
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.observation import Last
-from oracle.committee.proposal import BaseKind
-from oracle.committee.refusals import Reason, Refused
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.wire.observation import Last
+from oracle.committee.wire.proposal import BaseKind
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import ConfigError
 from tests.unit.committee.party import SALT, SLOT_MS, T0, VIEW_MS
 from tests.unit.committee.rounds import (

@@ -7,8 +7,8 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
 
-from oracle.committee.observation import MAX_BYTES, Last, Observation
-from oracle.committee.proposal import Base, BaseKind, Proposal, Proposed
+from oracle.committee.wire.observation import MAX_BYTES, Last, Observation
+from oracle.committee.wire.proposal import Base, BaseKind, Proposal, Proposed
 from oracle.model.errors import Rejected
 from oracle.report.word import EMPTY, PAUSE_MASK, encode_word
 from tests.unit.committee.party import SALT, T0, Party, entry

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.judging import Vote
-from oracle.committee.observation import Last
-from oracle.committee.proposal import Base, BaseKind
-from oracle.committee.refusals import Reason
-from oracle.committee.rules import AcceptedConfig
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.rounds.rules import AcceptedConfig
+from oracle.committee.wire.observation import Last
+from oracle.committee.wire.proposal import Base, BaseKind
+from oracle.committee.wire.refusals import Reason
 from oracle.model.errors import ConfigError
 from oracle.report.committee import Committee
 from oracle.report.report import decode

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
 from oracle.committee.assemble import entry_of, leaves_of
-from oracle.committee.attestation import Attestor
 from oracle.committee.journal import SigningJournal
+from oracle.committee.shared.attestation import Attestor
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px

@@ -7,10 +7,10 @@ import json
 import pytest
 from eth_hash.auto import keccak
 
-from oracle.committee.evidence import Evidence
-from oracle.committee.median import combine, withheld
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import Proposal
+from oracle.committee.evidence.proof import Evidence
+from oracle.committee.rounds.median import combine, withheld
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import Proposal
 from oracle.report.committee import Committee
 from tests.vectors import committee, generate
 

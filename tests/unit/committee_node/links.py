@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import httpx
 from prometheus_client import CollectorRegistry
 
-from oracle.committee.clocks import PeerClocks
-from oracle.committee.gate import Gate, Route
-from oracle.committee.http import Http, NoAnswer, Said
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import Answer, Peer, PeerClient
-from oracle.committee.trust import Sessions
+from oracle.committee.peering.clocks import PeerClocks
+from oracle.committee.peering.gate import Gate, Route
+from oracle.committee.peering.http import Http, NoAnswer, Said
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.transport import Answer, Peer, PeerClient
+from oracle.committee.peering.trust import Sessions
 from oracle.keys.signer import LocalSigner
 from tests.vectors.generate import address, members
 

@@ -8,10 +8,18 @@ import httpx
 import pytest
 from eth_hash.auto import keccak
 
-from oracle.committee.clocks import PeerClocks
-from oracle.committee.gate import AT_ONCE, BURST_S, Budget, Route
-from oracle.committee.refusing import read_refusal
-from oracle.committee.requests import (
+from oracle.committee.peering.clocks import PeerClocks
+from oracle.committee.peering.gate import AT_ONCE, BURST_S, Budget, Route
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.transport import (
+    FAILURES_TO_OPEN,
+    Answer,
+    Circuit,
+    Unreachable,
+)
+from oracle.committee.peering.trust import NONCES_HELD, WINDOW_NS, Nonces
+from oracle.committee.wire.refusing import read_refusal
+from oracle.committee.wire.requests import (
     ANSWER_HEADER,
     REQUEST_HEADER,
     SESSION_MS,
@@ -20,14 +28,6 @@ from oracle.committee.requests import (
     Reply,
     session_message,
 )
-from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import (
-    FAILURES_TO_OPEN,
-    Answer,
-    Circuit,
-    Unreachable,
-)
-from oracle.committee.trust import NONCES_HELD, WINDOW_NS, Nonces
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import Retryable
 from oracle.report.digest import domain_separator, report_message

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 from prometheus_client import CollectorRegistry
 
-from oracle.committee.clocks import PeerClocks
-from oracle.committee.health import Health
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.rules import AcceptedConfig, Rules
+from oracle.committee.peering.clocks import PeerClocks
+from oracle.committee.rounds.rules import AcceptedConfig, Rules
+from oracle.committee.running.health import Health
 from oracle.report.committee import Committee
 from tests.unit.committee_node.links import MEMBERS, SALT
 

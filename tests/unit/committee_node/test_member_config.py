@@ -16,9 +16,9 @@ from oracle.cli.app import app
 from oracle.cli.member import EVIDENCE, member_service, rules_of
 from oracle.cli.run import is_whole_member
 from oracle.cli.stack import committee_of
-from oracle.committee.evidence import Evidence, Kind
-from oracle.committee.evidence_file import EvidenceFile
-from oracle.committee.observation import Last, Observation
+from oracle.committee.evidence.file import EvidenceFile
+from oracle.committee.evidence.proof import Evidence, Kind
+from oracle.committee.wire.observation import Last, Observation
 from oracle.config.load import config_hash, parse
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from oracle.committee.observation import Last, Observation
-from oracle.committee.observing import Round, round_of, seen
-from oracle.committee.refusals import Reason, Refused
-from oracle.committee.rules import AcceptedConfig, Rules
+from oracle.committee.rounds.observing import Round, round_of, seen
+from oracle.committee.rounds.rules import AcceptedConfig, Rules
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
 from oracle.model.messages import Mark, StepManifest

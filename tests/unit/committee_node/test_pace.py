@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.committee.observing import Round
-from oracle.committee.pace import LONGEST_MS, is_tried, stride
-from oracle.committee.rules import AcceptedConfig, Rules
+from oracle.committee.rounds.observing import Round
+from oracle.committee.rounds.pace import LONGEST_MS, is_tried, stride
+from oracle.committee.rounds.rules import AcceptedConfig, Rules
 from oracle.report.committee import Committee
 from tests.unit.committee_node.links import SALT
 

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.memory import MemoryBus
-from oracle.committee.messages import MOST_REPORTS, Held, Since
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.reports import HELD, Reports
+from oracle.committee.running.reports import HELD, Reports
+from oracle.committee.wire.messages import MOST_REPORTS, Held, Since
 from oracle.model.errors import Rejected
 from oracle.model.topics import Topic
 from oracle.model.validity import Validity

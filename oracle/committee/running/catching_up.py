@@ -7,12 +7,12 @@ from typing import Final
 
 import structlog
 
-from oracle.committee import messages
-from oracle.committee.keeping import Keeper
-from oracle.committee.messages import Held, Since
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.observation import Last
-from oracle.committee.peers import Peers
+from oracle.committee.peering.peers import Peers
+from oracle.committee.running.keeping import Keeper
+from oracle.committee.wire import messages
+from oracle.committee.wire.messages import Held, Since
+from oracle.committee.wire.observation import Last
 from oracle.model.errors import Rejected
 from oracle.report.report import decode
 

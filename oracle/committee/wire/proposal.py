@@ -12,8 +12,8 @@ from typing import Final, NamedTuple, Self
 
 from eth_hash.auto import keccak
 
-from oracle.committee import observation as observed
-from oracle.committee.observation import Observation
+from oracle.committee.wire import observation as observed
+from oracle.committee.wire.observation import Observation
 from oracle.model.errors import Rejected
 from oracle.report.report import MAX_MEMBERS
 from oracle.report.round_messages import proposal_message

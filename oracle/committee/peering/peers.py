@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
-from oracle.committee.clocks import PeerClocks
-from oracle.committee.http import Http, KeptAlive
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import Answer, Peer, PeerClient, Unreachable
-from oracle.committee.trust import Sessions
+from oracle.committee.peering.clocks import PeerClocks
+from oracle.committee.peering.http import Http, KeptAlive
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.transport import Answer, Peer, PeerClient, Unreachable
+from oracle.committee.peering.trust import Sessions
 from oracle.model.errors import Retryable
 
 

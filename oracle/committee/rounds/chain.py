@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from eth_hash.auto import keccak
 
-from oracle.committee.median import combine
-from oracle.committee.proposal import Base, BaseKind, Proposal, Proposed
-from oracle.committee.refusals import Reason, Refused
-from oracle.committee.rules import Rules
+from oracle.committee.rounds.median import combine
+from oracle.committee.rounds.rules import Rules
+from oracle.committee.wire.proposal import Base, BaseKind, Proposal, Proposed
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import Rejected
 from oracle.report.report import Report, Unsigned, decode
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Final
 
-from oracle.committee.requests import (
+from oracle.committee.wire.requests import (
     SESSION_MS,
     Envelope,
     Reply,

@@ -11,20 +11,20 @@ from typing import Final
 
 import structlog
 
-from oracle.committee import messages
-from oracle.committee.catching_up import CatchUp
-from oracle.committee.keeping import Keeper
-from oracle.committee.median import withheld
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.observation import Last, Observation
-from oracle.committee.observing import Round
-from oracle.committee.pace import stride
-from oracle.committee.peers import Peers
-from oracle.committee.proposal import Proposed
-from oracle.committee.refusals import Reason, Refusal, Refused
-from oracle.committee.refusing import read_refusal
-from oracle.committee.tally import Tally
-from oracle.committee.transport import Answer
+from oracle.committee.peering.peers import Peers
+from oracle.committee.peering.transport import Answer
+from oracle.committee.rounds.median import withheld
+from oracle.committee.rounds.observing import Round
+from oracle.committee.rounds.pace import stride
+from oracle.committee.rounds.tally import Tally
+from oracle.committee.running.catching_up import CatchUp
+from oracle.committee.running.keeping import Keeper
+from oracle.committee.wire import messages
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Proposed
+from oracle.committee.wire.refusals import Reason, Refusal, Refused
+from oracle.committee.wire.refusing import read_refusal
 from oracle.model.errors import PlumblineError, Rejected, Retryable
 from oracle.report.signature import COMPACT_BYTES
 

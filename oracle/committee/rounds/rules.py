@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from oracle.committee.observation import Observation
-from oracle.committee.refusals import Reason, Refused
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import ConfigError, Rejected
 from oracle.report.committee import Committee
 

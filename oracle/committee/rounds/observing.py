@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from eth_hash.auto import keccak
 
 from oracle.committee.assemble import entry_of
-from oracle.committee.rules import Rules
+from oracle.committee.rounds.rules import Rules
 from oracle.model.messages import Mark, StepManifest, encode
 from oracle.report.word import EMPTY, GROUP_SIZE, encode_word, report_ms
 

@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from oracle.committee import messages
-from oracle.committee.catching_up import CatchUp
-from oracle.committee.gate import Route
-from oracle.committee.keeping import Keeper
-from oracle.committee.leading import Leader
-from oracle.committee.messages import Held, Since
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import Proposed
-from oracle.committee.refusals import Reason, Refusal, Refused
-from oracle.committee.refusing import refusal_body
-from oracle.committee.transport import Answer
+from oracle.committee.peering.gate import Route
+from oracle.committee.peering.transport import Answer
+from oracle.committee.running.catching_up import CatchUp
+from oracle.committee.running.keeping import Keeper
+from oracle.committee.running.leading import Leader
+from oracle.committee.wire import messages
+from oracle.committee.wire.messages import Held, Since
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import Proposed
+from oracle.committee.wire.refusals import Reason, Refusal, Refused
+from oracle.committee.wire.refusing import refusal_body
 from oracle.model.errors import Rejected
 from oracle.report.report import decode
 

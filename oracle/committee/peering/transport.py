@@ -10,18 +10,18 @@ from typing import Final, NamedTuple
 import structlog
 from eth_hash.auto import keccak
 
-from oracle.committee.clocks import PeerClocks
-from oracle.committee.http import Http, NoAnswer
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.requests import (
+from oracle.committee.peering.clocks import PeerClocks
+from oracle.committee.peering.http import Http, NoAnswer
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.trust import Sessions, check_signature
+from oracle.committee.wire.requests import (
     ANSWER_HEADER,
     REQUEST_HEADER,
     Distrust,
     Distrusted,
     Reply,
 )
-from oracle.committee.sessions import OwnSession
-from oracle.committee.trust import Sessions, check_signature
 from oracle.model.errors import Retryable
 
 IN_FLIGHT: Final = 8

@@ -8,7 +8,7 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
-from oracle.committee.requests import (
+from oracle.committee.wire.requests import (
     SESSION_MS,
     Distrust,
     Distrusted,

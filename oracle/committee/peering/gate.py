@@ -11,17 +11,17 @@ import structlog
 from eth_hash.auto import keccak
 
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.refusing import NOT_NOW, health_body, refusal_body
-from oracle.committee.requests import (
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.transport import Answer
+from oracle.committee.peering.trust import Nonces, Sessions, check_signature, check_time
+from oracle.committee.wire.refusing import NOT_NOW, health_body, refusal_body
+from oracle.committee.wire.requests import (
     ANSWER_HEADER,
     REQUEST_HEADER,
     Distrust,
     Distrusted,
     Envelope,
 )
-from oracle.committee.sessions import OwnSession
-from oracle.committee.transport import Answer
-from oracle.committee.trust import Nonces, Sessions, check_signature, check_time
 from oracle.listening import PROVE
 from oracle.model.errors import Retryable
 

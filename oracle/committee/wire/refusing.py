@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from oracle.committee.refusals import Reason
-from oracle.committee.requests import Distrust
+from oracle.committee.wire.refusals import Reason
+from oracle.committee.wire.requests import Distrust
 
 _MOST_CHARS: Final = 500
 NOT_NOW: Final = "not_now"

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from oracle.committee.chain import Chain, InDoubt
 from oracle.committee.journal import SigningJournal
-from oracle.committee.judging import MS_NS, Judge, Vote, last_signed
-from oracle.committee.observation import Last, Observation
-from oracle.committee.proposal import Proposal, Proposed
-from oracle.committee.refusals import Reason, Refusal, Refused
-from oracle.committee.rules import Rules
-from oracle.committee.tally import Tally
+from oracle.committee.rounds.chain import Chain, InDoubt
+from oracle.committee.rounds.judging import MS_NS, Judge, Vote, last_signed
+from oracle.committee.rounds.rules import Rules
+from oracle.committee.rounds.tally import Tally
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Proposal, Proposed
+from oracle.committee.wire.refusals import Reason, Refusal, Refused
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
 VIEWS_KEPT: Final = 64

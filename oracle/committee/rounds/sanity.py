@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oracle.committee.refusals import Reason, Refused
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.fixed import float_nearest
 from oracle.model.validity import PRICED
 from oracle.report.report import Leaf

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from oracle.committee.chain import Chain, InDoubt
 from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.median import withheld
-from oracle.committee.observation import Last, Observation
-from oracle.committee.proposal import Proposed
-from oracle.committee.refusals import Reason, Refused
-from oracle.committee.rules import Rules
-from oracle.committee.sanity import check_prices, was_priced
+from oracle.committee.rounds.chain import Chain, InDoubt
+from oracle.committee.rounds.median import withheld
+from oracle.committee.rounds.rules import Rules
+from oracle.committee.rounds.sanity import check_prices, was_priced
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Proposed
+from oracle.committee.wire.refusals import Reason, Refused
 
 MS_NS: Final = 1_000_000
 

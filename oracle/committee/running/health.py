@@ -6,9 +6,9 @@ from typing import Final
 
 import structlog
 
-from oracle.committee.keeping import Keeper
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.peers import Peers
+from oracle.committee.peering.peers import Peers
+from oracle.committee.running.keeping import Keeper
 
 LATE_SLOTS: Final = 4
 LATE_S: Final = 2.0

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from oracle.committee.observing import Round
-from oracle.committee.rules import Rules
+from oracle.committee.rounds.observing import Round
+from oracle.committee.rounds.rules import Rules
 
 LONGEST_MS: Final = 4_000
 """Between two tries: after an outage of hours reports come back within this."""

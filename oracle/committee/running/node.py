@@ -11,30 +11,30 @@ from typing import ClassVar, Final, NamedTuple
 import structlog
 
 from oracle.bus.interface import Bus
-from oracle.committee import messages
-from oracle.committee.answering import Answers
-from oracle.committee.catching_up import CatchUp
-from oracle.committee.evidence_file import EvidenceFile
-from oracle.committee.gate import Gate
-from oracle.committee.health import Health
-from oracle.committee.http import Http
+from oracle.committee.evidence.file import EvidenceFile
 from oracle.committee.journal import SigningJournal
-from oracle.committee.keeping import Keeper
-from oracle.committee.leading import Leader
-from oracle.committee.member import Member
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.observation import Observation
-from oracle.committee.observing import Round, round_of, seen
-from oracle.committee.pace import is_tried, stride
-from oracle.committee.peers import Peers
-from oracle.committee.refusals import Refused
-from oracle.committee.refusing import read_refusal
-from oracle.committee.reports import Reports
-from oracle.committee.rules import Rules
-from oracle.committee.sessions import OwnSession
+from oracle.committee.peering.gate import Gate
+from oracle.committee.peering.http import Http
+from oracle.committee.peering.peers import Peers
+from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.transport import Peer
+from oracle.committee.peering.trust import Sessions
+from oracle.committee.rounds.member import Member
+from oracle.committee.rounds.observing import Round, round_of, seen
+from oracle.committee.rounds.pace import is_tried, stride
+from oracle.committee.rounds.rules import Rules
+from oracle.committee.running.answering import Answers
+from oracle.committee.running.catching_up import CatchUp
+from oracle.committee.running.health import Health
+from oracle.committee.running.keeping import Keeper
+from oracle.committee.running.leading import Leader
+from oracle.committee.running.reports import Reports
 from oracle.committee.steps import Steps
-from oracle.committee.transport import Peer
-from oracle.committee.trust import Sessions
+from oracle.committee.wire import messages
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.refusals import Refused
+from oracle.committee.wire.refusing import read_refusal
 from oracle.keys.signer import Signer
 from oracle.listening import Keys, serving
 from oracle.model.errors import ConfigError, Rejected, Retryable

@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from oracle.committee.evidence import Evidence
+from oracle.committee.evidence.proof import Evidence
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
 MEMBER_BYTES: Final = 4 * 2**20

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple, Self
 
 from eth_hash.auto import keccak
 
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import MAX_BYTES as MAX_PROPOSAL_BYTES
-from oracle.committee.proposal import Proposal
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import MAX_BYTES as MAX_PROPOSAL_BYTES
+from oracle.committee.wire.proposal import Proposal
 from oracle.model.errors import Rejected
 from oracle.report.committee import Committee
 from oracle.report.digest import domain_separator, report_message

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from oracle.bus.interface import Bus
 from oracle.committee.assemble import leaves_of
 from oracle.committee.journal import Signed, SigningJournal
-from oracle.committee.key_set import KeySet
+from oracle.committee.shared.key_set import KeySet
 from oracle.committee.steps import Steps
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from oracle.committee.evidence import Evidence, Kind, ReportVote
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import Proposal
+from oracle.committee.evidence.proof import Evidence, Kind, ReportVote
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import Proposal
 
 ROUNDS_KEPT: Final = 64
 """Of each member and kind; a contradiction that comes later than so many rounds goes unnoticed."""

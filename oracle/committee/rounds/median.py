@@ -12,7 +12,7 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
-from oracle.committee.observation import Observation
+from oracle.committee.wire.observation import Observation
 from oracle.model.errors import Rejected
 from oracle.model.validity import PRICED, Validity
 from oracle.report import merkle

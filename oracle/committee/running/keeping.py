@@ -10,16 +10,16 @@ from typing import Final, TypeVar
 
 import structlog
 
-from oracle.committee.evidence import Evidence, ReportVote
-from oracle.committee.evidence_file import EvidenceFile, Kept
-from oracle.committee.judging import Vote
-from oracle.committee.member import Member
+from oracle.committee.evidence.file import EvidenceFile, Kept
+from oracle.committee.evidence.proof import Evidence, ReportVote
+from oracle.committee.evidence.witness import Witness
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.observation import Observation
-from oracle.committee.proposal import Proposal, Proposed
-from oracle.committee.refusals import Reason, Refusal
-from oracle.committee.reports import Reports
-from oracle.committee.witness import Witness
+from oracle.committee.rounds.judging import Vote
+from oracle.committee.rounds.member import Member
+from oracle.committee.running.reports import Reports
+from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.proposal import Proposal, Proposed
+from oracle.committee.wire.refusals import Reason, Refusal
 from oracle.keys.signer import Signer
 from oracle.model.errors import Rejected, Retryable
 from oracle.report import merkle

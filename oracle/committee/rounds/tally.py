@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oracle.committee.refusals import Reason, Refused
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import Rejected
 from oracle.report.committee import Committee
 from oracle.report.report import Unsigned, sign_complete

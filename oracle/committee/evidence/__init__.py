@@ -1,0 +1,1 @@
+"""Proofs of misbehaviour: what proves it, where proofs are kept, who sees it happen."""

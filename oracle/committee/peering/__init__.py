@@ -1,0 +1,1 @@
+"""Signed HTTP between members: whom to believe, how long to wait, whose clock is off."""

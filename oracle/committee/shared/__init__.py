@@ -1,0 +1,1 @@
+"""Several keys over one shared engine: a multi-signature, and every report says so."""
