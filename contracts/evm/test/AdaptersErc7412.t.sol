@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Erc7412Adapter} from "../src/adapters/Erc7412Adapter.sol";
+import {SequencerGrace} from "../src/adapters/SequencerGrace.sol";
 import {IERC7412} from "../src/adapters/interfaces/IERC7412.sol";
 import {IMarkOracle, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
@@ -21,7 +22,10 @@ contract AdaptersErc7412Test is AdaptersFixture {
     }
 
     function expectDataRequired() private {
-        uint256 notBeforeMs = block.timestamp * 1000 - MAX_AGE_MS;
+        expectDataRequired(block.timestamp * 1000 - MAX_AGE_MS);
+    }
+
+    function expectDataRequired(uint256 notBeforeMs) private {
         vm.expectRevert(
             abi.encodeWithSelector(
                 IERC7412.OracleDataRequired.selector,
@@ -55,21 +59,55 @@ contract AdaptersErc7412Test is AdaptersFixture {
         assertGt(priceE18, 0);
     }
 
-    /// @dev A halted mark asks for data only once its status is old: a fresh one no report mends.
-    function test_price_AsksForDataOnlyWhereDataCanHelp() public {
+    /// @dev Where nobody pushes, only the client brings the report that ends a halt: it is asked for
+    /// as soon as the stored one is not good enough, however fresh that is.
+    function test_price_AsksForANewerReportThanOneThatIsNotGoodEnough() public {
         skipS(1);
         pushEntry(entryOf(uint256(Validity.HALTED)));
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                IMarkOracle.ValidityTooLow.selector, MARKET, Validity.HALTED, Validity.GUARDED
-            )
-        );
+        uint256 haltedMs = block.timestamp * 1000;
+        expectDataRequired(haltedMs + 1);
         adapter.price();
+        adapter.fulfillOracleQuery{value: FEE_WEI}(reportOf(entryOf(6), nowMs() + 1, 0));
+        (uint256 priceE18, uint256 timeMs) = adapter.price();
+        assertEq(priceE18, PRICE_E18);
+        assertEq(timeMs, haltedMs + 1);
+    }
+
+    /// @dev A jump in a market that is only pulled: each read asks for the next report, until enough
+    /// agreed with it. All of it may be in one transaction.
+    function test_price_AsksUntilEnoughReportsAgreedWithAJump() public {
         skipS(60);
+        uint256 firstMs = block.timestamp * 1000 - 10_000;
+        uint256 jumped = pricedEntry(90_000_000, 15, 6);
         expectDataRequired();
         adapter.price();
+        adapter.fulfillOracleQuery{value: FEE_WEI}(reportAt(jumped, firstMs));
+        expectDataRequired(firstMs + 1);
+        adapter.price();
+        adapter.fulfillOracleQuery{value: FEE_WEI}(reportAt(jumped, firstMs + 1000));
+        expectDataRequired(firstMs + 1001);
+        adapter.price();
+        adapter.fulfillOracleQuery{value: FEE_WEI}(reportAt(jumped, firstMs + 2000));
+        (uint256 priceE18,) = adapter.price();
+        assertEq(priceE18, 90_000e18);
+    }
+
+    function reportAt(uint256 entry, uint256 unixMs) private view returns (bytes memory) {
+        return reportOf(entry, unixMs - ORIGIN_MS, 0);
+    }
+
+    /// @dev What no report mends: clients must not fetch in vain.
+    function test_price_AsksForNothingWhileThereIsAPauseOrNoSequencer() public {
+        skipS(1);
+        pushEntry(entryOf(uint256(Validity.HALTED)));
         pauseIt();
         vm.expectRevert(abi.encodeWithSelector(IMarkOracle.Paused.selector, MARKET));
+        adapter.price();
+        skipS(60);
+        vm.expectRevert(abi.encodeWithSelector(IMarkOracle.Paused.selector, MARKET));
+        adapter.price();
+        sequencer.set(1, START_S);
+        vm.expectRevert(abi.encodeWithSelector(SequencerGrace.SequencerDown.selector, 1, START_S));
         adapter.price();
     }
 

@@ -134,26 +134,35 @@ contract AdaptersInvariantsTest is AdaptersFixture {
         }
     }
 
-    /// @notice A3: data are asked for only where a newer report would change the answer.
-    function invariant_DataAreAskedForOnlyWhereTheyCanHelp() public view {
+    /// @notice A3: data are asked for exactly where a report that is newer and good would make the
+    /// read pass.
+    function invariant_DataAreAskedForExactlyWhereTheyCanHelp() public view {
+        bool asked;
         try erc7412.price() {}
         catch (bytes memory error) {
-            if (bytes4(error) != IERC7412.OracleDataRequired.selector) return;
-            Mark memory mark = oracle.readMark(MARKET);
-            assertFalse(mark.paused);
-            assertGt(block.timestamp * 1000, mark.statusTimeMs + MAX_AGE_MS);
+            asked = bytes4(error) == IERC7412.OracleDataRequired.selector;
         }
+        assertEq(asked, isReadable() && !isGood());
+    }
+
+    /// @dev Whether there is anything to read, however old or bad.
+    function isReadable() private view returns (bool) {
+        (, int256 answer, uint256 sinceS,,) = sequencer.latestRoundData();
+        if (answer != 0 || sinceS == 0 || sinceS + GRACE_S >= block.timestamp) return false;
+        (bytes32 instrument,) = oracle.instrumentOf(MARKET);
+        return instrument == "BTC-USD" && !oracle.readMark(MARKET).paused;
+    }
+
+    /// @dev Whether the stored mark is good and fresh enough.
+    function isGood() private view returns (bool) {
+        Mark memory mark = oracle.readMark(MARKET);
+        bool good = mark.validity == Validity.GUARDED || mark.validity == Validity.VALID;
+        return good && mark.priceTimeMs + MAX_AGE_MS >= block.timestamp * 1000;
     }
 
     /// @dev The policy in plain words, from what the oracle and the uptime feed say.
     function isFit() private view returns (bool) {
-        (, int256 answer, uint256 sinceS,,) = sequencer.latestRoundData();
-        if (answer != 0 || sinceS == 0 || sinceS + GRACE_S >= block.timestamp) return false;
-        (bytes32 instrument,) = oracle.instrumentOf(MARKET);
-        if (instrument != "BTC-USD") return false;
-        Mark memory mark = oracle.readMark(MARKET);
-        bool good = mark.validity == Validity.GUARDED || mark.validity == Validity.VALID;
-        return good && !mark.paused && mark.priceTimeMs + MAX_AGE_MS >= block.timestamp * 1000;
+        return isReadable() && isGood();
     }
 
     /// @notice The handler reaches what it is there for: prices that are fit and ones that are not.
@@ -168,6 +177,7 @@ contract AdaptersInvariantsTest is AdaptersFixture {
             if (i % 4 == 2) handler.send(seed);
             if (i % 4 == 3) handler.setSequencer(seed);
             invariant_AdaptersReadExactlyWhatThePolicyAllows();
+            invariant_DataAreAskedForExactlyWhereTheyCanHelp();
         }
         assertGt(fit, 20);
     }

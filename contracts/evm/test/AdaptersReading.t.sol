@@ -101,15 +101,10 @@ contract AdaptersReadingTest is AdaptersFixture {
 
     function test_read_RevertIf_TooOld() public {
         skipS(MAX_AGE_MS / 1000 + 1);
-        uint256 notBeforeMs = block.timestamp * 1000 - MAX_AGE_MS;
         assertAllRevert(
             abi.encodeWithSelector(IMarkOracle.TooOld.selector, MARKET, 31_000, MAX_AGE_MS),
             abi.encodeWithSelector(IPythErrors.StalePrice.selector),
-            abi.encodeWithSelector(
-                IERC7412.OracleDataRequired.selector,
-                erc7412,
-                abi.encode(oracle.SALT(), MARKET, notBeforeMs)
-            )
+            dataRequired(block.timestamp * 1000 - MAX_AGE_MS)
         );
     }
 
@@ -129,21 +124,29 @@ contract AdaptersReadingTest is AdaptersFixture {
             if (validity == uint256(Validity.STALE)) continue;
             skipS(1);
             pushEntry(entryOf(validity));
-            assertAllRevert(
-                abi.encodeWithSelector(
-                    IMarkOracle.ValidityTooLow.selector, MARKET, validity, Validity.GUARDED
-                )
-            );
+            assertAllRevertBelow(Validity(validity));
         }
     }
 
     function test_read_RevertIf_EntryIsBad() public {
         skipS(1);
         pushEntry(pricedEntry(1, 1, 6));
-        assertAllRevert(
-            abi.encodeWithSelector(
-                IMarkOracle.ValidityTooLow.selector, MARKET, Validity.MISSING, Validity.GUARDED
-            )
+        assertAllRevertBelow(Validity.MISSING);
+    }
+
+    /// @dev ERC-7412's clients are asked for a newer report.
+    function assertAllRevertBelow(Validity given) private {
+        bytes memory error = abi.encodeWithSelector(
+            IMarkOracle.ValidityTooLow.selector, MARKET, given, Validity.GUARDED
+        );
+        assertAllRevert(error, error, dataRequired(block.timestamp * 1000 + 1));
+    }
+
+    function dataRequired(uint256 notBeforeMs) private view returns (bytes memory) {
+        return abi.encodeWithSelector(
+            IERC7412.OracleDataRequired.selector,
+            erc7412,
+            abi.encode(oracle.SALT(), MARKET, notBeforeMs)
         );
     }
 

@@ -7,10 +7,12 @@ import {UpdateFee} from "./UpdateFee.sol";
 import {IERC7412} from "./interfaces/IERC7412.sol";
 
 /// @title Erc7412Adapter
-/// @notice One market for clients of ERC-7412: a read that lacks a fresh mark says which report
-/// would mend it, and goes through once that report is sent.
-/// @dev A mark that no report can mend (paused, or fresh but not good enough, or while the
-/// sequencer's grace lasts) reverts otherwise, so that clients do not fetch in vain.
+/// @notice One market for clients of ERC-7412: a read that lacks a fresh mark, or a good enough one,
+/// says which report would mend it, and goes through once that report is sent.
+/// @dev What no report can mend (a pause, a sequencer that is down or in its grace, another meaning
+/// of the number) reverts otherwise, so that clients do not fetch in vain. Where nobody pushes, only
+/// the client's next report ends a halt or agrees with a jump: so a mark that is fresh but not good
+/// enough asks for a newer one.
 contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
     /// @inheritdoc IERC7412
     bytes32 public constant oracleId = "PLUMBLINE";
@@ -41,9 +43,9 @@ contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
         _requireInstrument(MARKET, INSTRUMENT);
         Mark memory mark = ORACLE.readMark(MARKET);
         if (mark.paused) revert IMarkOracle.Paused(MARKET);
-        if (_ageMs(mark.statusTimeMs) > MAX_AGE_MS) _requireData();
+        if (_ageMs(mark.statusTimeMs) > MAX_AGE_MS) _requireData(_unixMs() - MAX_AGE_MS);
+        if (mark.validity < LEAST) _requireData(uint256(mark.statusTimeMs) + 1);
         // What is usable has a price, whose time is that of the status.
-        _requireUsable(MARKET, mark.paused, mark.validity);
         return (mark.priceE18, mark.priceTimeMs);
     }
 
@@ -55,8 +57,7 @@ contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
         _refund(accepted == 0 ? 0 : FEE_WEI);
     }
 
-    function _requireData() private view {
-        uint256 notBeforeMs = block.timestamp * 1000 - MAX_AGE_MS;
+    function _requireData(uint256 notBeforeMs) private view {
         revert OracleDataRequired(address(this), abi.encode(SALT, MARKET, notBeforeMs));
     }
 }

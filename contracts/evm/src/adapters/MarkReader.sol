@@ -81,8 +81,13 @@ abstract contract MarkReader is SequencerGrace {
 
     /// @dev Age against the block's clock; 0 for a time ahead of it.
     function _ageMs(uint256 unixMs) internal view returns (uint256) {
-        uint256 nowMs = block.timestamp * 1000;
+        uint256 nowMs = _unixMs();
         return nowMs > unixMs ? nowMs - unixMs : 0;
+    }
+
+    /// @dev The block's time.
+    function _unixMs() internal view returns (uint256) {
+        return block.timestamp * 1000;
     }
 
     /// @dev Seconds for consumers, who subtract them from the block's time: never ahead of it.
