@@ -10,7 +10,7 @@ from typing import Final
 
 import coincurve
 
-from oracle.keys.held import Raw
+from oracle.keys.asking import Raw
 from oracle.model.errors import Rejected
 from oracle.report.signature import ORDER, address_of
 

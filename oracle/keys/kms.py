@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from eth_hash.auto import keccak
 
+from oracle.keys.asking import Raw
 from oracle.keys.der import read_address, read_signature
-from oracle.keys.held import Raw
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
 ATTEMPTS: Final = 2

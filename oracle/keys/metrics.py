@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -16,6 +16,12 @@ class KeyMetrics:
             "plumbline_key_signatures",
             "Signatures asked of a key's holder, by outcome: signed, timeout, failed, wrong_key.",
             (*labels, "outcome"),
+            registry=registry,
+        )
+        self.failing = Gauge(
+            "plumbline_key_failing",
+            "1 while the newest answer of a key's holder was no signature by that key.",
+            labels,
             registry=registry,
         )
         self.seconds = Histogram(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oracle.config.keys import KeyConfig
-from oracle.keys.held import HeldSigner, Holder
+from oracle.keys.asking import HeldSigner, Holder
 from oracle.keys.keystore import decrypt_keystore, password_of
 from oracle.keys.memory import forbid_dumps
 from oracle.keys.metrics import KeyMetrics

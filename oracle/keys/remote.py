@@ -20,7 +20,7 @@ from typing import Final
 import httpx
 
 from oracle.config.keys import RemoteConfig
-from oracle.keys.held import Raw
+from oracle.keys.asking import Raw
 from oracle.model.errors import ConfigError, Retryable
 from oracle.report.signature import address_of
 

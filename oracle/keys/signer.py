@@ -27,7 +27,8 @@ class Signer(Protocol):
 
         Raises:
             Retryable: no signature in time; the bound is the signer's own.
-            ConfigError: the holder's key is not the one that this signer is for.
+            ConfigError: the holder's key is not the one that this signer is for, and it has never
+                signed; once it has, that is Retryable too.
         """
         ...
 

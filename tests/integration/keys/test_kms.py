@@ -57,16 +57,24 @@ async def test_signatures_are_compact_low_and_by_the_address(kms: str, key_metri
 
 
 async def test_a_key_is_found_by_its_alias(kms: str, key_metrics: KeyMetrics):
-    """`alias/…` is what operators rotate behind; a new key behind it is refused by its address."""
+    """`alias/…` is what operators rotate behind: a new key's signatures are refused, and the old
+    one's taken again, without an end of the process."""
     first, second = _make(kms), _make(kms)
     _admin(kms).create_alias(AliasName="alias/member", TargetKeyId=first)
     config = _config(kms, "alias/member", await _address(kms, first))
     signer = open_signer(config, key_metrics)
     assert await signer.sign(b"message")
     _admin(kms).update_alias(AliasName="alias/member", TargetKeyId=second)
-    with pytest.raises(ConfigError, match="a signature came that is not by"):
+    with pytest.raises(Retryable, match="a signature came that is not by"):
         await signer.sign(b"message")
+    _admin(kms).update_alias(AliasName="alias/member", TargetKeyId=first)
+    assert await signer.sign(b"message")
     await signer.aclose()
+    late = open_signer(config, key_metrics)
+    _admin(kms).update_alias(AliasName="alias/member", TargetKeyId=second)
+    with pytest.raises(ConfigError, match="KMS key alias/member is that of 0x"):
+        await late.sign(b"message")
+    await late.aclose()
 
 
 async def test_another_address_is_told_with_both(kms: str, key_metrics: KeyMetrics):

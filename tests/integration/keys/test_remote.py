@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from eth_hash.auto import keccak
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from oracle.config.keys import KeyConfig
 from oracle.keys.metrics import KeyMetrics
@@ -54,7 +56,12 @@ async def test_one_signer_holds_several_keys(remote: Web3SignerStandIn, key_metr
         ("garbage", Retryable, "no signature of 65 bytes"),
         ("flood", Retryable, "more than 1048576 bytes"),
         ("elsewhere", Retryable, "HTTP 307"),
+        ("empty", Retryable, "no signature of 65 bytes"),
         ("no list", Retryable, "no list of public keys"),
+        ("reloading", ConfigError, "holds 0 keys, none of"),
+        ("other key listed", ConfigError, "holds 1 keys, none of"),
+        ("garbled", ConfigError, "a signature came that is not by"),
+        ("zeros", ConfigError, "a signature came that is not by"),
         ("other key", ConfigError, "a signature came that is not by"),
         ("other data", ConfigError, "signs something else"),
     ],
@@ -69,6 +76,45 @@ async def test_what_it_answers_wrongly_is_refused(
         await signer.sign(b"message")
     remote.fault = ""
     assert await signer.sign(b"message")
+    await signer.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ("broken", "failed"),
+        ("empty", "failed"),
+        ("no list", "failed"),
+        ("reloading", "wrong_key"),
+        ("other key listed", "wrong_key"),
+        ("garbled", "wrong_key"),
+        ("zeros", "wrong_key"),
+        ("other key", "wrong_key"),
+        ("other data", "wrong_key"),
+    ],
+)
+async def test_after_its_first_signature_no_answer_ends_us(
+    remote: Web3SignerStandIn, fault: str, outcome: str
+):
+    """Well, then wrong for a while, then well: Retryable, counted, logged on change, and over."""
+    registry = CollectorRegistry()
+    signer = open_signer(_config(remote), KeyMetrics(registry))
+    labels = {"address": remote.address(), "holder": "remote"}
+    with capture_logs() as logs:
+        assert await signer.sign(b"before")
+        remote.fault = fault
+        for _ in range(4):  # where the signer is told that the key is gone, it lists keys again
+            with pytest.raises(Retryable):
+                await signer.sign(b"meanwhile")
+        assert registry.get_sample_value("plumbline_key_failing", labels) == 1
+        remote.fault = ""
+        assert await signer.sign(b"after") == await LocalSigner(remote.secrets[0]).sign(b"after")
+    assert registry.get_sample_value("plumbline_key_failing", labels) == 0
+    counted = labels | {"outcome": outcome}
+    assert (registry.get_sample_value("plumbline_key_signatures_total", counted) or 0) >= 3
+    said = [entry["event"] for entry in logs]
+    assert said[-1] == "key_holder_signs_again"
+    assert 1 <= said.count("key_holder_fails") <= 2, logs
     await signer.aclose()
 
 

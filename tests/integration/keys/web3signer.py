@@ -14,6 +14,22 @@ from eth_hash.auto import keccak
 
 from oracle.report.signature import ORDER, address_of
 
+_ERRORS = {
+    "broken": web.HTTPInternalServerError,
+    "unloaded": web.HTTPNotFound,
+    "reloading": web.HTTPNotFound,
+    "other key listed": web.HTTPNotFound,
+    "no list": web.HTTPNotFound,
+}
+_TEXTS = {
+    "garbage": "0x1234",
+    "empty": "",
+    "garbled": "0x" + "a5" * 65,
+    "zeros": "0x" + "00" * 65,
+    "flood": "0" * 3 * 2**20,
+}
+"""What it answers instead of a signature, by fault."""
+
 
 @dataclass
 class Web3SignerStandIn:
@@ -54,32 +70,32 @@ class Web3SignerStandIn:
 
     async def _list(self, request: web.Request) -> web.Response:
         self._authorise(request)
-        if self.fault == "no list":
-            return web.Response(text='{"keys": [')
+        match self.fault:
+            case "no list":
+                return web.Response(text='{"keys": [')
+            case "reloading":
+                return web.json_response([])
+            case "other key listed":
+                return web.json_response(["0x" + _point(self.secrets[1])[1:].hex()])
         return web.json_response(["0x" + _point(secret)[1:].hex() for secret in self.secrets])
 
     async def _sign(self, request: web.Request) -> web.Response:
         self._authorise(request)
         data = bytes.fromhex((await request.json())["data"][2:])
         self.asked.append(data)
-        match self.fault:
-            case "hang":
-                self.hanging.set()
-                await asyncio.sleep(60)
-            case "unloaded":
-                raise web.HTTPNotFound
-            case "broken":
-                raise web.HTTPInternalServerError
-            case "elsewhere":
-                raise web.HTTPTemporaryRedirect(self.url.replace("127.0.0.1", "localhost"))
-            case "garbage":
-                return web.Response(text="0x1234")
-            case "flood":
-                return web.Response(text="0" * 3 * 2**20)
-            case "other key":
-                return web.Response(text=_signature(self.secrets[1], keccak(data), high=False))
-            case "other data":
-                return web.Response(text=_signature(self.secrets[0], keccak(b"."), high=False))
+        if self.fault == "hang":
+            self.hanging.set()
+            await asyncio.sleep(60)
+        if self.fault in _ERRORS:
+            raise _ERRORS[self.fault]
+        if self.fault == "elsewhere":
+            raise web.HTTPTemporaryRedirect(self.url.replace("127.0.0.1", "localhost"))
+        if self.fault in _TEXTS:
+            return web.Response(text=_TEXTS[self.fault])
+        if self.fault in {"other key", "other data"}:
+            other_key = self.fault == "other key"
+            digest = keccak(data if other_key else b".")
+            return web.Response(text=_signature(self.secrets[other_key], digest, high=False))
         for secret in self.secrets:
             if request.match_info["key"] == "0x" + _point(secret)[1:].hex():
                 return web.Response(text=_signature(secret, keccak(data), high=self.high))

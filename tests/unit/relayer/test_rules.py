@@ -10,6 +10,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from oracle.keys.metrics import KeyMetrics
 from relayer.metrics import RelayerMetrics
 
 ROOT = Path(__file__).parents[3]
@@ -20,10 +21,10 @@ RULES: list[dict[str, Any]] = [
 
 
 def _exposed() -> dict[str, set[str]]:
-    """Return the names that a relayer's page has, with their labels."""
+    """Return the names that a page has of relayers and keys, with their labels."""
     registry = CollectorRegistry()
-    metrics = RelayerMetrics(registry)
-    labels = {m._name: set(m._labelnames) for m in vars(metrics).values() if hasattr(m, "_name")}
+    metrics = vars(RelayerMetrics(registry)) | vars(KeyMetrics(registry))
+    labels = {m._name: set(m._labelnames) for m in metrics.values() if hasattr(m, "_name")}
     return {
         family.name + ("_total" if family.type == "counter" else ""): labels[family.name]
         for family in registry.collect()

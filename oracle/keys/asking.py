@@ -6,11 +6,14 @@ import asyncio
 import time
 from typing import Final, NamedTuple, Protocol
 
+import structlog
 from eth_hash.auto import keccak
 
 from oracle.keys.metrics import KeyMetrics
 from oracle.model.errors import ConfigError, Rejected, Retryable
 from oracle.report.signature import ORDER, compact, recover
+
+_log = structlog.get_logger(__name__)
 
 
 class Raw(NamedTuple):
@@ -38,16 +41,26 @@ class Holder(Protocol):
 
 
 class HeldSigner:
-    """A `Signer` over a holder."""
+    """A `Signer` over a holder.
+
+    Until its first signature a wrong answer is a wrong configuration. After it the configuration
+    has been right: the holder is reloading, or in somebody else's hands, and is asked again by
+    whoever needs a signature; nothing that it says wrongly gets further, nor ends this process.
+    """
 
     def __init__(
         self, address: bytes, holder: Holder, timeout_s: float, metrics: KeyMetrics
     ) -> None:
         self._address: Final = address
+        self._name: Final = f"key 0x{address.hex()} ({holder.kind})"
         self._holder: Final = holder
         self._timeout_s: Final = timeout_s
         labels = (f"0x{address.hex()}", holder.kind)
         self._seconds: Final = metrics.seconds.labels(*labels)
+        self._failing: Final = metrics.failing.labels(*labels)
+        self._failing.set(0)
+        self._proven = False
+        self._outcome = "signed"
         self._outcomes: Final = {
             outcome: metrics.signatures.labels(*labels, outcome)
             for outcome in ("signed", "timeout", "failed", "wrong_key")
@@ -69,24 +82,37 @@ class HeldSigner:
                 raw = await self._holder.ask(message)
             signature = normalised(keccak(message), raw, self._address)
         except TimeoutError:
-            self._outcomes["timeout"].inc()
-            raise Retryable(
-                f"key 0x{self._address.hex()} ({self._holder.kind}): no signature in "
-                f"{self._timeout_s:g} s"
-            ) from None
-        except ConfigError:
-            self._outcomes["wrong_key"].inc()
+            text = f"{self._name}: no signature in {self._timeout_s:g} s"
+            self._note("timeout", text)
+            raise Retryable(text) from None
+        except ConfigError as error:
+            self._note("wrong_key", str(error))
+            if not self._proven:
+                raise
+            raise Retryable(f"{self._name} signed before, and now: {error}") from error
+        except Retryable as error:
+            self._note("failed", str(error))
             raise
-        except Retryable:
-            self._outcomes["failed"].inc()
-            raise
-        self._outcomes["signed"].inc()
+        self._proven = True
+        self._note("signed")
         self._seconds.observe(time.monotonic() - begun)
         return signature
 
     async def aclose(self) -> None:
         """Close connections."""
         await self._holder.aclose()
+
+    def _note(self, outcome: str, error: str = "") -> None:
+        """Count, and log each change once."""
+        self._outcomes[outcome].inc()
+        self._failing.set(outcome != "signed")
+        before, self._outcome = self._outcome, outcome
+        if outcome == before:
+            return
+        if error:
+            _log.warning("key_holder_fails", key=self._name, outcome=outcome, error=error)
+        else:
+            _log.info("key_holder_signs_again", key=self._name)
 
 
 def normalised(digest: bytes, raw: Raw, address: bytes) -> bytes:

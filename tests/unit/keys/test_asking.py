@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from oracle.keys.held import HeldSigner, Raw, normalised
+from oracle.keys.asking import HeldSigner, Raw, normalised
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError, PlumblineError, Retryable
