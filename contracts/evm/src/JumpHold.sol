@@ -121,8 +121,9 @@ abstract contract JumpHold is IMarkOracle, Committee {
             return entry;
         }
         if (held && _agree(rule, before, entry)) {
-            ++memo.agreed;
-            if (memo.agreed >= rule.reports && timeMs >= memo.heldSinceMs + rule.holdMs) {
+            // No further than it has to: a hold may last for any number of reports.
+            if (memo.agreed < rule.reports) ++memo.agreed;
+            if (memo.agreed >= rule.reports && timeMs >= uint256(memo.heldSinceMs) + rule.holdMs) {
                 _endHold(market, true);
                 return entry;
             }

@@ -83,6 +83,7 @@ abstract contract Markets is JumpHold {
             } else if (memo.lostPriceMs > wordMs) {
                 memo.lostPriceMs = wordMs;
             }
+            if (memo.heldSinceMs > wordMs) memo.heldSinceMs = wordMs;
             word |= entry.place(i);
         }
         _words[group] = word;

@@ -165,6 +165,20 @@ contract MarkOracleJumpsTest is OracleFixture {
         assertEq(agreed, 1);
     }
 
+    /// @notice However many reports agree while signed time stands nearly still: the batch goes on.
+    function test_update_CountsNoFurtherThanTheRuleAsks() public {
+        rule.holdMs = 3_600_000;
+        setRule();
+        skipS(3600);
+        uint256 start = nowMs() - 3_500_000;
+        sendAt(start, 60_000_000, Validity.VALID);
+        for (uint256 i = 1; i < 300; ++i) {
+            sendAt(start + i, 60_000_000, Validity.VALID);
+        }
+        (,, uint256 agreed) = oracle.heldJump(1);
+        assertEq(agreed, rule.reports);
+    }
+
     function test_update_AcceptsAtOnceWhatReturns() public {
         send(60_000_000, Validity.VALID);
         vm.expectEmit(address(oracle));

@@ -119,11 +119,37 @@ contract MarkOracleMarketsTest is OracleFixture {
         skipS(10);
         push(draftOf(wordOf(nowMs(), pricedEntry(60_000_000, 18, PRICED), 0, 0, 0)));
         vm.prank(owner);
-        oracle.resetTime(0, uint64(block.timestamp * 1000 - 9000), "");
+        uint64 toMs = uint64(block.timestamp * 1000 - 9000);
+        oracle.resetTime(0, toMs, "");
+        (, uint64 sinceMs,) = oracle.heldJump(0);
+        assertEq(sinceMs, toMs);
         push(draftOf(wordOf(nowMs(), pricedEntry(80_000_000, 18, PRICED), 0, 0, 0)));
         assertEq(uint256(oracle.readMark(0).validity), uint256(Validity.TOO_VOLATILE));
         (uint256 accepted,,) = oracle.heldJump(0);
         assertEq(accepted, 50_000_000e18);
+    }
+
+    /// @notice A jump signed while the clock was an hour ahead is held from the time that the reset
+    /// gives the group: what agrees from then on promotes it as it would any other.
+    function test_resetTime_HoldsAJumpFromItsOwnTimeOn() public {
+        vm.prank(owner);
+        oracle.setDefaultJumpRule(JumpRule({boundBps: 1000, reports: 2, holdMs: 2000}));
+        push(draftOf(wordOf(nowMs(), pricedEntry(50_000_000, 18, PRICED), 0, 0, 0)));
+        uint256 jumped = pricedEntry(60_000_000, 18, PRICED);
+        skipS(3600);
+        push(draftOf(wordOf(nowMs(), jumped, 0, 0, 0)));
+        vm.warp(block.timestamp - 3600);
+        uint64 toMs = uint64(block.timestamp * 1000);
+        vm.prank(owner);
+        oracle.resetTime(0, toMs, "clock");
+        (uint256 accepted, uint64 sinceMs,) = oracle.heldJump(0);
+        assertEq(accepted, 50_000_000e18);
+        assertEq(sinceMs, toMs);
+        for (uint256 i; i < 2; ++i) {
+            skipS(1);
+            push(draftOf(wordOf(nowMs(), jumped, 0, 0, 0)));
+        }
+        assertEq(uint256(oracle.readMark(0).validity), uint256(Validity.VALID));
     }
 
     function testFuzz_resetTime_RevertsIf_NotBack(uint64 timeMs) public {

@@ -239,7 +239,9 @@ contract OracleHandler is ReportBuilder {
     function reset(uint256 seed, address caller) external {
         uint256 group = seed % GROUPS;
         uint256 stored = _models[4 * group].statusTimeMs;
-        uint256 to = stored + 1 - (seed >> 8) % (stored < 5000 ? stored + 2 : 5000);
+        // Mostly seconds back, sometimes hours.
+        uint256 most = (seed >> 48) % 4 == 0 ? 10_000_000 : 5000;
+        uint256 to = stored + 1 - (seed >> 8) % (stored < most ? stored + 2 : most);
         if ((seed >> 32) % 2 == 0) caller = OWNER;
         vm.prank(caller);
         (bool success,) = address(ORACLE)
@@ -252,6 +254,7 @@ contract OracleHandler is ReportBuilder {
             m.quality = 0;
             if (m.validity > 2) m.validity = 1;
             if (m.priceTimeMs > to) m.priceTimeMs = to;
+            if (m.heldSinceMs > to) m.heldSinceMs = to;
         }
         ++resets;
     }
@@ -298,7 +301,7 @@ contract OracleHandler is ReportBuilder {
         }
         if (holding && within(m.price, entry)) {
             // One within the bound of the price before agrees with the jump, and may end it.
-            ++m.agreed;
+            if (m.agreed < _rule.reports) ++m.agreed;
             bool long = m.statusTimeMs >= m.heldSinceMs + _rule.holdMs;
             if (m.agreed >= _rule.reports && long) {
                 ++promoted;

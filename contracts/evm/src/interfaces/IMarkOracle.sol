@@ -193,7 +193,7 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// was too: no report with the right time could replace it. By the owner.
     /// @dev Touches this group alone, and stores no price: entries with a price become MISSING, so
     /// that nothing can act on one whose time was wrong, and keep it with a time no later than the
-    /// group's; HALTED stays. Jumps go on being held. Then reports count again that are newer than
+    /// group's; HALTED stays. Jumps go on being held, since that time at the latest. Then reports count again that are newer than
     /// `timeMs`, also those seen before: each with its own time, so that strict reads refuse it
     /// once it is too old. Give the right present time to make room for none of them.
     /// @param timeMs Unix ms, before the stored time.
