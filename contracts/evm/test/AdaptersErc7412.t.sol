@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Erc7412Adapter} from "../src/adapters/Erc7412Adapter.sol";
 import {SequencerGrace} from "../src/adapters/SequencerGrace.sol";
+import {UpdateFee} from "../src/adapters/UpdateFee.sol";
 import {IERC7412} from "../src/adapters/interfaces/IERC7412.sol";
 import {IMarkOracle, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
@@ -142,12 +143,27 @@ contract AdaptersErc7412Test is AdaptersFixture {
         adapter.fulfillOracleQuery{value: FEE_WEI}(fullBody(d, 0xf));
     }
 
-    /// @dev A caller that takes no ether must pay exactly.
-    function test_fulfil_RevertIf_TheRestCannotBeGivenBack() public {
+    /// @dev We are a caller that takes no ether. Whoever sends the same report first must not be able
+    /// to fail our call: what cannot be given back is kept.
+    function test_fulfil_IsNotFailedByWhoSendsTheSameReportFirst() public {
+        skipS(60);
+        bytes memory report = reportOf(entryOf(6), nowMs(), 0);
+        oracle.update(report);
+        adapter.fulfillOracleQuery{value: FEE_WEI}(report);
+        (uint256 priceE18,) = adapter.price();
+        assertEq(priceE18, PRICE_E18);
+        adapter.fulfillOracleQuery{value: 3 * FEE_WEI}(reportOf(entryOf(6), nowMs() + 1, 0));
+        adapter.collect();
+        assertEq(collector.balance, 4 * FEE_WEI);
+    }
+
+    /// @dev Without a collector nobody could ever have it.
+    function test_fulfil_RevertIf_NobodyWouldHaveTheRest() public {
+        adapter = new Erc7412Adapter(oracle, MARKET, "BTC-USD", policy(), 0, payable(0));
         skipS(1);
         bytes memory report = reportOf(entryOf(6), nowMs(), 0);
-        vm.expectRevert();
-        adapter.fulfillOracleQuery{value: FEE_WEI + 1}(report);
-        adapter.fulfillOracleQuery{value: FEE_WEI}(report);
+        vm.expectRevert(abi.encodeWithSelector(UpdateFee.RefundNotTaken.selector, this, 1));
+        adapter.fulfillOracleQuery{value: 1}(report);
+        adapter.fulfillOracleQuery(report);
     }
 }

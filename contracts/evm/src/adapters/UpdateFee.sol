@@ -15,6 +15,9 @@ abstract contract UpdateFee {
     /// @notice A fee needs a collector.
     error NoCollector(uint256 feeWei);
 
+    /// @notice The caller takes no ether, and there is no fee to pay.
+    error RefundNotTaken(address caller, uint256 restWei);
+
     constructor(uint256 feeWei, address payable collector) {
         if (feeWei != 0 && collector == address(0)) revert NoCollector(feeWei);
         (FEE_WEI, COLLECTOR) = (feeWei, collector);
@@ -25,9 +28,14 @@ abstract contract UpdateFee {
         Address.sendValue(COLLECTOR, address(this).balance);
     }
 
-    /// @dev Give the caller back what was paid beyond `dueWei`. A caller that cannot take it must
-    /// pay exactly.
+    /// @dev Give the caller back what was paid beyond `dueWei`. What a caller does not take stays here,
+    /// as with Pyth all that is overpaid does: what is due may fall to nothing because somebody else
+    /// sent the same report first, and nobody must be able to fail a call by that. Without a
+    /// collector it would be lost, so then the call reverts: nothing is ever due.
     function _refund(uint256 dueWei) internal {
-        if (msg.value > dueWei) Address.sendValue(payable(msg.sender), msg.value - dueWei);
+        if (msg.value <= dueWei) return;
+        uint256 restWei = msg.value - dueWei;
+        (bool taken,) = msg.sender.call{value: restWei}("");
+        if (!taken && COLLECTOR == address(0)) revert RefundNotTaken(msg.sender, restWei);
     }
 }
