@@ -49,8 +49,15 @@ class Book:
         return [t for t in self.all.values() if t.state in (State.OPEN, State.MINED)]
 
     def next_nonce(self, confirmed: int) -> int:
-        """Return the nonce after all that are ours and all that are in blocks."""
-        return max(confirmed, max(self.all, default=-1) + 1)
+        """Return the nonce after all that are ours and all that are in blocks.
+
+        What is stranded keeps its nonces, and others go before it.
+        """
+        tended = (t.nonce for t in self.all.values() if t.state is not State.STRANDED)
+        nonce = max(confirmed, max(tended, default=-1) + 1)
+        while nonce in self.all:
+            nonce += 1
+        return nonce
 
     def add(self, transaction: Transaction) -> None:
         """Record a new transaction; durable once this returns."""
@@ -96,11 +103,26 @@ class Book:
         for nonce in self._journal.prune(now_ns):
             self.all.pop(nonce, None)
 
-    def forget_all(self) -> None:
-        """Forget everything: the chain is not the one that this was of."""
-        self._journal.forget(list(self.all))
-        self.all.clear()
+    def strand(self, first: int) -> list[int]:
+        """Set aside, at once, all from a nonce on; return their nonces."""
+        gone = [t for t in self.all.values() if t.nonce >= first]
+        for transaction in gone:
+            transaction.state, transaction.missing_since_s = State.STRANDED, None
+        self._journal.update_all(gone)
         self._show()
+        return [transaction.nonce for transaction in gone]
+
+    def take_back(self, confirmed: int) -> list[int]:
+        """Tend again what was stranded and is next, or was in blocks all the time; return the
+        nonces."""
+        following = confirmed
+        while following in self.all:
+            following += 1
+        back = [t for t in self.all.values() if t.state is State.STRANDED and t.nonce < following]
+        for transaction in back:
+            was_mined = transaction.nonce < confirmed and transaction.block_hash
+            self.become(transaction, State.MINED if was_mined else State.OPEN)
+        return [transaction.nonce for transaction in back]
 
     def spent_day_wei(self, now_ns: int) -> int:
         """Return the fees paid in the last 24 hours."""

@@ -13,7 +13,7 @@ from oracle.config.deployment import EvmChainConfig
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError
 from oracle.model.messages import Receipt
-from relayer.base import Clock, Delivery, Refused
+from relayer.base import Clock, Delivery, MayPush, Refused, always
 from relayer.evm.abi import (
     SALT_CALL,
     UPDATED_TOPIC,
@@ -124,13 +124,17 @@ class EvmChain:
         """Return the fees paid in the last 24 hours."""
         return self._sender.book.spent_day_wei(self._clock())
 
-    async def push(self, delivery: Delivery) -> Receipt:
+    async def push(self, delivery: Delivery, may_push: MayPush = always) -> Receipt:
         """Send `update` with the delivery's body."""
         d, data = delivery, update_call(delivery.body)
         purpose = Purpose(d.slot, d.groups, d.reason, d.signed_ns)
         try:
             sent = await self._sender.send(
-                self._oracle, data, purpose, urgent=delivery.reason in AT_ONCE
+                self._oracle,
+                data,
+                purpose,
+                urgent=delivery.reason in AT_ONCE,
+                may_push=may_push,
             )
         except Reverted as error:
             reason = self._reverts.name(error.data)

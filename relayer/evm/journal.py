@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -135,17 +135,18 @@ class Journal:
 
     def update(self, transaction: Transaction, paid_wei: int = 0) -> None:
         """Record a transaction's state, and what it cost more than was known."""
-        t = transaction
         with self._write() as db:
-            db.execute(
-                "UPDATE transactions SET state=?, block=?, block_hash=?, paid_wei=?, mined_ns=? "
-                "WHERE nonce=?",
-                (t.state, t.block, t.block_hash, str(t.paid_wei), t.mined_ns, t.nonce),
-            )
+            self._update(transaction)
             if paid_wei:
-                hour = t.mined_ns // HOUR_NS
+                hour = transaction.mined_ns // HOUR_NS
                 spent = self._spent(hour, hour) + paid_wei
                 db.execute("INSERT OR REPLACE INTO spent VALUES (?, ?)", (hour, str(spent)))
+
+    def update_all(self, transactions: Iterable[Transaction]) -> None:
+        """Record the states of several transactions: of all or of none."""
+        with self._write():
+            for transaction in transactions:
+                self._update(transaction)
 
     def prune(self, now_ns: int) -> list[int]:
         """Forget settled transactions but the newest, and old hours; return the nonces."""
@@ -156,17 +157,13 @@ class Journal:
         gone = [nonce for (nonce,) in self._db.execute(query, (KEPT,))]
         if gone:
             with self._write() as db:
-                self.forget(gone)
+                for table in ("bids", "transactions"):
+                    db.executemany(
+                        f"DELETE FROM {table} WHERE nonce = ?",  # noqa: S608 (two constants)
+                        [(nonce,) for nonce in gone],
+                    )
                 db.execute("DELETE FROM spent WHERE hour < ?", (now_ns // HOUR_NS - KEPT_HOURS,))
         return gone
-
-    def forget(self, nonces: list[int]) -> None:
-        """Remove transactions."""
-        for table in ("bids", "transactions"):
-            self._db.executemany(
-                f"DELETE FROM {table} WHERE nonce = ?",  # noqa: S608 (one of two constants)
-                [(nonce,) for nonce in nonces],
-            )
 
     def spent_day_wei(self, now_ns: int) -> int:
         """Return the fees paid in the last 24 hours, by whole hours."""
@@ -182,6 +179,14 @@ class Journal:
             "SELECT wei FROM spent WHERE hour BETWEEN ? AND ?", (first_hour, last_hour)
         )
         return sum(int(wei) for (wei,) in rows)
+
+    def _update(self, transaction: Transaction) -> None:
+        t = transaction
+        self._db.execute(
+            "UPDATE transactions SET state=?, block=?, block_hash=?, paid_wei=?, mined_ns=? "
+            "WHERE nonce=?",
+            (t.state, t.block, t.block_hash, str(t.paid_wei), t.mined_ns, t.nonce),
+        )
 
     def _insert_bid(self, nonce: int, number: int, bid: Bid) -> None:
         tip = bid.fees.priority_wei

@@ -20,6 +20,8 @@ class State(StrEnum):
     FINAL = "final"
     DISPLACED = "displaced"
     """Another transaction, not of ours, took its nonce."""
+    STRANDED = "stranded"
+    """Signed, and the chain is far before its nonce: kept, and sent again once it comes there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ class Look:
     mined: tuple[Mined | None, ...]
     claimed: tuple[Mined | None, ...] = ()
     """The same as some endpoint has it, where too few do."""
+    leeway: int = 0
+    """By so much the count may be higher: no quorum rules it out."""
+    quorate: bool = True
+    """Whether a quorum of endpoints answered."""
 
 
 class Node:
@@ -180,7 +184,8 @@ def merged(looks: Sequence[Look], quorum: int) -> Look:
     alike. A receipt that too few know is only claimed."""
     enough = min(quorum, len(looks))
     head = sorted((look.head for look in looks), key=lambda head: -head.number)[enough - 1]
-    confirmed = sorted((look.confirmed for look in looks), reverse=True)[enough - 1]
+    counts = sorted(look.confirmed for look in looks)
+    confirmed, not_more = counts[-enough], counts[enough - 1]
     told = list(zip(*(look.mined for look in looks), strict=True))
     return Look(
         head,
@@ -190,6 +195,8 @@ def merged(looks: Sequence[Look], quorum: int) -> Look:
             for said in told
         ),
         tuple(next((one for one in said if one is not None), None) for said in told),
+        leeway=max(not_more - confirmed, 0),
+        quorate=len(looks) >= quorum,
     )
 
 

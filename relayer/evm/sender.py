@@ -11,16 +11,17 @@ from eth_utils.address import to_checksum_address
 
 from oracle.keys.signer import Signer
 from oracle.model.errors import Retryable
-from relayer.base import Clock
+from relayer.base import Clock, MayPush, PassedOn, always
+from relayer.evm.account import Account
 from relayer.evm.book import Book, Sent
 from relayer.evm.errors import GasAboveMax, InNoBlock, WalletEmpty
 from relayer.evm.journal import Journal
-from relayer.evm.ledger import Bid, Purpose, State, Transaction
+from relayer.evm.ledger import Purpose, State, Transaction
 from relayer.evm.moves import Pace
 from relayer.evm.node import Look, Node
 from relayer.evm.pricing import Pricing
 from relayer.evm.tender import Tender
-from relayer.evm.transaction import Call, sign_transaction
+from relayer.evm.transaction import Call
 from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 
@@ -60,28 +61,40 @@ class Sender:
         self.book: Final = Book(journal, node.rpc.chain, metrics)
         self._node: Final = node
         self._chain: Final = node.rpc.chain
-        self._signer: Final = signer
         self._pricing: Final = pricing
         self._limits: Final = limits
-        self._clock: Final = clock
-        self._tender: Final = Tender(
+        self._account: Final = Account(
             node, signer, self.address, self.book, pricing, pace, metrics, faults, clock
         )
+        self._tender: Final = Tender(self._account)
 
     def resume(self) -> None:
         """Go on with what an earlier process left."""
         if self.book.unsettled:
             self._tender.kick()
 
-    async def send(self, to: str, data: bytes, purpose: Purpose, *, urgent: bool = False) -> Sent:
+    async def send(
+        self,
+        to: str,
+        data: bytes,
+        purpose: Purpose,
+        *,
+        urgent: bool = False,
+        may_push: MayPush = always,
+    ) -> Sent:
         """Send a call and return once it is in a block, reverted or not.
+
+        `may_push` is asked at the last moment: to price and to sign takes time.
 
         Raises:
             Reverted: it would revert; nothing was sent.
             GasAboveMax: it needs more gas than one transaction may use; nothing was sent.
+            PassedOn: it may no longer be sent; nothing was.
             Retryable: not sent, or in no block in time; what was sent is seen to all the same.
         """
-        transaction, sent = await self._submit(to, data, purpose, urgent=urgent)
+        transaction, sent = await self._submit(
+            to, data, purpose, urgent=urgent, may_push=may_push
+        )
         timeout_s = self._limits.receipt_timeout_s
         try:
             async with asyncio.timeout(timeout_s):
@@ -98,7 +111,7 @@ class Sender:
         self.book.close()
 
     async def _submit(
-        self, to: str, data: bytes, purpose: Purpose, *, urgent: bool
+        self, to: str, data: bytes, purpose: Purpose, *, urgent: bool, may_push: MayPush
     ) -> tuple[Transaction, asyncio.Future[Sent]]:
         if len(self.book.open) >= MAX_OPEN:
             raise Retryable(f"chain {self._chain}: {MAX_OPEN} transactions wait for a block")
@@ -115,11 +128,11 @@ class Sender:
             self._check_wallet(balance_wei, gas * fees.max_wei)
             nonce = self.book.next_nonce(look.confirmed)
             call = Call(to, data, gas)
-            signed = await sign_transaction(
-                self._signer, call, self._node.rpc.chain_id, nonce, fees
-            )
-            transaction = Transaction(nonce, purpose, call, [Bid(signed, fees)], self._clock())
+            bid = await self._account.sign(call, nonce, fees)
+            transaction = Transaction(nonce, purpose, call, [bid], self._account.clock())
             transaction.broadcast_s = asyncio.get_running_loop().time()  # by us, at once
+            if not may_push():
+                raise PassedOn(self._chain)
             self.book.add(transaction)
             sent = self.book.awaiting(nonce)
         await self._tender.broadcast(transaction, look.head.number)

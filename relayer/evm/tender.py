@@ -11,22 +11,17 @@ from typing import Final
 
 import structlog
 
-from oracle.keys.signer import Signer
 from oracle.model.errors import PlumblineError
-from relayer.base import Clock
-from relayer.evm.book import Book
+from relayer.evm.account import Account
 from relayer.evm.broadcaster import Broadcaster
 from relayer.evm.errors import NonceSpent
 from relayer.evm.fees import FeeAboveCap, FeeHistory, outbid
 from relayer.evm.gaps import Gaps
-from relayer.evm.ledger import Bid, State, Transaction
-from relayer.evm.moves import MISSING_POLLS, Move, Pace, Verdict, judge, next_step
-from relayer.evm.node import Look, Node
-from relayer.evm.pricing import Pricing
+from relayer.evm.ledger import State, Transaction
+from relayer.evm.moves import MISSING_POLLS, Move, Verdict, judge, next_step
+from relayer.evm.node import Look
 from relayer.evm.results import Mined
-from relayer.evm.transaction import sign_transaction
-from relayer.faults import Faults, fault_of
-from relayer.metrics import RelayerMetrics
+from relayer.faults import fault_of
 
 FIRST_LOOK_S: Final = 0.02
 """A receipt is first looked for after this; then the wait doubles up to the chain's poll."""
@@ -35,32 +30,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Tender:
-    """Tends the transactions of one wallet on one chain. `address` is the wallet's."""
+    """Tends the transactions of one account."""
 
-    def __init__(
-        self,
-        node: Node,
-        signer: Signer,
-        address: str,
-        book: Book,
-        pricing: Pricing,
-        pace: Pace,
-        metrics: RelayerMetrics,
-        faults: Faults,
-        clock: Clock,
-    ) -> None:
-        self._node: Final = node
-        self._chain: Final = node.rpc.chain
-        self._signer: Final = signer
-        self._address: Final = address
-        self._book: Final = book
-        self._pricing: Final = pricing
-        self._pace: Final = pace
-        self._metrics: Final = metrics
-        self._faults: Final = faults
-        self._clock: Final = clock
-        self._broadcaster: Final = Broadcaster(node, address, faults)
-        self._gaps: Final = Gaps(node, signer, address, book, pricing, pace, faults, clock)
+    def __init__(self, account: Account) -> None:
+        self._account: Final = account
+        self._node: Final = account.node
+        self._chain: Final = account.chain
+        self._book: Final = account.book
+        self._pricing: Final = account.pricing
+        self._pace: Final = account.pace
+        self._metrics: Final = account.metrics
+        self._faults: Final = account.faults
+        self._broadcaster: Final = Broadcaster(account.node, account.address, account.faults)
+        self._gaps: Final = Gaps(account)
         self._task: asyncio.Task[None] | None = None
         self._kicked: Final = asyncio.Event()
         self._looked_at = ""
@@ -138,14 +120,14 @@ class Tender:
     async def _look(self, watched: list[Transaction]) -> Look:
         """Ask for receipts, and take what they say of the transactions."""
         owners = {hash_: t for t in watched for hash_ in t.hashes}
-        look = await self._node.look(self._address, list(owners))
+        look = await self._node.look(self._account.address, list(owners))
         self._faults.cleared("unreachable", "quorum_failed")
         mined = {owners[m.transaction].nonce: m for m in look.mined if m is not None}
         claimed = {owners[m.transaction].nonce: m for m in look.claimed if m is not None}
         for transaction in watched:
             nonce = transaction.nonce
             self._settle(transaction, mined.get(nonce), claimed.get(nonce), look)
-        self._book.prune(self._clock())
+        self._book.prune(self._account.clock())
         self._metrics.nonce.labels(self._chain).set(self._book.next_nonce(look.confirmed))
         return look
 
@@ -163,7 +145,7 @@ class Tender:
         if verdict is Verdict.MINED and mined is not None:
             if t.state is State.MINED:
                 self._reorganised(t, f"from block {t.block} to {mined.block}")
-            self._book.mined(t, mined, self._clock())
+            self._book.mined(t, mined, self._account.clock())
         elif verdict is Verdict.FINAL:
             self._book.become(t, State.FINAL)
         elif verdict is Verdict.VANISHED:
@@ -177,7 +159,7 @@ class Tender:
                 t.nonce,
                 NonceSpent(
                     f"chain {self._chain}: nonce {t.nonce} is spent by a transaction that is not "
-                    f"ours: is the key of {self._address} used elsewhere?"
+                    f"ours: is the key of {self._account.address} used elsewhere?"
                 ),
             )
 
@@ -228,9 +210,7 @@ class Tender:
             self._faults.note("fee_above_cap", nonce=t.nonce, error=str(error))
             await self._rebroadcast(t, look)
             return
-        chain_id = self._node.rpc.chain_id
-        signed = await sign_transaction(self._signer, t.call, chain_id, t.nonce, fees)
-        self._book.add_bid(t, Bid(signed, fees))
+        self._book.add_bid(t, await self._account.sign(t.call, t.nonce, fees))
         self._metrics.replaced.labels(self._chain).inc()
         _log.warning("replaced", chain=self._chain, nonce=t.nonce, fees=str(fees))
         await self._broadcaster.broadcast(t, look.head.number)

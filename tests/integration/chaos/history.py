@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from tests.integration.chaos.pool import BUMPS
 from tests.integration.chaos.scenario import Named, Scenario
+from tests.integration.chaos.site import LEAP
 from tests.integration.chaos.world import World
+from tests.integration.relayer.conftest import now_ms
 
 DEPTH = 5
+DEEP = 70
+"""Blocks: beyond those after which a transaction is final, and those that are kept."""
 SKEW_S = 60
 
 
@@ -35,6 +39,40 @@ async def _restarted_older(world: World, named: Named) -> None:
     await world.node.start()
     assert await world.held() != world.words
     await world.until(named)
+    await world.holds_newest()
+    world.resume()
+
+
+async def _reorganised_deep(world: World, named: Named) -> None:
+    """What is undone was final to the relayer: only what the chain holds tells."""
+    world.pause()
+    await world.holds_newest()
+    await world.node.mine(DEEP)
+    await world.publish()
+    await world.holds_newest()
+    await world.node.mine(DEEP)
+    await world.until(lambda: world.metric("in_flight") == 0)
+    await world.reorganise(DEEP + DEPTH)
+    assert await world.held() != world.words
+    await world.until(named)
+    await world.holds_newest()
+    world.resume()
+
+
+async def _put_back(world: World, named: Named) -> None:
+    """The wallet's count falls by more than what is kept, or could be filled."""
+    world.pause()
+    await world.holds_newest()
+    before = await world.rpc("evm_snapshot")
+    await world.leap()
+    for _ in range(2):
+        await world.publish()
+        await world.holds_newest()
+    await world.rpc("evm_revert", before)
+    await world.rpc("evm_setTime", now_ms())
+    assert await world.held() != world.words
+    await world.until(named)
+    await world.rpc("anvil_dropAllTransactions")  # no count will come to those for long
     await world.holds_newest()
     world.resume()
 
@@ -70,6 +108,23 @@ HISTORY = (
         _restarted_older,
         ("reorg",),
         counters=("transactions_reorged_total",),
+        config=BUMPS,
+    ),
+    Scenario(
+        "deep reorg",
+        f"The chain drops {DEEP + DEPTH} blocks: what was final is gone.",
+        "Sees what the chain holds; broadcasts the same bytes again, and what is due now.",
+        _reorganised_deep,
+        ("reorg",),
+        counters=("transactions_reorged_total",),
+        config=BUMPS,
+    ),
+    Scenario(
+        "rolled back",
+        f"The chain is put back to {LEAP} transactions of the wallet ago.",
+        "Keeps what it signed, goes on from the chain's count; sends each again in its turn.",
+        _put_back,
+        ("rolled_back",),
         config=BUMPS,
     ),
     Scenario(

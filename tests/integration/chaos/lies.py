@@ -20,6 +20,8 @@ COUNT = "eth_getTransactionCount"
 RECEIPT = "eth_getTransactionReceipt"
 OTHER_HASH = "0x" + "11" * 32
 LAG_BLOCKS = 20
+LOOKS = 10
+"""At the wallet's count: many times those after which a contradiction is believed."""
 
 
 def _success(world: World, transaction: str) -> Rpc:
@@ -121,6 +123,21 @@ async def _says_held(world: World, named: Named) -> None:
     world.calm()
 
 
+async def _says_put_back(world: World, named: Named) -> None:
+    """The others are silent; what one says of the past must not make us sign anything twice."""
+    count = await world.leap()
+    await world.publish()
+    await world.holds_newest()
+    for at in (1, 2):
+        world.add(kinds.hang(), at=at)
+    lies = world.add(kinds.lie(lambda *_: hex(count)), COUNT)
+    await world.until(lambda: lies.hits >= LOOKS and named())
+    assert not world.logged("fault", fault="rolled_back")
+    world.calm()
+    await world.holds_newest()
+    assert not world.logged("fault", fault="rolled_back")
+
+
 async def _lagging(world: World, named: Named) -> None:
     await world.node.mine(LAG_BLOCKS)
     await despite(partial(kinds.lag, LAG_BLOCKS))(world, named)
@@ -188,6 +205,16 @@ LIES = (
         ("quorum_failed",),
         ("timeout",),
         endpoints=3,
+    ),
+    Scenario(
+        "put back, without a quorum",
+        "One endpoint says that the chain is long ago put back; the two others are silent.",
+        "Sets nothing aside on one endpoint's word: no nonce gets a second transaction.",
+        _says_put_back,
+        ("quorum_failed",),
+        ("timeout",),
+        endpoints=3,
+        config=BUMPS,
     ),
     Scenario(
         "lagging",

@@ -17,6 +17,8 @@ from tests.integration.relayer.conftest import now_ms
 
 CHAIN_ID = 31_007
 GROUPS = (0, 1)
+LEAP = 100
+"""More nonces than a gap may have that is filled."""
 
 
 class Site:
@@ -37,6 +39,12 @@ class Site:
         """Let the chain drop its newest blocks for as many empty ones."""
         await self.rpc("anvil_reorg", depth, [])
         await self.rpc("evm_setTime", now_ms())  # anvil sets its clock to the older block's
+
+    async def leap(self) -> int:
+        """Let the node count `LEAP` more transactions of the wallet; return what it counted."""
+        count, _ = await self.counts()
+        await self.rpc("anvil_setNonce", self.key.address, hex(count + LEAP))
+        return count
 
     async def offer(self, raw: str) -> None:
         """Broadcast a transaction that may come too late."""

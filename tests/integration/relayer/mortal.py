@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from oracle.config.deployment import EvmChainConfig
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.model.messages import SignedReport
-from relayer.evm.chain import connect
+from relayer.evm.chain import EvmChain, connect
 from relayer.evm.journal import Journal
 from relayer.evm.ledger import Bid, State, Transaction
 from relayer.lane import Destination
@@ -45,6 +46,11 @@ REPLACING_POINTS = (
     "after the replacement",
     "before the second broadcast",
     "after the second broadcast",
+)
+STRANDING_POINTS = (
+    "before they are set aside",
+    "inside the setting aside",
+    "after they are set aside",
 )
 
 
@@ -91,6 +97,17 @@ class MortalJournal(Journal):
         super().update(transaction, paid_wei)
         if transaction.state is State.MINED:
             self._life.reached("after the block is noted")
+
+    def update_all(self, transactions: Iterable[Transaction]) -> None:
+        """Die before or after."""
+        self._life.reached("before they are set aside")
+        super().update_all(transactions)
+        self._life.reached("after they are set aside")
+
+    def _update(self, transaction: Transaction) -> None:
+        super()._update(transaction)
+        if transaction.state is State.STRANDED:
+            self._life.reached("inside the setting aside")
 
     def _insert_bid(self, nonce: int, number: int, bid: Bid) -> None:
         super()._insert_bid(nonce, number, bid)
@@ -149,7 +166,7 @@ async def _live(life: Life) -> None:
     await chain.aclose()
 
 
-async def _held(chain: Any) -> bytes:
+async def _held(chain: EvmChain) -> bytes:
     try:
         return (await chain.held([0]))[0]
     except Exception:  # noqa: BLE001 (the relayer itself tells what is wrong)

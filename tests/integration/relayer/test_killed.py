@@ -15,12 +15,20 @@ from eth_hash.auto import keccak
 from oracle.model.messages import SignedReport
 from relayer.evm.journal import Journal
 from tests.integration.relayer.conftest import Site, fresh_word, now_ms, pending
-from tests.integration.relayer.mortal import POINTS, REPLACING_POINTS, Life, live
+from tests.integration.relayer.mortal import (
+    POINTS,
+    REPLACING_POINTS,
+    STRANDING_POINTS,
+    Life,
+    live,
+)
 from tests.unit.relayer.words import report
 
 pytestmark = pytest.mark.evm
 
 PATIENCE_S = 60.0
+FAR = 100
+"""A nonce further from the first than a gap that is filled."""
 
 
 class Lives:
@@ -125,6 +133,29 @@ async def test_killed_while_it_replaces(home: Site, tmp_path: Path, point: str) 
     assert len(mined) == 2
     for nonce, hash_ in enumerate(mined):
         assert hash_ in recorded[nonce]
+
+
+@pytest.mark.parametrize("point", STRANDING_POINTS)
+async def test_killed_while_it_sets_aside(home: Site, tmp_path: Path, point: str) -> None:
+    """The chain is put back beyond what a gap may be: all that was signed stays, as it was."""
+    lives, (first, second, word) = Lives(home, tmp_path), _reports()
+    start = await home.rpc("evm_snapshot")
+    await home.rpc("anvil_setNonce", home.key.address, hex(FAR))
+    for signed in (first, second):
+        assert await lives.end(lives.begin(signed)) == 0
+    before = lives.recorded()
+    await home.rpc("evm_revert", start)
+    assert await lives.end(lives.begin(second, point)) == -signal.SIGKILL
+
+    assert await lives.end(lives.begin(second)) == 0
+
+    assert await home.chain.held([0]) == {0: word}
+    recorded, mined = lives.recorded(), await _mined(home)
+    assert {nonce: recorded[nonce] for nonce in before} == before
+    assert [recorded[nonce] for nonce in range(len(mined))] == [[hash_] for hash_ in mined]
+    assert {nonce: hashes for nonce, hashes in lives.broadcast().items() if nonce < FAR} == {
+        nonce: [hash_] for nonce, hash_ in enumerate(mined)
+    }
 
 
 async def test_killed_again_and_again(home: Site, tmp_path: Path) -> None:
