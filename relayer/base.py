@@ -11,6 +11,13 @@ from oracle.model.messages import Receipt
 
 Clock = Callable[[], int]
 """Returns unix time in ns."""
+MayPush = Callable[[], bool]
+"""Says whether something new may be sent to a chain at this moment."""
+
+
+def always() -> bool:
+    """Who has its chains to itself may always push."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,13 @@ class Refused(Rejected):
 
 class TooLarge(Retryable):
     """A delivery is more than one transaction may carry: part it."""
+
+
+class PassedOn(Retryable):
+    """A chain was passed on, or may have been, while a push was made ready; nothing was sent."""
+
+    def __init__(self, chain: str) -> None:
+        super().__init__(f"chain {chain}: another relayer may have it by now; nothing was sent")
 
 
 class Chain(Protocol):
@@ -72,8 +86,10 @@ class Chain(Protocol):
         """
         ...
 
-    async def push(self, delivery: Delivery) -> Receipt:
+    async def push(self, delivery: Delivery, may_push: MayPush = always) -> Receipt:
         """Send a delivery and wait until it is in a block; several may be under way at once.
+
+        `may_push` is asked once more when all is ready, before anything is written or sent.
 
         The receipt's `groups` are those the contract stored: none when another relayer was first,
         which is a success. What was sent is seen to until its block is final, also when nobody
@@ -81,7 +97,7 @@ class Chain(Protocol):
 
         Raises:
             Refused: the contract would revert; nothing was sent.
-            TooLarge: nothing was sent.
+            TooLarge, PassedOn: nothing was sent.
             Retryable: not sent, or not seen in a block in time. It may still arrive: harmless, as
                 a contract takes each group only once and only forward.
         """

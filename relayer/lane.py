@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from oracle.model.messages import Receipt
 from oracle.model.topics import Topic
 from oracle.report.report import decode, subset
 from oracle.report.word import GROUP_SIZE
-from relayer.base import Chain, Clock, Delivery, Refused, TooLarge
+from relayer.base import Chain, Clock, Delivery, MayPush, PassedOn, Refused, TooLarge, always
 from relayer.budget import REASONS, Budget, Level
 from relayer.faults import Faults, fault_of
 from relayer.metrics import RelayerMetrics
@@ -64,9 +64,10 @@ class Lane:
         names: Mapping[int, str],
         metrics: RelayerMetrics,
         clock: Clock,
-        may_push: Callable[[], bool] = lambda: True,
+        may_push: MayPush = always,
     ) -> None:
-        """`may_push` is asked before each push: another relayer may have the chain by then."""
+        """`may_push` is asked before each push, and by the chain once that is ready to be sent:
+        another relayer may have the chain by then."""
         self.name: Final = destination.chain.name
         self._may_push: Final = may_push
         self._ailing_since: float | None = None
@@ -201,7 +202,7 @@ class Lane:
                 reason=strongest(part),
                 signed_ns=offer.signed_ns,
             )
-            flight = asyncio.create_task(self._chain.push(delivery))
+            flight = asyncio.create_task(self._chain.push(delivery, self._may_push))
             self._flights[flight] = {group: offer.words[group] for group in groups}
             self._tally.pushed(part)
 
@@ -216,6 +217,9 @@ class Lane:
             words = self._flights.pop(flight)
             try:
                 receipt = flight.result()
+            except PassedOn as error:
+                self._log.info("push_withheld", why=str(error))
+                continue
             except TooLarge:
                 self._most_groups = max(self._most_groups // 2, 1)
                 self._log.warning("updates_parted", most_groups=self._most_groups)

@@ -10,7 +10,7 @@ from eth_hash.auto import keccak
 from oracle.model.errors import ConfigError, Retryable
 from oracle.report.digest import deployment_salt
 from oracle.report.report import subset
-from relayer.base import Delivery, Refused
+from relayer.base import Delivery, PassedOn, Refused
 from relayer.evm.errors import Unreachable
 from tests.integration.relayer.conftest import Site, deliver, fresh_word, now_ms, pending
 from tests.unit.relayer.words import SALT
@@ -90,6 +90,16 @@ async def test_what_would_revert_is_not_sent(
 
     assert caught.value.error == name
     assert await home.rpc("eth_getTransactionCount", home.key.address, "pending") == "0x0"
+
+
+async def test_what_is_no_longer_ours_when_it_is_ready_is_not_sent(home: Site) -> None:
+    """It is priced and signed by then; nothing is journaled, and the nonce is not lost."""
+    with pytest.raises(PassedOn, match="another relayer may have it by now"):
+        await home.chain.push(deliver(1, fresh_word()), lambda: False)
+    assert home.chain.in_flight() == []
+    assert await home.rpc("eth_getTransactionCount", home.key.address, "pending") == "0x0"
+
+    assert (await home.chain.push(deliver(2, fresh_word()))).accepted
 
 
 async def test_a_revert_in_the_block_is_named(home: Site) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from oracle.model.messages import Receipt
 from oracle.report.report import decode
-from relayer.base import Delivery
+from relayer.base import Delivery, MayPush, PassedOn, always
 from relayer.stored import stored_ms
 
 
@@ -25,8 +25,9 @@ class FakeChain:
         self.failures: list[Exception] = []
         self.reverts = ""
         self.starts = self.reads = 0
-        self.open = asyncio.Event()
-        """While clear, a push hangs."""
+        self.ready, self.open = asyncio.Event(), asyncio.Event()
+        """While clear, a push hangs: before it may be sent, and once it is."""
+        self.ready.set()
         self.open.set()
         self.push_failures: list[Exception] = []
         self.forgets = 0
@@ -52,8 +53,11 @@ class FakeChain:
             self.words |= self.on_held.pop(0)
         return {group: self.words.get(group, bytes(32)) for group in groups}
 
-    async def push(self, delivery: Delivery) -> Receipt:
+    async def push(self, delivery: Delivery, may_push: MayPush = always) -> Receipt:
         """Store what is newer."""
+        await self.ready.wait()
+        if not may_push():
+            raise PassedOn(self.name)
         self.deliveries.append(delivery)
         await self.open.wait()
         if self.push_failures:

@@ -230,37 +230,60 @@ async def test_what_is_in_flight_is_waited_for_to_a_bound(monkeypatch: pytest.Mo
 class Doubtful(MemorySharing):
     """A membership that may have run out without our having been told."""
 
-    sure = True
+    bus: DoubtfulBus
 
     def holds(self) -> bool:
         """Say what the test says."""
-        return Doubtful.sure and super().holds()
+        return self.bus.sure and super().holds()
 
 
 class DoubtfulBus(MemoryBus):
-    """A bus whose memberships are doubtful."""
+    """A bus whose memberships are doubtful while it is not `sure`."""
+
+    sure = True
 
     def share(self, group: str, name: str, claim: Claim, divide: Divide) -> Doubtful:
         """Take part."""
-        return Doubtful(self.sharing.setdefault(group, MemoryGroup()), name, claim, divide)
+        made = Doubtful(self.sharing.setdefault(group, MemoryGroup()), name, claim, divide)
+        made.bus = self
+        return made
 
 
-async def test_nothing_is_pushed_on_a_share_that_may_have_run_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_nothing_is_pushed_on_a_share_that_may_have_run_out() -> None:
     """A process that was stopped wakes up with chains that others have by now."""
     world = World()
-    world.bus = DoubtfulBus()
+    world.bus = bus = DoubtfulBus()
     a = world.peer("a")
     async with running(a):
         newest = await world.publish()
         await until(lambda: world.hold(newest))
-        monkeypatch.setattr(Doubtful, "sure", False)
+        bus.sure = False
         await world.publish()
         await until(lambda: a.metric("reports_total", outcome="taken") == 2)
         await until(lambda: a.metric("owned", chain="alpha") == 0)
         assert world.hold(newest)
-        monkeypatch.setattr(Doubtful, "sure", True)
+        bus.sure = True
+        newest = await world.publish()
+        await until(lambda: world.hold(newest))
+
+
+async def test_nothing_is_sent_when_the_share_runs_out_while_it_is_made_ready() -> None:
+    """To price and to sign takes time: asked again at the last moment; no failure."""
+    world = World()
+    world.bus = bus = DoubtfulBus()
+    a = world.peer("a")
+    async with running(a):
+        for chain in a.chains.values():
+            chain.ready.clear()
+        await world.publish()
+        await until(lambda: all(lane.pushing for lane in a.relayer.lanes.values()))
+        bus.sure = False
+        for chain in a.chains.values():
+            chain.ready.set()
+        await until(lambda: not any(lane.pushing for lane in a.relayer.lanes.values()))
+        assert [chain.deliveries for chain in a.chains.values()] == [[], []]
+        assert a.metric("updates_failed_total", chain="alpha", error="PassedOn") == 0
+        bus.sure = True
         newest = await world.publish()
         await until(lambda: world.hold(newest))
 
