@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {MarkReader} from "../src/adapters/MarkReader.sol";
+import {MarkReader, ReadPolicy} from "../src/adapters/MarkReader.sol";
 import {PythAdapter} from "../src/adapters/PythAdapter.sol";
 import {PythFeed, PythFeeds} from "../src/adapters/PythFeeds.sol";
 import {IPythErrors, PythStructs} from "../src/adapters/interfaces/IPyth.sol";
@@ -55,6 +55,22 @@ contract AdaptersPythTest is AdaptersPythFixture {
         pyth.getPriceUnsafe(BTC);
     }
 
+    /// @dev A policy of no whole seconds adds nothing to the age that was asked for.
+    function test_getPriceNoOlderThan_TakesTheStricterAgeToTheMillisecond() public {
+        ReadPolicy memory p = policy();
+        p.maxAgeMs = 30_999;
+        PythFeed[] memory feeds = new PythFeed[](1);
+        feeds[0] = btcFeed(8);
+        pyth = new PythAdapter(oracle, p, feeds, 0, payable(0));
+        skipS(1);
+        push(draftOf(wordWith(entryOf(6), nowMs() - 500)));
+        skipS(30);
+        vm.expectRevert(IPythErrors.StalePrice.selector);
+        pyth.getPriceNoOlderThan(BTC, 30);
+        pyth.getPriceNoOlderThan(BTC, 31);
+        pyth.getPriceUnsafe(BTC);
+    }
+
     function test_getPrice_RevertIf_ThereIsNone() public {
         vm.expectRevert(IPythErrors.PriceFeedNotFound.selector);
         pyth.getPriceUnsafe("unknown");
@@ -79,8 +95,8 @@ contract AdaptersPythTest is AdaptersPythFixture {
         pyth.getEmaPriceNoOlderThan(BTC, 9);
     }
 
-    /// @dev Any price at any decimals is said within one unit, with a confidence at least as wide
-    /// as signed, or refused.
+    /// @dev Any price at any decimals is said within one unit, with an interval that holds the one
+    /// signed, or refused.
     function testFuzz_getPrice_RoundsAsNamed(uint256 mantissa, uint256 exponent, uint8 decimals)
         public
     {
@@ -107,8 +123,11 @@ contract AdaptersPythTest is AdaptersPythFixture {
         PythStructs.Price memory read = pyth.getPriceUnsafe(BTC);
         assertEq(uint256(uint64(read.price)), expected);
         assertEq(read.expo, -int32(uint32(decimals)));
-        assertGe(uint256(read.conf) * 100_000, expected * 5);
-        assertLt(uint256(read.conf) * 100_000, expected * 5 + 100_000);
+        // The interval said holds the one signed, and no unit more than it must.
+        uint256 halfE18E5 = priceE18 * 5;
+        uint256 aboveE18E5 = (priceE18 - expected * unit) * 100_000 + halfE18E5;
+        assertGe(uint256(read.conf) * unit * 100_000, aboveE18E5);
+        assertLt(uint256(read.conf) * unit * 100_000, aboveE18E5 + unit * 100_000);
     }
 
     /// @dev 24,576 % of the price, which no 64 bits hold, saturates: it still reads as useless.

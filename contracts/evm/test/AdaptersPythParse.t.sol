@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {PythAdapter} from "../src/adapters/PythAdapter.sol";
 import {PythFeed} from "../src/adapters/PythFeeds.sol";
+import {PythReports} from "../src/adapters/PythReports.sol";
 import {SequencerGrace} from "../src/adapters/SequencerGrace.sol";
 import {IPythErrors, PythStructs} from "../src/adapters/interfaces/IPyth.sol";
 import {Binding, IMarkOracle, Validity} from "../src/interfaces/IMarkOracle.sol";
@@ -132,6 +133,36 @@ contract AdaptersPythParseTest is AdaptersPythFixture {
         expectNotFirst(report(FROM_S * 1000 + 1, FROM_S * 1000));
     }
 
+    /// @dev While two committees may sign, each has a chain of reports of its own, and so a first one:
+    /// only the present one's is taken.
+    function test_parseUnique_RevertIf_SignedInTheEpochBefore() public {
+        bytes memory early = report(FROM_S * 1000, FROM_S * 1000 - 1);
+        parseFirst(early);
+        vm.prank(owner);
+        oracle.setCommittee(2, members, 5, uint64(block.timestamp + 60), new Binding[](0));
+        vm.expectRevert(abi.encodeWithSelector(PythReports.EpochNotCurrent.selector, 1, 2));
+        parseFirst(early);
+        assertEq(parse(list(early), ids(BTC))[0].price.publishTime, FROM_S);
+
+        Draft memory d = draftOfBoth(FROM_S * 1000 + 300, FROM_S * 1000 - 200, entryOf(6));
+        d.epoch = 2;
+        assertEq(parseFirst(fullBody(d, QUORUM))[0].price.publishTime, FROM_S);
+    }
+
+    /// @dev A report may be ahead of the block by MAX_FUTURE_MS; consumers subtract its time.
+    function test_parse_SaysNoTimeAheadOfTheClock() public {
+        bytes memory ahead = report(START_S * 1000 + MAX_FUTURE_MS, 0);
+        PythStructs.PriceFeed[] memory feeds = pyth.parsePriceFeedUpdates{value: FEE_WEI}(
+            list(ahead), ids(BTC), FROM_S, uint64(START_S + 2)
+        );
+        assertEq(feeds[0].price.publishTime, START_S);
+        assertEq(feeds[0].emaPrice.publishTime, START_S);
+        vm.expectRevert(IPythErrors.PriceFeedNotFoundWithinRange.selector);
+        pyth.parsePriceFeedUpdates{value: FEE_WEI}(
+            list(ahead), ids(BTC), FROM_S, uint64(START_S + 1)
+        );
+    }
+
     /// @dev The first report after a time has no price: no other may stand in for it.
     function test_parse_RevertIf_ThePriceInRangeIsNotUsable() public {
         bytes[] memory reports = new bytes[](2);
@@ -178,7 +209,7 @@ contract AdaptersPythParseTest is AdaptersPythFixture {
         d.words[1] = (sinceOrigin(FROM_S * 1000) << 216) | (pricedEntry(10_000_000, 14, 6) << 159);
         bytes memory early = fullBody(d, QUORUM);
         vm.expectRevert(
-            abi.encodeWithSelector(PythAdapter.EpochBeforeInstrument.selector, unused, 1, 2)
+            abi.encodeWithSelector(PythReports.EpochBeforeInstrument.selector, unused, 1, 2)
         );
         pyth.parsePriceFeedUpdates(list(early), ids("SOL"), FROM_S, TO_S);
         d.epoch = 2;

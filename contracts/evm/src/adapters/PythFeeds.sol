@@ -98,7 +98,8 @@ abstract contract PythFeeds is IPyth, MarkReader {
         if (source.instrument == 0) revert PriceFeedNotFound();
     }
 
-    /// @dev The confidence becomes a half-width in units of the price, rounded up.
+    /// @dev The confidence becomes a half-width in units of the price. It is wide enough to hold the
+    /// interval that was signed, though the price is rounded down.
     function _priceOf(uint256 priceE18, uint256 confidenceBpsE1, uint256 decimals)
         internal
         pure
@@ -106,7 +107,9 @@ abstract contract PythFeeds is IPyth, MarkReader {
     {
         uint256 scaled = _scaledDown(priceE18, decimals);
         if (scaled > uint64(type(int64).max)) revert PriceOutOfRange(priceE18, decimals);
-        uint256 conf = Math.ceilDiv(scaled * confidenceBpsE1, CONFIDENCE_UNIT);
+        uint256 unit = 10 ** (PRICE_DECIMALS - decimals);
+        uint256 halfE18 = Math.ceilDiv(priceE18 * confidenceBpsE1, CONFIDENCE_UNIT);
+        uint256 conf = Math.ceilDiv(priceE18 - scaled * unit + halfE18, unit);
         price.price = int64(uint64(scaled));
         price.conf = conf < type(uint64).max ? uint64(conf) : type(uint64).max;
         price.expo = -int32(uint32(decimals));
@@ -135,6 +138,6 @@ abstract contract PythFeeds is IPyth, MarkReader {
 
     /// @dev The stricter of what the caller and the policy allow.
     function _limitMs(uint256 ageS) private view returns (uint256) {
-        return ageS < MAX_AGE_MS / 1000 ? ageS * 1000 : MAX_AGE_MS;
+        return ageS <= MAX_AGE_MS / 1000 ? ageS * 1000 : MAX_AGE_MS;
     }
 }
