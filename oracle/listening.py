@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -19,11 +19,13 @@ from oracle.model.errors import ConfigError
 GRACE_S: Final = 2
 """How long requests may finish when the server stops; then they are cut."""
 MAX_CONNECTIONS: Final = 256
+CONNECTIONS_EACH: Final = 8
+"""Of one who has proved to be somebody: with 31 such there is room for strangers."""
 REQUEST_S: Final = 5.0
 """A connection that has not brought a whole request within this is cut."""
 KEEP_ALIVE_S: Final = 30
 PROVE: Final = "plumbline.prove"
-"""In the scope: called by the application once it knows who asks."""
+"""In the scope: called by the application with who asks, once it knows that nobody else could."""
 
 
 class Served(NamedTuple):
@@ -32,6 +34,14 @@ class Served(NamedTuple):
     url: str
     """Its base URL, with the port it has."""
     running: asyncio.Task[None]
+
+
+class Bounds(NamedTuple):
+    """What connections may take."""
+
+    connections: int = MAX_CONNECTIONS
+    each: int = CONNECTIONS_EACH
+    request_s: float = REQUEST_S
 
 
 class Keys(NamedTuple):
@@ -50,13 +60,16 @@ class _Server(uvicorn.Server):
 
 
 class Bounded(H11Protocol):
-    """A connection that must bring each request within `REQUEST_S`.
+    """A connection that must bring each request in time.
 
     When there are too many, the oldest that nobody has proved to be somebody's is cut for the
-    newest: strangers can take each other's places, and none of a peer's.
+    newest: strangers can take each other's places, and none of a peer's. Nor can a peer take
+    another's: of its own it has so many, and the one that it used least lately is cut.
     """
 
-    proven = False
+    bounds = Bounds()
+    owner: Hashable = None
+    proven_s = 0.0
     made_s = 0.0
     _cut_at: asyncio.TimerHandle | None = None
 
@@ -65,9 +78,10 @@ class Bounded(H11Protocol):
         super().connection_made(transport)
         self.made_s = self.loop.time()
         self._arm()
-        if len(self.connections) > MAX_CONNECTIONS:
-            others = [one for one in self.connections if one is not self]
-            self._oldest(others).transport.abort()
+        others = self._others()
+        if len(others) >= self.bounds.connections:
+            strangers = [one for one in others if one.owner is None]
+            min(strangers or others, key=lambda one: one.made_s).transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of a request no longer than for the whole."""
@@ -84,11 +98,19 @@ class Bounded(H11Protocol):
         self._disarm()
         super().connection_lost(exc)
 
-    def _prove(self) -> None:
-        self.proven = True
+    def _prove(self, owner: Hashable) -> None:
+        self.owner, self.proven_s = owner, self.loop.time()
+        same = [one for one in self._others() if one.owner == owner]
+        if len(same) >= self.bounds.each:
+            min(same, key=lambda one: one.proven_s).transport.abort()
+
+    def _others(self) -> list[Any]:
+        """Return the other connections that are not being closed already."""
+        open_ones = [one for one in self.connections if not one.transport.is_closing()]
+        return [one for one in open_ones if one is not self]
 
     def _arm(self) -> None:
-        self._cut_at = self.loop.call_later(REQUEST_S, self._cut)
+        self._cut_at = self.loop.call_later(self.bounds.request_s, self._cut)
 
     def _disarm(self) -> None:
         if self._cut_at is not None:
@@ -97,11 +119,6 @@ class Bounded(H11Protocol):
 
     def _cut(self) -> None:
         self.transport.abort()
-
-    @staticmethod
-    def _oldest(connections: list[Any]) -> Any:
-        unproven = [one for one in connections if not one.proven]
-        return min(unproven or connections, key=lambda one: one.made_s)
 
 
 @asynccontextmanager
@@ -112,6 +129,7 @@ async def serving(
     keys: Keys,
     *,
     limit: int | None = MAX_CONNECTIONS,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ending: Callable[[], None] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the ASGI application `app` while the context lasts; port 0 takes a free one.
@@ -122,6 +140,7 @@ async def serving(
         keys: what to change in the configuration when it goes wrong.
         limit: beyond so many connections at a time requests are answered 503; None cuts the
             oldest of strangers instead.
+        bounds: of connections.
 
     Raises:
         ConfigError: the port is in use or the address is not this machine's.
@@ -130,7 +149,7 @@ async def serving(
     server = _Server(
         uvicorn.Config(
             app,
-            http=Bounded,
+            http=type("Bounded", (Bounded,), {"bounds": bounds}),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -86,7 +86,9 @@ class Gate:
         metrics: CommitteeMetrics,
         per_second: float,
         now_ns: Callable[[], int] = time.time_ns,
+        body_s: float = BODY_S,
     ) -> None:
+        self._body_s = body_s
         self._numbers = {address: number for number, address in enumerate(members)}
         self._own, self._sessions, self._routes = own, sessions, routes
         self._health, self._metrics, self._now_ns = health, metrics, now_ns
@@ -108,9 +110,10 @@ class Gate:
             envelope, route = self._opened(scope)
             body = await self._body(scope, receive, route.most_bytes)
             request = self._believed(envelope, scope["path"], body)
+            self._take(envelope)
             if (prove := scope.get(PROVE)) is not None:
-                prove()
-            answer = await self._worked(envelope, route, body)
+                prove(envelope.session.member)  # not before: a replay would prove its connection
+            answer = await self._worked(envelope.session.member, route, body)
         except Distrusted as refused:
             self._note(scope, refused)
             status = _STATUS.get(refused.reason, 401)
@@ -140,7 +143,7 @@ class Gate:
             raise Distrusted(Distrust.TOO_LARGE, f"{length} bytes; up to {most} are taken here")
         body = bytearray()
         try:
-            async with asyncio.timeout(BODY_S):
+            async with asyncio.timeout(self._body_s):
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
@@ -152,7 +155,7 @@ class Gate:
                         return bytes(body)
         except TimeoutError:
             raise Distrusted(
-                Distrust.TOO_SLOW, f"the body did not come within {BODY_S:g} s"
+                Distrust.TOO_SLOW, f"the body did not come within {self._body_s:g} s"
             ) from None
 
     def _believed(self, envelope: Envelope, path: str, body: bytes) -> bytes:
@@ -162,10 +165,13 @@ class Gate:
         check_signature(message, envelope.signature, envelope.session)
         return keccak(message)
 
-    async def _worked(self, envelope: Envelope, route: Route, body: bytes) -> Answer:
-        sender, now_ns = envelope.session.member, self._now_ns()
+    def _take(self, envelope: Envelope) -> None:
+        """Require that a believed request is of now, and new."""
+        now_ns = self._now_ns()
         check_time(envelope, now_ns)
-        self._nonces.take(sender, envelope.nonce, envelope.time_ns, now_ns)
+        self._nonces.take(envelope.session.member, envelope.nonce, envelope.time_ns, now_ns)
+
+    async def _worked(self, sender: bytes, route: Route, body: bytes) -> Answer:
         if not self._budgets[sender].take() or self._working[sender] >= AT_ONCE:
             raise Distrusted(
                 Distrust.TOO_MANY,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple, Self
 
 import httpx
 import pytest
 
-from oracle import listening
-from oracle.committee.peering import gate
-from oracle.committee.peering.gate import Route
+from oracle.committee.peering.gate import BODY_S, Route
 from oracle.committee.peering.http import KeptAlive
 from oracle.committee.peering.sessions import OwnSession
 from oracle.committee.peering.transport import Peer, PeerClient, Unreachable
@@ -19,18 +18,23 @@ from oracle.committee.peering.trust import Sessions
 from oracle.committee.wire.refusing import read_refusal
 from oracle.committee.wire.requests import REQUEST_HEADER
 from oracle.keys.signer import LocalSigner
-from oracle.listening import Keys, serving
+from oracle.listening import Bounds, Keys, serving
 from tests.unit.committee_node.links import KEYS, MEMBERS, NOW_NS, PATH, SALT, Link, echo
 
 KEY_NAMES = Keys("committee.listen", "committee.listen")
+FEW = Bounds(connections=8, each=3, request_s=600.0)
+"""Nothing but the number of connections cuts one."""
 
 
 @asynccontextmanager
-async def _member() -> AsyncIterator[tuple[Link, PeerClient, str, int]]:
+async def _member(
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    body_s: float = BODY_S,
+) -> AsyncIterator[tuple[Link, PeerClient, str, int]]:
     """Serve member 1 on a real port; give the client of member 0 to it."""
-    link = Link({PATH: Route(echo, 1000)})
+    link = Link({PATH: Route(echo, 1000)}, body_s=body_s)
     http = KeptAlive()
-    async with serving(link.gate, "127.0.0.1", 0, KEY_NAMES, limit=None) as served:
+    async with serving(link.gate, "127.0.0.1", 0, KEY_NAMES, limit=None, bounds=bounds) as served:
         own = OwnSession(SALT, LocalSigner(KEYS[0].secret))
         client = PeerClient(
             Peer(1, MEMBERS[1], served.url), own, Sessions(SALT, MEMBERS), link.clocks,
@@ -38,6 +42,43 @@ async def _member() -> AsyncIterator[tuple[Link, PeerClient, str, int]]:
         )  # fmt: skip
         yield link, client, served.url, int(served.url.rpartition(":")[2])
         await http.aclose()
+
+
+async def _signed_head(
+    link: Link, url: str, member: int, body: bytes, time_ns: int = NOW_NS
+) -> bytes:
+    """Return the head of a member's request with this body."""
+    own = link.own if member == 0 else OwnSession(SALT, LocalSigner(KEYS[member].secret))
+    envelope = await own.envelope(MEMBERS[1], PATH, body, time_ns)
+    return (
+        f"POST {PATH} HTTP/1.1\r\nHost: {url}\r\n{REQUEST_HEADER}: {envelope.encode()}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+
+
+class _Raw(NamedTuple):
+    """One connection whose every byte the test decides."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        """Connect."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def ask(self, request: bytes) -> int:
+        """Send a request and return its answer's status."""
+        self.writer.write(request)
+        async with asyncio.timeout(30):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            lines = dict(line.split(b": ") for line in head.split(b"\r\n")[1:-2])
+            await self.reader.readexactly(int(lines[b"content-length"]))
+        return int(head.split()[1])
+
+    def close(self) -> None:
+        """Close."""
+        self.writer.close()
 
 
 async def _closed(reader: asyncio.StreamReader) -> bytes:
@@ -75,13 +116,9 @@ async def test_garbage_closes_its_own_connection_only(garbage):
 async def test_a_huge_body_is_refused_before_it_is_read():
     """A length of gigabytes gets 413 while not a byte of the body was sent."""
     async with _member() as (link, client, url, port):
-        envelope = await link.own.envelope(MEMBERS[1], PATH, b"", NOW_NS)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = (
-            f"POST {PATH} HTTP/1.1\r\nHost: {url}\r\n{REQUEST_HEADER}: {envelope.encode()}\r\n"
-            "Content-Length: 9999999999\r\n\r\n"
-        )
-        writer.write(head.encode())
+        head = await _signed_head(link, url, 0, b"")
+        writer.write(head.replace(b"Content-Length: 0", b"Content-Length: 9999999999"))
         async with asyncio.timeout(30):
             assert b"413" in await reader.readline()
         writer.close()
@@ -89,18 +126,12 @@ async def test_a_huge_body_is_refused_before_it_is_read():
         assert link.refused("too_large") == 1
 
 
-async def test_slow_loris_is_cut(monkeypatch):
+async def test_slow_loris_is_cut():
     """Heads and bodies that come a byte at a time are cut; a member is served all the while."""
-    monkeypatch.setattr(listening, "REQUEST_S", 0.5)
-    monkeypatch.setattr(gate, "BODY_S", 0.5)
-    async with _member() as (link, client, url, port):
-        envelope = await link.own.envelope(MEMBERS[1], PATH, b"x" * 100, NOW_NS)
-        body = (
-            f"POST {PATH} HTTP/1.1\r\nHost: {url}\r\n{REQUEST_HEADER}: {envelope.encode()}\r\n"
-            "Content-Length: 100\r\n\r\nx"
-        )
+    async with _member(Bounds(request_s=0.5), body_s=0.5) as (link, client, url, port):
+        head = await _signed_head(link, url, 0, b"x" * 100)
         held = []
-        for sent in (b"", b"POST /v1/ec", body.encode()):
+        for sent in (b"", b"POST /v1/ec", head + b"x"):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(sent)
             held.append((reader, writer))
@@ -111,11 +142,9 @@ async def test_slow_loris_is_cut(monkeypatch):
         assert (await client.ask(PATH, b"", 10)).taken
 
 
-async def test_a_flood_of_connections_takes_no_members_place(monkeypatch):
+async def test_a_flood_of_connections_takes_no_members_place():
     """Strangers who hold many connections are cut for newer ones, a member's never."""
-    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 8)
-    monkeypatch.setattr(listening, "REQUEST_S", 600.0)  # nothing else cuts them
-    async with _member() as (_, client, _, port):
+    async with _member(FEW) as (_, client, _, port):
         assert (await client.ask(PATH, b"", 10)).taken  # its connection is proven, and kept
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
         assert (await client.ask(PATH, b"", 10)).taken
@@ -123,6 +152,40 @@ async def test_a_flood_of_connections_takes_no_members_place(monkeypatch):
         assert [await _closed(reader) for reader in cut] == [b""] * len(cut)
         for _, writer in held:
             writer.close()
+
+
+async def test_replayed_requests_take_no_members_place():
+    """Who has overheard a request, of now or of an hour ago, holds a stranger's connection."""
+    async with _member(FEW) as (link, _, url, port):
+        honest = await _Raw.open(port)
+        overheard = await _signed_head(link, url, 0, b"now")
+        assert await honest.ask(overheard + b"now") == 200
+        old = await _signed_head(link, url, 0, b"old", NOW_NS - 60 * 10**9)
+        held = []
+        for n in range(40):
+            held.append(await _Raw.open(port))
+            assert await held[-1].ask((overheard + b"now", old + b"old")[n % 2]) == 401
+        assert await honest.ask(await _signed_head(link, url, 0, b"") + b"") == 200
+        assert (link.refused("replayed"), link.refused("too_old")) == (20, 20)
+        for one in (honest, *held):
+            one.close()
+
+
+async def test_one_member_takes_no_other_members_place():
+    """A member that opens many connections is cut by its own oldest, and keeps the newest."""
+    async with _member(FEW) as (link, _, url, port):
+        honest = await _Raw.open(port)
+        assert await honest.ask(await _signed_head(link, url, 2, b"")) == 200
+        greedy = []
+        for _ in range(40):
+            greedy.append(await _Raw.open(port))
+            assert await greedy[-1].ask(await _signed_head(link, url, 0, b"")) == 200
+        cut = greedy[: -FEW.each]
+        assert [await _closed(one.reader) for one in cut] == [b""] * len(cut)
+        for one in (honest, *greedy[-FEW.each :]):
+            number = 2 if one is honest else 0
+            assert await one.ask(await _signed_head(link, url, number, b"")) == 200
+            one.close()
 
 
 async def test_strangers_requests_change_nothing_for_members():

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.clocks import PeerClocks
-from oracle.committee.peering.gate import Gate, Route
+from oracle.committee.peering.gate import BODY_S, Gate, Route
 from oracle.committee.peering.http import Http, NoAnswer, Said
 from oracle.committee.peering.sessions import OwnSession
 from oracle.committee.peering.transport import Answer, Peer, PeerClient
@@ -52,7 +52,12 @@ class InMemory:
 class Link:
     """Member 0 asks, member 1 answers; both clocks can be set."""
 
-    def __init__(self, routes: Mapping[str, Route] | None = None, salt: bytes = SALT) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, Route] | None = None,
+        salt: bytes = SALT,
+        body_s: float = BODY_S,
+    ) -> None:
         self.asking_ns = self.answering_ns = NOW_NS
         self.registry = CollectorRegistry()
         self.metrics = CommitteeMetrics(CollectorRegistry())
@@ -66,6 +71,7 @@ class Link:
             CommitteeMetrics(self.registry),
             200.0,
             lambda: self.answering_ns,
+            body_s,
         )
         self.own = OwnSession(salt, LocalSigner(KEYS[0].secret))
         self.clocks = PeerClocks()
