@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
-from relayer.evm.fees import Fees
+from relayer.evm.fees import GWEI, Fees
 from relayer.evm.results import Mined
 from relayer.evm.transaction import Call, Signed
+
+DATA_GAS: Final = 16
+"""Of the home chain, for each byte of a rollup's transaction: as calldata, the dearest way."""
+DATA_PRICE_WEI: Final = 500 * GWEI
+"""No data fee counts for more per such gas, where `max_fee_gwei` is below."""
 
 
 class State(StrEnum):
@@ -82,6 +88,20 @@ class Transaction:
     def last(self) -> Bid:
         """The newest bid."""
         return self.bids[-1]
+
+    def bounded(self, mined: Mined, cap_wei: int) -> Mined:
+        """Return a receipt that claims no more than the bid it is of can have cost.
+
+        `cap_wei` is the most that is bid per gas. What a receipt leaves out is the bid's price.
+        """
+        bid = next((bid for bid in self.bids if bid.signed.hash == mined.transaction), self.last)
+        most_wei, data_gas = bid.fees.max_wei, DATA_GAS * len(bid.signed.raw)
+        return replace(
+            mined,
+            gas_used=min(mined.gas_used, self.call.gas),
+            price_wei=most_wei if mined.price_wei is None else min(mined.price_wei, most_wei),
+            data_fee_wei=min(mined.data_fee_wei, data_gas * max(cap_wei, DATA_PRICE_WEI)),
+        )
 
     def mine(self, mined: Mined, now_ns: int) -> None:
         """Note the block it is in."""

@@ -16,15 +16,23 @@ _QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """A transaction in a block."""
+    """A transaction in a block, as a receipt says."""
 
     transaction: str
     succeeded: bool
     block: int
     block_hash: str
     gas_used: int
-    paid_wei: int
+    price_wei: int | None
+    """Per gas; None where the node leaves it out."""
     logs: tuple[Log, ...]
+    data_fee_wei: int = 0
+    """What OP-stack chains charge besides, for the data."""
+
+    @property
+    def paid_wei(self) -> int:
+        """All of it."""
+        return self.gas_used * (self.price_wei or 0) + self.data_fee_wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +96,16 @@ def receipt(value: Any, hash_: str) -> Mined | None:
             for log in value["logs"]
         )
         about = str(value["transactionHash"]).lower()
-        gas = quantity(value.get("gasUsed"))
-        price = quantity(value.get("effectiveGasPrice", "0x0"))
-        data_fee = quantity(value.get("l1Fee") or "0x0")  # what OP-stack chains charge besides
+        price = value.get("effectiveGasPrice")
         found = Mined(
             transaction=hash_,
             succeeded=quantity(value.get("status")) == 1,
             block=number(value["blockNumber"]),
             block_hash=str(value.get("blockHash")),
-            gas_used=gas,
-            paid_wei=gas * price + data_fee,
+            gas_used=quantity(value.get("gasUsed")),
+            price_wei=None if price is None else quantity(price),
             logs=logs,
+            data_fee_wei=quantity(value.get("l1Fee") or "0x0"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"answers {value!r:.80}") from error

@@ -92,9 +92,7 @@ class Sender:
             PassedOn: it may no longer be sent; nothing was.
             Retryable: not sent, or in no block in time; what was sent is seen to all the same.
         """
-        transaction, sent = await self._submit(
-            to, data, purpose, urgent=urgent, may_push=may_push
-        )
+        transaction, sent = await self._submit(to, data, purpose, urgent=urgent, may_push=may_push)
         timeout_s = self._limits.receipt_timeout_s
         try:
             async with asyncio.timeout(timeout_s):

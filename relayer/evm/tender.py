@@ -145,7 +145,7 @@ class Tender:
         if verdict is Verdict.MINED and mined is not None:
             if t.state is State.MINED:
                 self._reorganised(t, f"from block {t.block} to {mined.block}")
-            self._book.mined(t, mined, self._account.clock())
+            self._book.mined(t, self._bounded(t, mined), self._account.clock())
         elif verdict is Verdict.FINAL:
             self._book.become(t, State.FINAL)
         elif verdict is Verdict.VANISHED:
@@ -162,6 +162,17 @@ class Tender:
                     f"ours: is the key of {self._account.address} used elsewhere?"
                 ),
             )
+
+    def _bounded(self, transaction: Transaction, mined: Mined) -> Mined:
+        bounded = transaction.bounded(mined, self._pricing.cap_wei)
+        if bounded.paid_wei < mined.paid_wei:
+            self._faults.note(
+                "fee_contradicted",
+                transaction=mined.transaction,
+                claimed_wei=mined.paid_wei,
+                counted_wei=bounded.paid_wei,
+            )
+        return bounded
 
     def _reorganised(self, transaction: Transaction, moved: str) -> None:
         self._metrics.reorged.labels(self._chain).inc()

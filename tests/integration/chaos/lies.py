@@ -147,6 +147,16 @@ def _dear(_: Rpc, history: Any) -> Any:
     return {**history, "baseFeePerGas": [hex(10**18)] * len(history["baseFeePerGas"])}
 
 
+def _dearer(_: Rpc, receipt: Any) -> Any:
+    return receipt and {**receipt, "effectiveGasPrice": hex(10**18), "l1Fee": hex(10**24)}
+
+
+async def _overcharged(world: World, named: Named) -> None:
+    """The budget would be gone with one such receipt."""
+    await struck(partial(kinds.lie, _dearer), RECEIPT)(world, named)
+    assert world.metric("spent_wei_total") < 10**18
+
+
 LIES = (
     Scenario(
         "receipt of what is in no block",
@@ -187,6 +197,13 @@ LIES = (
         "Reads the words back before it sends again.",
         struck(partial(kinds.lie, _fail), RECEIPT, hits=2),
         ("reverted",),
+    ),
+    Scenario(
+        "dear receipt",
+        "A node says that a transaction paid 10^6 times what it can have.",
+        "Counts no more against the budget than the bid allows.",
+        _overcharged,
+        ("fee_contradicted",),
     ),
     Scenario(
         "held word",

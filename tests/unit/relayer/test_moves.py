@@ -153,3 +153,23 @@ def test_a_look_is_clear_when_nobody_else_could_change_it() -> None:
     assert not is_clear([has, has_not], 2)
     assert not is_clear([has, has_not, other], 2)
     assert is_clear([look(6), look(7)], 2)
+
+
+def test_a_receipt_counts_for_no_more_than_its_bid() -> None:
+    """Gas as signed, at the price of the very bid; a rollup's data at the dearest thinkable."""
+    cheap, dear = Bid(Signed(bytes(10), "0x0"), POOR), Bid(Signed(bytes(10), "0x1"), RICH)
+    t = Transaction(5, FILLER, Call("0x", b"", 1000), [cheap, dear], 0)
+    lie = Mined("0x0", True, 1, "0xb", 10**9, 10**18, (), 10**30)
+
+    assert t.bounded(lie, 1).paid_wei == 1000 * POOR.max_wei + 10 * 16 * 500 * 10**9
+    assert t.bounded(lie, 10**12).data_fee_wei == 10 * 16 * 10**12
+    assert t.bounded(replace(lie, transaction="0x1"), 1).price_wei == RICH.max_wei
+
+
+def test_an_honest_receipt_counts_as_it_is() -> None:
+    """And one without a price for what was bid."""
+    t = transaction()
+    honest = Mined("0x0", True, 1, "0xb", 0, 200, (), 0)
+
+    assert t.bounded(honest, 1) == honest
+    assert t.bounded(replace(honest, price_wei=None), 1).price_wei == RICH.max_wei

@@ -32,6 +32,14 @@ def test_what_a_transaction_cost() -> None:
     assert (plain.transaction, plain.paid_wei, on_l2.paid_wei) == (HASH, 300, 307)
 
 
+def test_a_price_left_out_is_not_known() -> None:
+    """Not nothing: the budget would never end."""
+    bare = results.receipt({k: v for k, v in RECEIPT.items() if k != "effectiveGasPrice"}, HASH)
+
+    assert bare is not None
+    assert bare.price_wei is None
+
+
 @pytest.mark.parametrize("value", [None, {**RECEIPT, "blockNumber": None}])
 def test_no_block_is_no_receipt(value: Any) -> None:
     """Some nodes give a receipt without a block for what is in the pool."""
