@@ -11,7 +11,7 @@ from eth_utils.address import to_checksum_address
 
 from oracle.config.deployment import EvmChainConfig
 from oracle.keys.signer import Signer
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import Receipt
 from relayer.base import Clock, Delivery, MayPush, Refused, always
 from relayer.evm.abi import (
@@ -24,7 +24,7 @@ from relayer.evm.abi import (
     update_call,
 )
 from relayer.evm.book import Sent
-from relayer.evm.errors import NodeError, Reverted
+from relayer.evm.errors import MAX_REASON, NodeError, Reverted
 from relayer.evm.fees import GWEI
 from relayer.evm.journal import Journal
 from relayer.evm.ledger import Purpose
@@ -198,6 +198,8 @@ class EvmChain:
             return self._reverts.name(error.data)
         except NodeError as error:
             return error.reason
+        except Retryable as error:  # the receipt is there; its reason is not worth losing it
+            return f"why cannot be asked: {error}"[:MAX_REASON]
         return "reverted, yet the same call succeeds now: out of gas, or overtaken in its block"
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
 from eth_hash.auto import keccak
 
+from deploy.sandbox.chains import fault_kinds as kinds
+from deploy.sandbox.chains.faults import FaultProxy, Rule
 from oracle.model.errors import ConfigError, Retryable
 from oracle.report.digest import deployment_salt
 from oracle.report.report import subset
@@ -117,6 +121,33 @@ async def test_a_revert_in_the_block_is_named(home: Site) -> None:
 
     assert (receipt.accepted, receipt.error, receipt.groups) == (False, "BadSignature(3)", ())
     assert receipt.gas_used == home.metric("gas_used_total") > 0
+
+
+async def test_a_revert_that_nobody_explains_is_receipted(home: Site) -> None:
+    """Endpoints contradict each other on why: the receipt comes all the same, and says so."""
+    proxies = [await home.exits.enter_async_context(FaultProxy(home.node.rpc_url)) for _ in "abc"]
+    chain = home.connect(rpc=[proxy.url for proxy in proxies])
+    await home.rpc("evm_setAutomine", False)
+    push = asyncio.create_task(chain.push(deliver(1, fresh_word())))
+    await pending(home)
+    for at, proxy in enumerate(proxies):
+        says = kinds.lie(partial(_say, f"0x{at:02x}"))
+        proxy.add(Rule(says, ("eth_call",), when=_asks_why))
+    await home.rpc("anvil_setCode", home.oracle, "0x5f5ffd")  # PUSH0 PUSH0 REVERT
+    await home.node.mine()
+
+    receipt = await push
+
+    assert (receipt.accepted, receipt.groups) == (False, ())
+    assert "no 2 say the same to eth_call" in receipt.error
+
+
+def _say(value: str, *_: Any) -> str:
+    return value
+
+
+def _asks_why(call: dict[str, Any]) -> bool:
+    return "from" in call["params"][0]
 
 
 async def test_a_cap_on_fees_holds(home: Site) -> None:
