@@ -31,7 +31,7 @@ app.command("incident", help="Replay what broke oracles before, and say how we f
 app.command("backtest", help="Measure our prices against published ones and against liars.")(
     backtest
 )
-app.command("evidence", help="List what members did that no honest one does.")(evidence)
+app.command("evidence")(evidence)
 app.add_typer(bench.commands, name="bench")
 app.add_typer(deploy.commands, name="deploy")
 app.add_typer(keys.commands, name="keys")

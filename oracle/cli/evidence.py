@@ -32,7 +32,14 @@ def evidence(
         None, "--file", help="An evidence file from elsewhere.", show_default=False
     ),
 ) -> None:
-    """List evidence, each piece checked against the members of the configuration."""
+    """List what members did that no honest one does, each checked from its bytes.
+
+    valid: the configuration's member of this epoch signed both.
+
+    valid by its list: of another epoch, and the member that its own list names signed both.
+
+    Compare that list with the epoch's committee on a chain before you act on it.
+    """
     from oracle.cli.member import EVIDENCE
     from oracle.cli.stack import committee_of
     from oracle.committee.evidence.file import read
@@ -53,25 +60,33 @@ def evidence(
         if row["why"]:
             said = f"that of slot {row['slot']} proves nothing: {row['why']}"
             console.print(said, soft_wrap=True, highlight=False)
-    for member, address in sorted({(row["member"], row["address"]) for row in found}):
-        console.print(f"member {member} is {address}", soft_wrap=True, highlight=False)
+    for epoch, member, address in sorted(
+        {(row["epoch"], row["member"], row["address"]) for row in found}
+    ):
+        said = f"member {member} is {address}"
+        if epoch != committee.epoch:
+            said = f"in epoch {epoch} {said}, by the evidence's own list"
+        console.print(said, soft_wrap=True, highlight=False)
 
 
 def _row(one: Evidence, committee: Committee) -> dict[str, Any]:
+    past = one.salt == committee.salt and one.epoch != committee.epoch
     try:
-        one.verify(committee)
-        proof, why = "valid", ""
+        if past:
+            one.verify_alone()
+        else:
+            one.verify(committee)
+        proof, why = "valid by its list" if past else "valid", ""
     except Rejected as error:
         proof, why = "INVALID", str(error)
-    members = committee.members
-    known = one.epoch == committee.epoch and one.member < len(members)
     begins = datetime.fromtimestamp(min(one.slot, 2**47) / 1000, UTC)
     return {
         "kind": one.kind.name.lower(),
         "says": _SAYS[one.kind.name.lower()],
         "epoch": one.epoch,
         "member": one.member,
-        "address": "0x" + members[one.member].hex() if known else "unknown",
+        "address": "0x" + one.address.hex() if one.address else "unknown",
+        "members": ["0x" + member.hex() for member in one.members],
         "slot": one.slot,
         "view": one.view,
         "time": begins.isoformat(" ", "milliseconds")[:23],

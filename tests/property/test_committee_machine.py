@@ -59,7 +59,7 @@ class CommitteeMachine(RuleBasedStateMachine):
         self.doubts: dict[bytes, InDoubt] = {}
         self.votes: dict[bytes, set[int]] = {}
         self.certified: dict[bytes, bytes] = {}
-        self.witness = Witness(SALT)
+        self.witness = Witness(self.party.committee)
 
     def _hear(self, found: Evidence | None) -> None:
         """Evidence accuses liars only, and proves itself."""

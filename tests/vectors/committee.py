@@ -106,7 +106,7 @@ def _proposed() -> Proposed:
 def _evidence() -> list[dict[str, str]]:
     one, two = (_PARTY.observation(2, entries=(entry(price),)) for price in (10_000, 20_000))
     first, second = sorted((one.encode(), two.encode()))
-    found = Evidence(Kind.OBSERVATION, SALT, 1, 2, T0, 0, first, second)
+    found = Evidence(Kind.OBSERVATION, SALT, 1, 2, T0, 0, _PARTY.committee.members, first, second)
     return [{"kind": found.kind.name, "evidence": _hex(found.encode())}]
 
 

@@ -1,6 +1,8 @@
-"""Proof that a member spoke twice, which anybody can check from its bytes and the members' list.
+"""Proof that a member spoke twice, which anybody can check from its bytes alone.
 
-A crash cannot make an honest member do it: it observes and proposes only in rounds that began after
+It lists the members of its epoch as they were known when it was found: epochs end, proof does not.
+Whether that list is the deployment's is another question, which a configuration of the epoch, or the
+chain, answers. A crash cannot make an honest member do it: it observes and proposes only in rounds that began after
 its start, and signs one report a slot, by its journal.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final, NamedTuple, Self
 
 from eth_hash.auto import keccak
@@ -18,12 +21,14 @@ from oracle.committee.wire.proposal import Proposal
 from oracle.model.errors import Rejected
 from oracle.report.committee import Committee
 from oracle.report.digest import domain_separator, report_message
+from oracle.report.report import MAX_MEMBERS
 from oracle.report.signature import COMPACT_BYTES, recover
 
-VERSION: Final = 1
-_HEADER: Final = struct.Struct(">BB32sIHQIII")
+VERSION: Final = 2
+_HEADER: Final = struct.Struct(">BB32sIHQIBII")
 _HASH_BYTES: Final = 32
-MAX_BYTES: Final = _HEADER.size + 2 * MAX_PROPOSAL_BYTES
+_ADDRESS_BYTES: Final = 20
+MAX_BYTES: Final = _HEADER.size + MAX_MEMBERS * _ADDRESS_BYTES + 2 * MAX_PROPOSAL_BYTES
 
 
 class Kind(IntEnum):
@@ -67,6 +72,8 @@ class Evidence(NamedTuple):
     slot: int
     view: int
     """0 for signatures: they name no view."""
+    members: tuple[bytes, ...]
+    """Addresses of all members of the epoch, as whoever found this knew them."""
     first: bytes
     second: bytes
 
@@ -86,9 +93,10 @@ class Evidence(NamedTuple):
             self.member,
             self.slot,
             self.view,
+            len(self.members),
             *lengths,
         )
-        return header + self.first + self.second
+        return b"".join((header, *self.members, self.first, self.second))
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -99,16 +107,26 @@ class Evidence(NamedTuple):
         """
         if not _HEADER.size <= len(data) <= MAX_BYTES:
             raise Rejected(f"evidence has {_HEADER.size} to {MAX_BYTES} bytes, not {len(data)}")
-        version, kind, *_, first, second = fields = _HEADER.unpack_from(data)
+        version, kind, *said, count, first, second = _HEADER.unpack_from(data)
         if version != VERSION or kind not in set(Kind):
             raise Rejected(
                 f"evidence of version {version} and kind {kind}; this knows version {VERSION} and "
                 f"kinds 1 to {len(Kind)}"
             )
-        middle = _HEADER.size + first
+        halves = _HEADER.size + count * _ADDRESS_BYTES
+        middle = halves + first
         if len(data) != middle + second:
             raise Rejected(f"evidence of {middle + second} bytes has {len(data)}")
-        return cls._make((Kind(kind), *fields[2:-2], data[_HEADER.size : middle], data[middle:]))
+        listed = range(_HEADER.size, halves, _ADDRESS_BYTES)
+        members = tuple(data[at : at + _ADDRESS_BYTES] for at in listed)
+        if count > MAX_MEMBERS or any(a >= b for a, b in pairwise(members)):
+            raise Rejected(f"a list of {count} members; allowed are {MAX_MEMBERS}, rising")
+        return cls._make((Kind(kind), *said, members, data[halves:middle], data[middle:]))
+
+    @property
+    def address(self) -> bytes | None:
+        """The accused's address by the list of members; None when it is not on it."""
+        return self.members[self.member] if self.member < len(self.members) else None
 
     def verify(self, committee: Committee) -> None:
         """Check that a member of this committee signed both, and that they differ.
@@ -121,10 +139,19 @@ class Evidence(NamedTuple):
                 f"evidence of epoch {self.epoch}, deployment 0x{self.salt.hex()}; the committee is "
                 f"of epoch {committee.epoch}, deployment 0x{committee.salt.hex()}"
             )
-        if self.member >= len(committee.members):
-            raise Rejected(f"member {self.member} of {len(committee.members)}")
-        member = committee.members[self.member]
-        if self._signed(self.first, member) == self._signed(self.second, member):
+        if self.members != committee.members:
+            raise Rejected(f"its list of {len(self.members)} members is not the committee's")
+        self.verify_alone()
+
+    def verify_alone(self) -> None:
+        """Check that the member that it lists signed both, and that they differ.
+
+        Raises:
+            Rejected: it proves nothing, with why.
+        """
+        if self.address is None:
+            raise Rejected(f"member {self.member} of {len(self.members)}")
+        if self._signed(self.first, self.address) == self._signed(self.second, self.address):
             raise Rejected("both say the same")
 
     def _signed(self, data: bytes, member: bytes) -> bytes:

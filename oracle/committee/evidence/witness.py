@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from oracle.committee.evidence.proof import Evidence, Kind, ReportVote
 from oracle.committee.wire.observation import Observation
 from oracle.committee.wire.proposal import Proposal
+from oracle.report.committee import Committee
 
 ROUNDS_KEPT: Final = 64
 """Of each member and kind; a contradiction that comes later than so many rounds goes unnoticed."""
@@ -26,8 +27,9 @@ class Witness:
     Whatever is shown to it has been verified: its member signed it.
     """
 
-    def __init__(self, salt: bytes) -> None:
-        self._salt = salt
+    def __init__(self, *committees: Committee) -> None:
+        """Watch the members of these epochs of one deployment."""
+        self._committees = {committee.epoch: committee for committee in committees}
         self._said: dict[tuple[Kind, int], OrderedDict[_Round, _Said]] = {}
 
     def observation(self, seen: Observation) -> Evidence | None:
@@ -56,4 +58,7 @@ class Witness:
             return None
         first, second = sorted((before.whole, said.whole))
         epoch, slot, view = at
-        return Evidence(kind, self._salt, epoch, member, slot, view, first, second)
+        committee = self._committees[epoch]
+        return Evidence(
+            kind, committee.salt, epoch, member, slot, view, committee.members, first, second
+        )

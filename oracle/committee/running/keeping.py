@@ -61,7 +61,7 @@ class Keeper:
         self.member, self.signer, self.reports = member, signer, reports
         self.rules: Final = member.rules
         self._evidence, self._metrics = evidence, metrics
-        self._witness = Witness(self.rules.committee.salt)
+        self._witness = Witness(self.rules.committee, *self.rules.past)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
         self._turn = asyncio.Lock()
 

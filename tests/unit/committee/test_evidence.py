@@ -24,7 +24,7 @@ def _vote(member: int, root: int, slot: int = T0) -> ReportVote:
 
 
 def _observations(slot: int = T0, member: int = 2) -> Evidence:
-    witness = Witness(SALT)
+    witness = Witness(PARTY.committee)
     assert witness.observation(PARTY.observation(member, slot)) is None
     found = witness.observation(PARTY.observation(member, slot, entries=(entry(20_000),)))
     assert found is not None
@@ -32,7 +32,7 @@ def _observations(slot: int = T0, member: int = 2) -> Evidence:
 
 
 def _proposals() -> Evidence:
-    witness = Witness(SALT)
+    witness = Witness(PARTY.committee)
     seen = [PARTY.observation(number) for number in range(6)]
     assert witness.proposal(PARTY.proposal(seen[:5]).proposal) is None
     found = witness.proposal(PARTY.proposal(seen[1:]).proposal)
@@ -41,7 +41,7 @@ def _proposals() -> Evidence:
 
 
 def _signatures() -> Evidence:
-    witness = Witness(SALT)
+    witness = Witness(PARTY.committee)
     assert witness.vote(3, _vote(3, 1)) is None
     found = witness.vote(3, _vote(3, 2))
     assert found is not None
@@ -53,9 +53,10 @@ ALL = [_observations(), _proposals(), _signatures()]
 
 @pytest.mark.parametrize("found", ALL, ids=lambda found: found.kind.name)
 def test_two_words_of_one_member_are_evidence(found):
-    """It comes back from its bytes, and proves itself with the members' addresses alone."""
+    """It comes back from its bytes, and proves itself by them alone."""
     again = Evidence.decode(found.encode())
     assert again == found
+    again.verify_alone()
     again.verify(PARTY.committee)
     accused = {Kind.OBSERVATION: 2, Kind.PROPOSAL: PARTY.rules.leader(T0, 0), Kind.SIGNATURE: 3}
     assert (again.member, again.slot, again.view) == (accused[found.kind], T0, 0)
@@ -63,7 +64,7 @@ def test_two_words_of_one_member_are_evidence(found):
 
 def test_the_same_twice_is_no_evidence():
     """Also with another signature of the same: signing again is no lie."""
-    witness, seen = Witness(SALT), PARTY.observation(2)
+    witness, seen = Witness(PARTY.committee), PARTY.observation(2)
     proposal = PARTY.proposal([PARTY.observation(number) for number in range(5)]).proposal
     for _ in range(2):
         assert witness.observation(seen) is None
@@ -74,7 +75,7 @@ def test_the_same_twice_is_no_evidence():
 
 def test_different_rounds_and_members_are_no_evidence():
     """A member may say something else in each round."""
-    witness = Witness(SALT)
+    witness = Witness(PARTY.committee)
     for number in (1, 2):
         for slot in (T0, T0 + SLOT_MS):
             for view in (0, 1):
@@ -85,7 +86,7 @@ def test_different_rounds_and_members_are_no_evidence():
 def test_which_came_first_makes_no_difference():
     """So that two members keep the same bytes."""
     one, two = PARTY.observation(2), PARTY.observation(2, entries=(entry(20_000),))
-    here, there = Witness(SALT), Witness(SALT)
+    here, there = Witness(PARTY.committee), Witness(PARTY.committee)
     here.observation(one)
     there.observation(two)
     assert here.observation(two) == there.observation(one)
@@ -93,7 +94,7 @@ def test_which_came_first_makes_no_difference():
 
 def test_a_witness_remembers_so_many_rounds_and_no_more():
     """A liar cannot fill its memory."""
-    witness = Witness(SALT)
+    witness = Witness(PARTY.committee)
     for at in range(ROUNDS_KEPT + 1):
         witness.vote(2, _vote(2, 1, T0 + at * SLOT_MS))
     assert witness.vote(2, _vote(2, 2, T0)) is None
@@ -112,6 +113,7 @@ def _changes() -> list[tuple[Evidence, str]]:
         (seen._replace(second=stranger), "not signed"),
         (seen._replace(salt=bytes(32)), "deployment 0x00"),
         (seen._replace(epoch=2), "epoch 2"),
+        (seen._replace(members=PARTY.committee.members[:6]), "list of 6 members is not"),
         (seen._replace(member=7), "member 7 of 7"),
         (made._replace(second=made.first), "the same"),
         (made._replace(second=seen.first), "proposal"),
@@ -129,14 +131,29 @@ def test_what_proves_nothing_is_refused(changed, why):
         changed.verify(PARTY.committee)
 
 
+def test_a_past_epochs_evidence_still_proves_itself():
+    """The list that it has outlives the configuration; a list that lacks the accused proves nothing."""
+    past = PARTY.committee
+    found = Evidence.decode(_observations().encode())
+    with pytest.raises(Rejected, match="epoch 1"):
+        found.verify(past._replace(epoch=2, members=past.members[1:]))
+    found.verify_alone()
+    assert found.address == past.members[2]
+    for fewer in ((), past.members[:2]):
+        with pytest.raises(Rejected, match=f"member 2 of {len(fewer)}"):
+            found._replace(members=fewer).verify_alone()
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
         (b"", "bytes"),
-        (b"\x02" + ALL[0].encode()[1:], "version 2"),
-        (b"\x01\x04" + ALL[0].encode()[2:], "kind 4"),
+        (b"\x01" + ALL[0].encode()[1:], "version 1"),
+        (b"\x02\x04" + ALL[0].encode()[2:], "kind 4"),
         (ALL[0].encode()[:-1], "bytes"),
         (ALL[0].encode() + b"\0", "bytes"),
+        (ALL[0]._replace(members=PARTY.committee.members[::-1]).encode(), "rising"),
+        (ALL[0]._replace(members=tuple(bytes([n]) * 20 for n in range(33))).encode(), "33 members"),
     ],
 )
 def test_malformed_evidence_is_refused(data, why):
@@ -214,7 +231,7 @@ def test_a_damaged_piece_does_not_hide_what_comes_after(tmp_path: Path):
 
 def test_a_member_that_lies_all_day_fills_its_own_share_only(tmp_path: Path, monkeypatch):
     """What is found of others is kept as before."""
-    monkeypatch.setattr(evidence_file, "MEMBER_BYTES", 1_500)
+    monkeypatch.setattr(evidence_file, "MEMBER_BYTES", 1_800)
     file = EvidenceFile(tmp_path / "evidence")
     kept = [file.add(_observations(T0 + at * SLOT_MS)) for at in range(5)]
     assert kept == [Kept.NEW] * 2 + [Kept.FULL] * 3

@@ -109,12 +109,12 @@ def _observation(salt: bytes, inputs: int) -> Observation:
     return made
 
 
-async def _evidence(salt: bytes, signer: LocalSigner) -> Evidence:
+async def _evidence(salt: bytes, signer: LocalSigner, epoch: int = 1) -> Evidence:
     halves = []
     for inputs in (1, 2):
-        one = _observation(salt, inputs)
+        one = _observation(salt, inputs)._replace(epoch=epoch)
         halves.append(one.signed(await signer.sign(one.message())).encode())
-    return Evidence(Kind.OBSERVATION, salt, 1, 3, T0, 0, *halves)
+    return Evidence(Kind.OBSERVATION, salt, epoch, 3, T0, 0, MEMBERS, *halves)
 
 
 async def test_evidence_is_listed_and_checked(tmp_path: Path):
@@ -138,3 +138,26 @@ async def test_evidence_is_listed_and_checked(tmp_path: Path):
     assert f"member 3 is {ADDRESSES[3]}" in shown
     assert "two observations" in shown  # whole, on 80 columns
     assert f"that of slot {T0 + 250} proves nothing: one half is of another round" in shown
+
+
+async def test_evidence_of_a_past_epoch_is_judged_by_its_own_list(tmp_path: Path):
+    """A rotation frees nobody: the piece still proves itself, and says whose list it goes by."""
+    config = tmp_path / "config.yaml"
+    rest = [address for address in ADDRESSES if address != ADDRESSES[3]]
+    peers = {address: PEERS[address] for address in rest}
+    config.write_text(yaml.safe_dump(_data(epoch=2, members=rest, threshold=4, peers=peers)))
+    salt = committee_of(parse(_data())).salt
+    kept = EvidenceFile(tmp_path / "elsewhere")
+    kept.add(await _evidence(salt, LocalSigner(KEYS[3].secret)))
+    kept.add(await _evidence(salt, LocalSigner(KEYS[2].secret), epoch=2))
+    kept.add((await _evidence(bytes(32), LocalSigner(KEYS[3].secret)))._replace(slot=T0 + 1))
+    kept.close()
+    command = ["evidence", "--config", str(config), "--file", str(tmp_path / "elsewhere")]
+    rows = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)["evidence"]
+    assert [row["proof"] for row in rows] == ["valid by its list", "INVALID", "INVALID"]
+    assert rows[0]["members"] == ADDRESSES
+    assert "not the committee's" in rows[1]["why"]
+    assert "deployment 0x00" in rows[2]["why"]
+    shown = CliRunner().invoke(app, command).output
+    assert f"in epoch 1 member 3 is {ADDRESSES[3]}, by the evidence's own list" in shown
+    assert "list" in CliRunner().invoke(app, ["evidence", "--help"]).output
