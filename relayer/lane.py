@@ -21,6 +21,7 @@ from relayer.base import Chain, Clock, Delivery, MayPush, PassedOn, Refused, Too
 from relayer.budget import REASONS, Budget, Level
 from relayer.faults import Faults, fault_of
 from relayer.metrics import RelayerMetrics
+from relayer.parting import PartSize
 from relayer.policy import AT_ONCE, Push, PushPolicy, decide, overlaid, split, strongest
 from relayer.stored import stored_ms
 from relayer.tail import Offer, Tail
@@ -88,7 +89,7 @@ class Lane:
         self._held: dict[int, bytes] = {}
         self._flights: Final[dict[asyncio.Task[Receipt], Mapping[int, bytes]]] = {}
         """Pushes under way, and the words that each brings."""
-        self._most_groups = destination.most_groups
+        self._part_size: Final = PartSize(destination.most_groups)
         self._level = Level.FULL
         self._failures = 0
 
@@ -192,7 +193,7 @@ class Lane:
         pushes = self._due(offer)
         if not pushes:
             self._metrics.stale.labels(self.name).inc()
-        for part in split(pushes, self._most_groups)[:MOST_FLIGHTS]:
+        for part in split(pushes, self._part_size.groups)[:MOST_FLIGHTS]:
             groups = tuple(push.group for push in part)
             everything = len(groups) == len(offer.words)
             delivery = Delivery(
@@ -221,9 +222,10 @@ class Lane:
                 self._log.info("push_withheld", why=str(error))
                 continue
             except TooLarge:
-                self._most_groups = max(self._most_groups // 2, 1)
-                self._log.warning("updates_parted", most_groups=self._most_groups)
+                self._part_size.refused(len(words))
+                self._log.warning("updates_parted", most_groups=self._part_size.groups)
                 raise
+            self._part_size.taken(len(words))
             await self._publish(receipt)
             self._judge(receipt)
             await self._read()
