@@ -68,7 +68,7 @@ class CommitteeMetrics:
         )
         self.evidence = Counter(
             "plumbline_committee_evidence_total",
-            "Proofs of misbehaviour kept",
+            "Contradictions of a member found, kept or not",
             ["kind", "member"],
             registry=registry,
         )

@@ -32,7 +32,7 @@ from oracle.committee.wire.refusals import Refused
 from oracle.model.validity import Validity
 from oracle.report import merkle
 from oracle.report.report import sign_complete
-from tests.unit.committee.party import SALT, SLOT_MS, T0, Party, entry
+from tests.unit.committee.party import SLOT_MS, T0, Party, entry
 
 FAIR_PRICE = 10_000
 LIES = (entry(1), entry(99_999_999), entry(validity=Validity.HALTED), entry(10_050))

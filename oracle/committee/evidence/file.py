@@ -40,13 +40,13 @@ class Kept(Enum):
 class EvidenceFile:
     """One process's evidence; a second one may read the file meanwhile."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, or make it.
+    def __init__(self, path: Path, member_bytes: int = MEMBER_BYTES) -> None:
+        """Open the file, or make it; of each member and epoch it takes up to `member_bytes`.
 
         Raises:
             ConfigError: out of reach.
         """
-        self._path = path
+        self._path, self._member_bytes = path, member_bytes
         self._keys: set[tuple[int, int, int, int, int]] = set()
         self._bytes: dict[tuple[int, int], int] = {}
         try:
@@ -71,7 +71,7 @@ class EvidenceFile:
         used = self._bytes.get(owner, 0) + _FRAME.size + len(data)
         if evidence.key in self._keys:
             return Kept.KNOWN
-        if used > MEMBER_BYTES:
+        if used > self._member_bytes:
             return Kept.FULL
         end = self._file.tell()
         try:

@@ -1,8 +1,10 @@
 """Proof that a member spoke twice, which anybody can check from its bytes alone.
 
 It lists the members of its epoch as they were known when it was found: epochs end, proof does not.
-Whether that list is the deployment's is another question, which a configuration of the epoch, or the
-chain, answers. A crash cannot make an honest member do it: it observes and proposes only in rounds that began after
+Whether that list is the deployment's is another question, which a configuration of the epoch, or
+the chain, answers.
+
+A crash cannot make an honest member do it: it observes and proposes only in rounds that began after
 its start, and signs one report a slot, by its journal.
 """
 

@@ -1,29 +1,25 @@
-"""What a member must not lose: its word, the reports in order, and proof against others."""
+"""What a member must not lose: its word, and the reports in order."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import structlog
 
-from oracle.committee.evidence.file import EvidenceFile, Kept
-from oracle.committee.evidence.proof import Evidence, ReportVote
-from oracle.committee.evidence.witness import Witness
+from oracle.committee.evidence.file import EvidenceFile
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.rounds.judging import Vote
 from oracle.committee.rounds.member import Member
+from oracle.committee.running.accusing import Accuser
 from oracle.committee.running.reports import Reports
-from oracle.committee.wire.observation import Observation
-from oracle.committee.wire.proposal import Proposal, Proposed
+from oracle.committee.wire.proposal import Proposed
 from oracle.committee.wire.refusals import Reason, Refusal
 from oracle.keys.signer import Signer
-from oracle.model.errors import Rejected, Retryable
-from oracle.report import merkle
-from oracle.report.report import Report, Unsigned, decode
+from oracle.model.errors import Rejected
+from oracle.report.report import Report, decode
 
 T = TypeVar("T")
 
@@ -60,10 +56,10 @@ class Keeper:
     ) -> None:
         self.member, self.signer, self.reports = member, signer, reports
         self.rules: Final = member.rules
-        self._evidence, self._metrics = evidence, metrics
-        self._witness = Witness(self.rules.committee, *self.rules.past)
+        self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="member")
         self._turn = asyncio.Lock()
+        self.accuser: Final = Accuser(self.rules, evidence, metrics, self.call)
 
     def close(self) -> None:
         """End the thread; what it has begun is finished."""
@@ -81,7 +77,7 @@ class Keeper:
         """
         judged = await self.call(self.member.judge, proposed, now_ms)
         if isinstance(judged, Vote) or judged.reason not in _BEFORE_SIGNATURES:
-            await self.note_proposal(proposed.proposal)
+            await self.accuser.note_proposal(proposed.proposal)
         return await self.signer.sign(judged.message) if isinstance(judged, Vote) else judged
 
     async def learn(self, body: bytes) -> None:
@@ -92,7 +88,7 @@ class Keeper:
         """
         proposed = Proposed.decode(body)
         await self.call(self.member.learn, proposed)
-        await self.note_proposal(proposed.proposal)
+        await self.accuser.note_proposal(proposed.proposal)
 
     async def take(self, bodies: Iterable[bytes]) -> int:
         """Check reports and publish, rising, those that are newer than the newest published.
@@ -111,7 +107,7 @@ class Keeper:
                 await self.call(self.member.certify, body)
                 self._note_gap(report)
                 await self.reports.publish(body)
-                await self.note_votes(report)
+                await self.accuser.note_votes(report)
                 taken += 1
         return taken
 
@@ -134,55 +130,3 @@ class Keeper:
         if committee is None or len(report.leaves) != report.groups:
             raise Rejected(f"report of epoch {report.epoch} with {len(report.leaves)} groups")
         committee.verify(body)
-
-    async def note_observations(self, observations: Sequence[Observation]) -> None:
-        """Compare checked observations with what their members said before."""
-        for one in observations:
-            await self._keep(self._witness.observation(one))
-
-    async def note_proposal(self, proposal: Proposal) -> None:
-        """Compare a proposal whose observations were checked, and these, with what was said.
-
-        Whoever finishes another's proposal need not show its signature, so it is checked here.
-        """
-        members = self.rules.committee.members
-        with contextlib.suppress(Rejected):
-            if proposal.leader < len(members):
-                proposal.verify(members[proposal.leader])
-                await self._keep(self._witness.proposal(proposal))
-        await self.note_observations(proposal.observations)
-
-    async def note_vote(self, member: int, unsigned: Unsigned, signature: bytes) -> None:
-        """Compare a checked signature of a report with what its member signed before."""
-        root = merkle.root_of(unsigned.hashes())
-        vote = ReportVote(unsigned.epoch, unsigned.slot, root, unsigned.inputs_root, signature)
-        await self._keep(self._witness.vote(member, vote))
-
-    async def note_votes(self, report: Report) -> None:
-        """Compare the signatures of a checked report with what their members signed before."""
-        unsigned = Unsigned(report.epoch, report.slot, report.inputs_root, report.leaves)
-        for member, signature in zip(report.members(), report.signatures, strict=True):
-            await self.note_vote(member, unsigned, signature)
-
-    async def _keep(self, found: Evidence | None) -> None:
-        if found is None:
-            return
-        kept = Kept.NEW
-        if self._evidence is not None:
-            try:
-                kept = await self.call(self._evidence.add, found)
-            except Retryable as error:
-                _log.error("evidence_not_kept", error=str(error))
-        if kept is Kept.KNOWN:
-            return
-        kind = found.kind.name.lower()
-        self._metrics.evidence.labels(kind, str(found.member)).inc()
-        _log.error(
-            "member_contradicts_itself",
-            member=found.member,
-            kind=kind,
-            slot=found.slot,
-            view=found.view,
-            kept=kept.value,
-            advice="plumb evidence lists and checks it; ask its operator, and rotate the member",
-        )

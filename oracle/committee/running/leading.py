@@ -75,7 +75,7 @@ class Leader:
         at = Round(observation.slot, observation.view)
         self._check_round(at)
         self._rules.admit(observation, *at)
-        await self._keeper.note_observations([observation])
+        await self._keeper.accuser.note_observations([observation])
         found = self._open.get(at)
         if found is None:
             found = self._open[at] = _Collecting(at)
@@ -260,7 +260,7 @@ class Leader:
             except Rejected as error:
                 said = Refusal(Reason.BAD_SIGNATURE, str(error))
             else:
-                await self._keeper.note_vote(number, tally.unsigned, said.body)
+                await self._keeper.accuser.note_vote(number, tally.unsigned, said.body)
                 return report
         refusal = read_refusal(said.body) if isinstance(said, Answer) else said
         refused[str(number)] = f"{refusal.reason}: {refusal.detail}"

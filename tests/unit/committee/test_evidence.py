@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from oracle.committee.evidence import file as evidence_file
 from oracle.committee.evidence.file import EvidenceFile, Kept, read
 from oracle.committee.evidence.proof import Evidence, Kind, ReportVote
 from oracle.committee.evidence.witness import ROUNDS_KEPT, Witness
@@ -132,7 +131,7 @@ def test_what_proves_nothing_is_refused(changed, why):
 
 
 def test_a_past_epochs_evidence_still_proves_itself():
-    """The list that it has outlives the configuration; a list that lacks the accused proves nothing."""
+    """Its list outlives the configuration; one that lacks the accused proves nothing."""
     past = PARTY.committee
     found = Evidence.decode(_observations().encode())
     with pytest.raises(Rejected, match="epoch 1"):
@@ -229,15 +228,14 @@ def test_a_damaged_piece_does_not_hide_what_comes_after(tmp_path: Path):
     assert again.add(ALL[2]) is Kept.NEW
 
 
-def test_a_member_that_lies_all_day_fills_its_own_share_only(tmp_path: Path, monkeypatch):
+def test_a_member_that_lies_all_day_fills_its_own_share_only(tmp_path: Path):
     """What is found of others is kept as before."""
-    monkeypatch.setattr(evidence_file, "MEMBER_BYTES", 1_800)
-    file = EvidenceFile(tmp_path / "evidence")
+    file = EvidenceFile(tmp_path / "evidence", 1_800)
     kept = [file.add(_observations(T0 + at * SLOT_MS)) for at in range(5)]
     assert kept == [Kept.NEW] * 2 + [Kept.FULL] * 3
     assert file.add(_observations(member=1)) is Kept.NEW
     file.close()
-    assert EvidenceFile(tmp_path / "evidence").add(_observations(T0 - SLOT_MS)) is Kept.FULL
+    assert EvidenceFile(tmp_path / "evidence", 1_800).add(_observations(T0 - SLOT_MS)) is Kept.FULL
 
 
 def test_a_disk_that_takes_nothing_is_said(tmp_path: Path, monkeypatch):
