@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ExampleLending} from "../src/examples/ExampleLending.sol";
 import {Validity} from "../src/interfaces/IMarkOracle.sol";
 import {ExamplesFixture} from "./ExamplesFixture.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 
 /// @notice What borrowers, liquidators and the lender may do while there is a price.
 abstract contract ExamplesActions is ExamplesFixture {
@@ -100,15 +101,50 @@ abstract contract ExamplesActions is ExamplesFixture {
         lending.reclaim(1);
     }
 
+    /// @dev Whoever repays or liquidates all of a loan cannot be kept from it by somebody who repays one
+    /// unit of it just before: what is beyond the debt is not taken.
+    function test_repayAndLiquidate_TakeNoMoreThanIsOwed() public {
+        borrow(MOST);
+        repayOneUnit();
+        uint256 before = usd.balanceOf(liquidator);
+        vm.prank(liquidator);
+        assertEq(lending.repay(borrower, MOST), MOST - 1);
+        assertEq(usd.balanceOf(liquidator), before - (MOST - 1));
+        assertEq(lending.repay(borrower, MOST), 0);
+
+        borrow(MOST);
+        skipS(1);
+        pushDollars(55_000, Validity.VALID);
+        repayOneUnit();
+        before = usd.balanceOf(liquidator);
+        vm.prank(liquidator);
+        lending.liquidate(borrower, MOST);
+        assertEq(usd.balanceOf(liquidator), before - (MOST - 1));
+        (, uint256 debt) = lending.loans(borrower);
+        assertEq(debt, 0);
+    }
+
+    function repayOneUnit() private {
+        vm.prank(lender);
+        assertEq(lending.repay(borrower, 1), 1);
+    }
+
+    /// @dev One pile of tokens: the lender could take back what borrowers deposited.
+    function test_constructor_RevertIf_BothTokensAreOne() public {
+        vm.expectRevert(abi.encodeWithSelector(ExampleLending.OneTokenForBoth.selector, btc));
+        this.deployWithOneToken();
+    }
+
+    function deployWithOneToken() external {
+        deploy(lender, IERC20Metadata(address(btc)), IERC20Metadata(address(btc)));
+    }
+
     function test_amounts_RevertIf_MoreThanHeld() public {
-        vm.startPrank(borrower);
+        vm.prank(borrower);
         vm.expectRevert(
             abi.encodeWithSelector(ExampleLending.MoreThanHeld.selector, ONE_BTC + 1, ONE_BTC)
         );
         lending.withdraw(ONE_BTC + 1);
-        vm.expectRevert(abi.encodeWithSelector(ExampleLending.MoreThanHeld.selector, 1, 0));
-        lending.repay(borrower, 1);
-        vm.stopPrank();
         vm.prank(lender);
         lending.reclaim(500_000 * USD);
         assertEq(usd.balanceOf(lender), 1_000_000 * USD);

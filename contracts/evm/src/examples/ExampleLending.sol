@@ -46,6 +46,9 @@ abstract contract ExampleLending is ReentrancyGuard {
 
     error NotTheLender(address caller);
 
+    /// @notice Deposits and what is to lend would be one pile.
+    error OneTokenForBoth(address token);
+
     /// @notice The loan would exceed what its collateral allows.
     error TooLittleCollateral(uint256 debt, uint256 limit);
 
@@ -56,6 +59,7 @@ abstract contract ExampleLending is ReentrancyGuard {
     error MoreThanHeld(uint256 given, uint256 limit);
 
     constructor(address lender, IERC20Metadata collateral, IERC20Metadata debt) {
+        if (collateral == debt) revert OneTokenForBoth(address(debt));
         (LENDER, COLLATERAL, DEBT) = (lender, collateral, debt);
         COLLATERAL_UNIT = 10 ** collateral.decimals();
         DEBT_UNIT = 10 ** debt.decimals();
@@ -99,34 +103,37 @@ abstract contract ExampleLending is ReentrancyGuard {
         DEBT.safeTransfer(msg.sender, amount);
     }
 
-    /// @notice Repay for anyone, at most all of it.
-    function repay(address borrower, uint256 amount) external nonReentrant {
+    /// @notice Repay for anyone, at most all of it: give the greatest number to repay all.
+    /// @return repaid What was taken. More than is owed does not revert: anyone could make it so by
+    /// repaying one unit first.
+    function repay(address borrower, uint256 amount)
+        external
+        nonReentrant
+        returns (uint256 repaid)
+    {
         Loan storage loan = loans[borrower];
-        if (amount > loan.debt) revert MoreThanHeld(amount, loan.debt);
-        loan.debt -= amount;
-        emit Repaid(borrower, msg.sender, amount);
-        DEBT.safeTransferFrom(msg.sender, address(this), amount);
+        repaid = Math.min(amount, loan.debt);
+        loan.debt -= repaid;
+        emit Repaid(borrower, msg.sender, repaid);
+        DEBT.safeTransferFrom(msg.sender, address(this), repaid);
     }
 
-    /// @notice Repay `amount` of a loan beyond its threshold for collateral of as much value and
-    /// the bonus. Debt that is left without collateral is the lender's loss.
+    /// @notice Repay `amount` of a loan beyond its threshold, at most all of it, for collateral of as
+    /// much value and the bonus. Debt that is left without collateral is the lender's loss.
     function liquidate(address borrower, uint256 amount) external nonReentrant {
         Loan storage loan = loans[borrower];
         uint256 priceE18 = priceOfCollateralE18();
         uint256 limit = _limit(loan.collateral, priceE18, LIQUIDATION_THRESHOLD_E18);
         if (loan.debt <= limit) revert Healthy(borrower, loan.debt, limit);
-        if (amount > loan.debt) revert MoreThanHeld(amount, loan.debt);
 
-        uint256 withBonus = Math.mulDiv(amount, ONE_E18 + LIQUIDATION_BONUS_E18, ONE_E18);
-        uint256 seized =
-            Math.mulDiv(Math.mulDiv(withBonus, COLLATERAL_UNIT, DEBT_UNIT), ONE_E18, priceE18);
-        if (seized > loan.collateral) seized = loan.collateral;
+        uint256 repaid = Math.min(amount, loan.debt);
+        uint256 seized = Math.min(_worthWithBonus(repaid, priceE18), loan.collateral);
         loan.collateral -= seized;
-        loan.debt -= amount;
+        loan.debt -= repaid;
         uint256 lost = loan.collateral == 0 ? loan.debt : 0;
         loan.debt -= lost;
-        emit Liquidated(borrower, msg.sender, amount, seized, lost);
-        DEBT.safeTransferFrom(msg.sender, address(this), amount);
+        emit Liquidated(borrower, msg.sender, repaid, seized, lost);
+        DEBT.safeTransferFrom(msg.sender, address(this), repaid);
         COLLATERAL.safeTransfer(msg.sender, seized);
     }
 
@@ -138,6 +145,12 @@ abstract contract ExampleLending is ReentrancyGuard {
         if (loan.debt == 0) return;
         uint256 limit = _limit(loan.collateral, priceOfCollateralE18(), LOAN_TO_VALUE_E18);
         if (loan.debt > limit) revert TooLittleCollateral(loan.debt, limit);
+    }
+
+    /// @dev Collateral of as much value as `repaid` and the bonus, rounded down.
+    function _worthWithBonus(uint256 repaid, uint256 priceE18) private view returns (uint256) {
+        uint256 withBonus = Math.mulDiv(repaid, ONE_E18 + LIQUIDATION_BONUS_E18, ONE_E18);
+        return Math.mulDiv(Math.mulDiv(withBonus, COLLATERAL_UNIT, DEBT_UNIT), ONE_E18, priceE18);
     }
 
     /// @dev The most that may be owed against `collateral`, rounded down.
