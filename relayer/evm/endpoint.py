@@ -97,6 +97,7 @@ class Endpoint:
         self._failures = 0
         self._failing = ""
         """The kind of failure that it is in; each is logged when it begins."""
+        self._contradicted = False
         self._rests_until = self._barred_until = 0.0
         self._show()
 
@@ -157,7 +158,7 @@ class Endpoint:
 
     def succeeded(self) -> None:
         """Note that it gave a usable answer."""
-        if self._failures:
+        if self._failing:
             _log.info("rpc_recovered", chain=self._chain, endpoint=self.label)
         self._failures, self._failing = 0, ""
         self._rests_until = 0.0
@@ -166,20 +167,41 @@ class Endpoint:
 
     def failed(self, why: str, kind: str, *, bar_s: float = 0.0, rest_s: float = 0.0) -> Silent:
         """Count a failure, let the endpoint rest, and return the error to raise."""
-        self._metrics.rpc_errors.labels(self._chain, self.label, kind).inc()
         if kind != self._failing:
             _log.warning("rpc_failed", chain=self._chain, endpoint=self.label, kind=kind, error=why)
         self._failing = kind
+        self._barred_until = max(self._barred_until, time.monotonic() + bar_s)
+        self._count(kind, rest_s)
+        return Silent(f"{self.label}: {why}", kind)
+
+    def _count(self, kind: str, rest_s: float = 0.0) -> None:
+        self._metrics.rpc_errors.labels(self._chain, self.label, kind).inc()
         first_s, longest_s = REST_S
         rest_s = max(rest_s, min(first_s * 2 ** min(self._failures, _MAX_DOUBLINGS), longest_s))
-        now = time.monotonic()
-        self._rests_until = now + rest_s * _jitter.uniform(0.5, 1.5)
-        self._barred_until = max(self._barred_until, now + bar_s)
+        self._rests_until = time.monotonic() + rest_s * _jitter.uniform(0.5, 1.5)
         self._failures += 1
         self.confirmed = False
         self.score -= self.score * _WEIGHT
         self._show()
-        return Silent(f"{self.label}: {why}", kind)
+
+    def disagreed(self, asked: str) -> None:
+        """Count an answer that a quorum contradicts: logged when that begins.
+
+        To answer again is no recovery from it; see `agreed`.
+        """
+        if not self._contradicted:
+            _log.warning(
+                "rpc_failed", chain=self._chain, endpoint=self.label, kind="disagrees",
+                error=f"disagrees on {asked}",
+            )  # fmt: skip
+        self._contradicted = True
+        self._count("disagrees")
+
+    def agreed(self) -> None:
+        """Note that it said what a quorum says."""
+        if self._contradicted:
+            _log.info("rpc_recovered", chain=self._chain, endpoint=self.label)
+        self._contradicted = False
 
     def measure(self, head: Head, lag_blocks: int, *, lagging: bool) -> None:
         """Note the newest block it knows, and how far that is behind."""

@@ -13,19 +13,16 @@ import structlog
 
 from oracle.model.errors import ConfigError
 from relayer.evm.endpoint import Endpoint, Head, Silent
-from relayer.evm.errors import NodeError, QuorumFailed
+from relayer.evm.errors import NodeError
 from relayer.evm.pool import Parse, Pool
+from relayer.evm.quorum import GRACE_S, Quorum
 from relayer.evm.wire import Call
-from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 
 ROUNDS: Final = 2
 """Times that all endpoints are tried before a request fails."""
 PAUSE_S: Final = (0.05, 0.15)
 """Between two rounds, at random."""
-GRACE_S: Final = 0.05
-"""How long the others are waited for once enough endpoints have answered: to see who lags or
-contradicts."""
 _ONCE: Final = frozenset({"timeout", "rate_limited", "wrong_chain"})
 """Not tried again at once: it takes long, or makes it worse."""
 
@@ -58,7 +55,7 @@ class JsonRpc:
         self.quorum: Final = quorum
         self._pool: Final = Pool(chain, chain_id, urls, send_urls, timeout_s, metrics, transport)
         self._max_lag: Final = (max_lag_blocks, max_lag_s)
-        self._faults: Final = Faults(chain, metrics)
+        self._quorum: Final = Quorum(chain, self._pool, quorum, metrics)
 
     @property
     def several(self) -> bool:
@@ -143,21 +140,7 @@ class JsonRpc:
             return max(Counter(said).values()) >= self.quorum
 
         answers = await self._each(calls, parse, enough, grace_s=GRACE_S)
-        ((most, votes),) = Counter(said for _, said in answers).most_common(1)
-        if votes < min(self.quorum, len(answers)):
-            error = QuorumFailed(
-                f"chain {self.chain}: of {len(answers)} endpoints ("
-                f"{', '.join(endpoint.label for endpoint, _ in answers)}) no {self.quorum} say the "
-                f"same to {calls[-1][0]}"
-            )
-            if settle is None:
-                raise error
-            self._faults.note("quorum_failed", error=str(error))
-            return settle([said for _, said in answers])
-        for endpoint, said in answers:
-            if said != most:
-                endpoint.failed(f"disagrees on {calls[-1][0]}", "disagrees")
-        return most
+        return self._quorum.agreed(answers, calls[-1][0], settle)
 
     async def head(self, parse: Parse[Head]) -> Head:
         """Return the newest block that a quorum of endpoints know, and measure who is behind.
@@ -234,42 +217,6 @@ class JsonRpc:
             return [await self._first(calls, parse)]
         tasks = self._pool.begin(readers or self._pool.voters(self.quorum), calls, parse)
         try:
-            return await self._collect(tasks, enough, grace_s)
+            return await self._quorum.collect(tasks, enough, grace_s)
         finally:
             self._pool.leave(tasks)
-
-    async def _collect(
-        self,
-        tasks: dict[asyncio.Task[T], Endpoint],
-        enough: Callable[[list[T]], bool],
-        grace_s: float,
-    ) -> list[tuple[Endpoint, T]]:
-        said: list[tuple[Endpoint, T]] = []
-        silent, refused = list[str](), list[NodeError]()
-        waiting, left_s = set(tasks), None
-        while waiting:
-            done, waiting = await asyncio.wait(
-                waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                break
-            for task in done:
-                try:
-                    said.append((tasks[task], task.result()))
-                except Silent as error:
-                    silent.append(str(error))
-                except NodeError as error:
-                    refused.append(error)
-            if len(said) >= self.quorum and enough([answer for _, answer in said]):
-                left_s = grace_s
-            elif said and not any(tasks[task].sound for task in waiting):
-                left_s = GRACE_S  # those that failed before are not waited for
-        if len(said) >= self.quorum:
-            self._faults.cleared("quorum_failed")
-        elif said and len(refused) < self.quorum:
-            self._faults.note("quorum_failed", answers=len(said), silent=silent)
-        elif refused:
-            raise refused[0]
-        else:
-            raise self._pool.unreachable(self._pool.readers, silent)
-        return said

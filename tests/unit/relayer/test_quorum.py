@@ -10,19 +10,23 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
+from relayer.evm import quorum, results
 from relayer.evm.endpoint import labels
 from relayer.evm.errors import NodeError, QuorumFailed, Reverted, Unreachable
 from relayer.evm.fees import FeeHistory
 from relayer.evm.node import Node
 from relayer.evm.results import first_head
 from relayer.evm.rpc import JsonRpc
+from relayer.evm.wire import Call
 from relayer.metrics import RelayerMetrics
 from tests.unit.relayer.test_rpc import CHAIN_ID, block
 
 NAMES = ("one", "two", "three")
 WALLET, ORACLE = "0x" + "11" * 20, "0x" + "22" * 20
 WORD, OTHER, OLD = bytes([9] * 32), bytes([8] * 32), bytes([1] * 32)
+CALL: list[Call] = [("eth_call", [{}, "latest"])]
 Answer = Callable[[str, list[Any]], Any]
 
 
@@ -151,6 +155,47 @@ async def test_without_a_quorum_the_oldest_word_is_taken(
     assert faults(registry, "quorum_failed") == 1
 
 
+async def test_a_liar_is_named_once(
+    rpc: JsonRpc, nodes: Nodes, registry: CollectorRegistry
+) -> None:
+    """It answers well between its lies: the log has when that began, and when it was over."""
+    nodes.words["one"] = OTHER
+    with capture_logs() as log:
+        while errors(registry, "one", "disagrees") < 2:
+            await rpc.agreed(CALL, _data)
+        nodes.words["one"] = WORD
+        while not [line for line in log if line["event"] == "rpc_recovered"]:
+            await rpc.agreed(CALL, _data)
+
+    assert [(line["event"], line["endpoint"], line.get("kind")) for line in log] == [
+        ("rpc_failed", "one", "disagrees"),
+        ("rpc_recovered", "one", None),
+    ]
+
+
+async def test_a_quorum_that_comes_and_goes_is_one_failure(
+    rpc: JsonRpc, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logged when it begins and as its count doubles; over is when it has been quiet for long."""
+    with capture_logs() as log:
+        for _ in range(4):
+            nodes.words |= {"one": OTHER, "three": OLD}
+            assert await held(rpc) == OLD
+            nodes.words |= {"one": WORD, "three": WORD}
+            assert await held(rpc) == WORD
+        monkeypatch.setattr(quorum, "QUIET_S", 0.0)
+        await held(rpc)
+        await held(rpc)
+
+    events = [line for line in log if line["event"] in ("fault", "quorum_recovered")]
+    assert [(line["event"], line.get("times")) for line in events] == [
+        ("fault", 1),
+        ("fault", 2),
+        ("fault", 4),
+        ("quorum_recovered", None),
+    ]
+
+
 async def test_what_nothing_settles_is_refused(rpc: JsonRpc, nodes: Nodes) -> None:
     """Code or salt that endpoints do not agree on is not believed."""
     nodes.words |= {"one": OTHER, "three": OLD}
@@ -256,6 +301,10 @@ async def test_a_rest_gives_way_to_the_quorum(
 
     assert (await Node(rpc).look(WALLET, [])).confirmed == 2
     assert faults(registry, "quorum_failed") == before > 0
+
+
+def _data(said: list[Any]) -> bytes:
+    return results.data(said[0])
 
 
 def _priced(fees: dict[str, Any], gas: str) -> Answer:
