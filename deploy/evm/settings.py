@@ -18,7 +18,7 @@ from oracle.config.units import DurationNs, PositiveNs, RatioBps
 MS_NS = 10**6
 LONGEST_FUTURE_MS = 60_000
 MOST_INSTRUMENTS = 256
-NAME_BYTES = 32
+NAME_BYTES = 28
 LEAST_BOUND_BPS = 157
 LONGEST_HOLD_MS = 3_600_000
 

@@ -97,6 +97,12 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         emit CommitteeChanged(epoch, members, threshold, previousValidUntilS);
     }
 
+    /// @dev Note that numbers were bound as the epoch before the current one ended.
+    function _outdatePreviousEpoch() internal {
+        uint256 previous = uint256(currentEpoch) - 1;
+        _epochs[previous] = _epochs[previous].outdated();
+    }
+
     /// @dev Revert unless the epoch is valid now. The word of one that never was is zero.
     function _validEpoch(uint32 epoch) internal view returns (uint256 word) {
         word = _epochs[epoch];

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Committee} from "./Committee.sol";
-import {EntryFault, IMarkOracle, JumpRule} from "./interfaces/IMarkOracle.sol";
+import {EntryFault, IMarkOracle, JumpEnd, JumpRule} from "./interfaces/IMarkOracle.sol";
 import {GroupWord} from "./report/GroupWord.sol";
 import {MAX_GROUPS} from "./report/Reports.sol";
 
@@ -30,6 +30,12 @@ abstract contract JumpHold is IMarkOracle, Committee {
         uint16 agreed;
     }
 
+    /// @dev What a number means, and since which epoch. Zero, since an epoch, if it is retired.
+    struct Bound {
+        bytes28 instrument;
+        uint32 fromEpoch;
+    }
+
     uint256 internal constant MAX_MARKETS = MAX_GROUPS * GroupWord.MARKETS;
     uint256 private constant BPS = 10_000;
     /// @dev The least that leaves the fast path out of question: 1 / 2^NEAR_SHIFT, rounded up.
@@ -40,6 +46,7 @@ abstract contract JumpHold is IMarkOracle, Committee {
     /// @dev By group. An array of fixed length, so that a slot needs no hash.
     uint256[MAX_GROUPS] internal _words;
     mapping(uint256 market => Memo) internal _memos;
+    mapping(uint256 market => Bound) internal _bound;
     mapping(uint256 market => JumpRule) private _rules;
     JumpRule private _defaultRule = JumpRule({boundBps: 1000, reports: 2, holdMs: 2000});
 
@@ -81,13 +88,17 @@ abstract contract JumpHold is IMarkOracle, Committee {
 
     /// @dev What to store for a signed word: pauses stay, bad entries become MISSING, entries
     /// without a price keep the last one, and jumps are held.
-    function _merge(uint256 group, uint256 old, uint256 signed) internal returns (uint256 word) {
+    /// @param outdated The epoch that signed it, if numbers were bound since; 0 if none was.
+    function _merge(uint256 group, uint256 old, uint256 signed, uint256 outdated)
+        internal
+        returns (uint256 word)
+    {
         word = (signed.time() << GroupWord.TIME_SHIFT) | (old & GroupWord.PAUSE_MASK);
         for (uint256 i; i < GroupWord.MARKETS; ++i) {
             uint256 market = group * GroupWord.MARKETS + i;
             uint256 entry = signed.entry(i);
             uint256 before = old.entry(i);
-            EntryFault fault = entry.fault();
+            EntryFault fault = _faultOf(market, entry, outdated);
             if (fault != EntryFault.NONE) {
                 emit EntryRejected(market, fault, entry);
                 entry = GroupWord.MISSING_ENTRY;
@@ -99,6 +110,17 @@ abstract contract JumpHold is IMarkOracle, Committee {
                 entry = entry.keepPrice(before);
             }
             word |= entry.place(i);
+        }
+    }
+
+    function _faultOf(uint256 market, uint256 entry, uint256 outdated)
+        private
+        view
+        returns (EntryFault fault)
+    {
+        fault = entry.fault();
+        if (outdated != 0 && fault == EntryFault.NONE && entry.priced()) {
+            if (_bound[market].fromEpoch > outdated) return EntryFault.BEFORE_BINDING;
         }
     }
 
@@ -117,14 +139,14 @@ abstract contract JumpHold is IMarkOracle, Committee {
         JumpRule memory rule = jumpRule(market);
         uint256 accepted = held ? memo.acceptedPrice : before;
         if (_agree(rule, accepted, entry)) {
-            if (held) _endHold(market, false);
+            if (held) _endHold(market, JumpEnd.RETURNED);
             return entry;
         }
         if (held && _agree(rule, before, entry)) {
             // No further than it has to: a hold may last for any number of reports.
             if (memo.agreed < rule.reports) ++memo.agreed;
             if (memo.agreed >= rule.reports && timeMs >= uint256(memo.heldSinceMs) + rule.holdMs) {
-                _endHold(market, true);
+                _endHold(market, JumpEnd.PROMOTED);
                 return entry;
             }
             _memos[market].agreed = memo.agreed;
@@ -135,10 +157,16 @@ abstract contract JumpHold is IMarkOracle, Committee {
         return entry.tooVolatile();
     }
 
-    function _endHold(uint256 market, bool promoted) private {
+    function _endHold(uint256 market, JumpEnd how) private {
         // All of it: the market has a price again.
         delete _memos[market];
-        emit JumpEnded(market, promoted);
+        emit JumpEnded(market, how);
+    }
+
+    /// @dev Forget all that is kept of a market's prices beside its entry.
+    function _forget(uint256 market) internal {
+        if (_memos[market].acceptedPrice != 0) emit JumpEnded(market, JumpEnd.FORGOTTEN);
+        delete _memos[market];
     }
 
     function _agree(JumpRule memory rule, uint256 before, uint256 entry)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {EpochWord} from "./EpochWord.sol";
 import {Markets} from "./Markets.sol";
 import {IMarkOracle, Leaf, Mark, Validity} from "./interfaces/IMarkOracle.sol";
 import {GroupWord} from "./report/GroupWord.sol";
@@ -14,6 +15,7 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 /// @notice Stores mark prices from signed reports and serves them. The assumptions are in
 /// IMarkOracle.
 contract MarkOracle is Markets {
+    using EpochWord for uint256;
     using GroupWord for uint256;
     using Reports for bytes;
 
@@ -43,27 +45,8 @@ contract MarkOracle is Markets {
     function update(bytes calldata report) external returns (uint256 accepted) {
         (uint256 groups, uint256 carried) = report.checkHeader();
         if (!_hasNewer(report, groups, carried)) return 0;
-        _requireSigned(report, groups, carried);
-
-        uint256 limit = _firstFutureWord();
-        (uint256 log, uint256 tail) = UpdateLog.open(carried);
-        (uint256 at, uint256 end) = report.leaves(carried);
-        while (at < end) {
-            (uint256 group, uint256 signed) = Reports.leafAt(at);
-            _checkWord(group, signed, limit);
-            uint256 old = _word(group);
-            if (signed.isNewer(old)) {
-                uint256 word = signed.storesAsIs(old)
-                    ? signed | (old & GroupWord.PAUSE_MASK)
-                    : _merge(group, old, signed);
-                _setWord(group, word);
-                tail = UpdateLog.append(tail, group, word);
-            }
-            unchecked {
-                at += MerkleSubset.LEAF_BYTES;
-            }
-        }
-        return UpdateLog.close(log, tail, report.slot());
+        uint256 epoch = _requireSigned(report, groups, carried);
+        return _store(report, carried, epoch.isOutdated() ? report.epoch() : 0);
     }
 
     /// @inheritdoc IMarkOracle
@@ -154,8 +137,40 @@ contract MarkOracle is Markets {
         return false;
     }
 
-    function _requireSigned(bytes calldata report, uint256 groups, uint256 carried) private view {
-        uint256 epoch = _validEpoch(report.epoch());
+    /// @dev Store the groups that are newer.
+    /// @param outdated The report's epoch, if numbers were bound since; 0 if none was.
+    function _store(bytes calldata report, uint256 carried, uint256 outdated)
+        private
+        returns (uint256 accepted)
+    {
+        uint256 limit = _firstFutureWord();
+        (uint256 log, uint256 tail) = UpdateLog.open(carried);
+        (uint256 at, uint256 end) = report.leaves(carried);
+        while (at < end) {
+            (uint256 group, uint256 signed) = Reports.leafAt(at);
+            _checkWord(group, signed, limit);
+            uint256 old = _word(group);
+            if (signed.isNewer(old)) {
+                uint256 word = outdated == 0 && signed.storesAsIs(old)
+                    ? signed | (old & GroupWord.PAUSE_MASK)
+                    : _merge(group, old, signed, outdated);
+                _setWord(group, word);
+                tail = UpdateLog.append(tail, group, word);
+            }
+            unchecked {
+                at += MerkleSubset.LEAF_BYTES;
+            }
+        }
+        return UpdateLog.close(log, tail, report.slot());
+    }
+
+    /// @return epoch The word of the epoch that signed.
+    function _requireSigned(bytes calldata report, uint256 groups, uint256 carried)
+        private
+        view
+        returns (uint256 epoch)
+    {
+        epoch = _validEpoch(report.epoch());
         (bytes32 digest, uint256 signersAt) = report.digest(groups, carried, DOMAIN_SEPARATOR);
         _requireQuorum(epoch, digest, report, signersAt);
     }

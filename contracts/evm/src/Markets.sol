@@ -11,13 +11,6 @@ import {MAX_GROUPS} from "./report/Reports.sol";
 abstract contract Markets is JumpHold {
     using GroupWord for uint256;
 
-    struct Bound {
-        bytes32 instrument;
-        uint32 fromEpoch;
-    }
-
-    mapping(uint256 market => Bound) private _bound;
-
     /// @dev A bit for each market whose pause is the owner's, 256 to a word.
     mapping(uint256 word => uint256) private _ownersPauses;
 
@@ -30,9 +23,11 @@ abstract contract Markets is JumpHold {
         Binding[] calldata bindings
     ) external onlyOwner {
         _startEpoch(epoch, members, threshold, previousValidUntilS);
+        bool changed = false;
         for (uint256 i; i < bindings.length; ++i) {
-            _bind(bindings[i].market, bindings[i].instrument, epoch, previousValidUntilS);
+            if (_bind(bindings[i].market, bindings[i].instrument, epoch)) changed = true;
         }
+        if (changed && epoch > 1) _outdatePreviousEpoch();
     }
 
     /// @inheritdoc IMarkOracle
@@ -48,17 +43,18 @@ abstract contract Markets is JumpHold {
 
     /// @inheritdoc IMarkOracle
     function pauseMarket(uint256 market, string calldata reason) external onlyGuardian {
-        _words[_groupOf(market)] |= _pauseBit(market);
-        if (msg.sender == owner()) _ownersPauses[market >> 8] |= 1 << (market & 0xff);
-        emit MarketPaused(market, msg.sender, reason);
+        _pause(market, reason);
     }
 
     /// @inheritdoc IMarkOracle
     function unpauseMarket(uint256 market, string calldata reason) external onlyGuardian {
-        _words[_groupOf(market)] &= ~_pauseBit(market);
+        uint256 group = _groupOf(market);
+        if (_words[group] & _pauseBit(market) == 0) return;
+        _words[group] &= ~_pauseBit(market);
         uint256 bit = 1 << (market & 0xff);
         if (_ownersPauses[market >> 8] & bit != 0) {
             if (msg.sender != owner()) revert PausedByOwner(market);
+            if (_isRetired(market)) revert MarketRetired(market);
             _ownersPauses[market >> 8] &= ~bit;
         }
         emit MarketUnpaused(market, msg.sender, reason);
@@ -90,23 +86,40 @@ abstract contract Markets is JumpHold {
         emit GroupTimeReset(group, uint64(storedMs), timeMs, reason);
     }
 
-    function _bind(uint256 market, bytes32 instrument, uint32 epoch, uint64 previousValidUntilS)
+    /// @dev Pause for the caller. Says so where that changes anything.
+    function _pause(uint256 market, string memory reason) private {
+        uint256 group = _groupOf(market);
+        uint256 paused = _words[group] | _pauseBit(market);
+        uint256 owners = _ownersPauses[market >> 8];
+        if (msg.sender == owner()) owners |= 1 << (market & 0xff);
+        if (paused == _words[group] && owners == _ownersPauses[market >> 8]) return;
+        (_words[group], _ownersPauses[market >> 8]) = (paused, owners);
+        emit MarketPaused(market, msg.sender, reason);
+    }
+
+    /// @dev Give a number its one meaning, or retire it.
+    /// @return changed False where it means that already.
+    function _bind(uint256 market, bytes32 instrument, uint32 epoch)
         private
+        returns (bool changed)
     {
         uint256 group = _groupOf(market);
-        uint256 position = market % GroupWord.MARKETS;
         Bound storage bound = _bound[market];
-        bytes32 before = bound.instrument;
-        if (instrument == before) return;
-        if (bound.fromEpoch != 0 || _words[group].entry(position).price() != 0) {
-            if (previousValidUntilS != 0) {
-                revert OverlapWhileRebinding(market, before, previousValidUntilS);
-            }
-            _words[group] = _words[group].cleared(position);
-            delete _memos[market];
+        if (bytes28(instrument) != instrument) revert InstrumentTooLong(market, instrument);
+        if (bytes28(instrument) == bound.instrument) return false;
+        if (instrument != 0 && bound.fromEpoch != 0) {
+            revert NumberTaken(market, bound.instrument, bound.fromEpoch);
         }
-        (bound.instrument, bound.fromEpoch) = (instrument, epoch);
+        _words[group] = _words[group].cleared(market % GroupWord.MARKETS);
+        _forget(market);
+        (bound.instrument, bound.fromEpoch) = (bytes28(instrument), epoch);
         emit MarketBound(market, instrument, epoch);
+        if (instrument == 0) _pause(market, "retired");
+        return true;
+    }
+
+    function _isRetired(uint256 market) private view returns (bool) {
+        return _bound[market].fromEpoch != 0 && _bound[market].instrument == 0;
     }
 
     function _requireGroup(uint256 group) internal pure returns (uint256) {

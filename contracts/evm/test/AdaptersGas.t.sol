@@ -40,19 +40,19 @@ contract AdaptersGasTest is AdaptersFixture {
     /// forge-config: default.isolate = true
     function test_gas_latestRoundData() public {
         chainlink.latestRoundData();
-        assertGasIs(13_250);
+        assertGasIs(11_150);
     }
 
     /// forge-config: default.isolate = true
     function test_gas_getPriceNoOlderThan() public {
         pyth.getPriceNoOlderThan(ID, 60);
-        assertGasIs(19_700);
+        assertGasIs(18_400);
     }
 
     /// forge-config: default.isolate = true
     function test_gas_price() public {
         erc7412.price();
-        assertGasIs(13_100);
+        assertGasIs(10_950);
     }
 
     /// @dev Within 3 %, above or below: the page says it rounded.

@@ -83,17 +83,16 @@ contract InvariantsTest is OracleFixture {
         }
     }
 
-    /// @notice O9: a number means what its epoch gave it, and a price under a new meaning was signed
-    /// in no epoch before.
+    /// @notice O9: a number means what its epoch gave it, and its price was signed in no epoch before;
+    /// a retired one is paused.
     function invariant_PricesAreOfTheBoundInstrument() public view {
         for (uint256 market; market < 4 * handler.GROUPS(); ++market) {
             OracleHandler.Model memory m = handler.model(market);
             (bytes32 instrument, uint32 fromEpoch) = oracle.instrumentOf(market);
             assertEq(instrument, m.instrument);
             assertEq(fromEpoch, m.fromEpoch);
-            if (m.rebound && oracle.readMark(market).priceE18 != 0) {
-                assertGe(m.priceEpoch, fromEpoch);
-            }
+            if (oracle.readMark(market).priceE18 != 0) assertGe(m.priceEpoch, fromEpoch);
+            if (fromEpoch != 0 && instrument == 0) assertTrue(oracle.readMark(market).paused);
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IMarkOracle, JumpRule, Mark, Validity} from "../src/interfaces/IMarkOracle.sol";
+import {IMarkOracle, JumpEnd, JumpRule, Mark, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {GroupWord} from "../src/report/GroupWord.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
@@ -112,7 +112,7 @@ contract MarkOracleJumpsTest is OracleFixture {
         assertEq(agreed, 1);
 
         vm.expectEmit(address(oracle));
-        emit IMarkOracle.JumpEnded(1, true);
+        emit IMarkOracle.JumpEnded(1, JumpEnd.PROMOTED);
         send(60_500_000, Validity.GUARDED);
         expectStored(60_500_000, Validity.GUARDED);
         (accepted, since, agreed) = oracle.heldJump(1);
@@ -182,7 +182,7 @@ contract MarkOracleJumpsTest is OracleFixture {
     function test_update_AcceptsAtOnceWhatReturns() public {
         send(60_000_000, Validity.VALID);
         vm.expectEmit(address(oracle));
-        emit IMarkOracle.JumpEnded(1, false);
+        emit IMarkOracle.JumpEnded(1, JumpEnd.RETURNED);
         send(BASE, Validity.VALID);
         expectStored(BASE, Validity.VALID);
         (uint256 accepted,,) = oracle.heldJump(1);

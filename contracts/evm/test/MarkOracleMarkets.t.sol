@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Binding, IMarkOracle, JumpRule, Mark, Validity} from "../src/interfaces/IMarkOracle.sol";
-import {IReportErrors} from "../src/interfaces/IReportErrors.sol";
+import {IMarkOracle, JumpRule, Mark, Validity} from "../src/interfaces/IMarkOracle.sol";
 import {OracleFixture} from "./OracleFixture.sol";
 import {Draft} from "./ReportBuilder.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
-/// @notice What the owner and the guardian do to markets: pauses, resets, meanings of numbers.
+/// @notice What the owner and the guardian do to markets: pauses and resets.
 contract MarkOracleMarketsTest is OracleFixture {
     uint256 private constant PRICED = 6;
 
@@ -37,6 +36,26 @@ contract MarkOracleMarketsTest is OracleFixture {
         oracle.pauseMarket(300, "");
         oracle.unpauseMarket(300, "");
         assertFalse(oracle.readMark(300).paused);
+    }
+
+    /// @notice An event is a change: of the pause, or of whose it is.
+    function test_pauseMarket_SaysOnlyWhatItChanges() public {
+        vm.recordLogs();
+        vm.startPrank(guardian);
+        oracle.pauseMarket(300, "");
+        expectLogs(1);
+        oracle.pauseMarket(300, "again");
+        oracle.unpauseMarket(301, "not paused");
+        expectLogs(0);
+        vm.startPrank(owner);
+        oracle.pauseMarket(300, "now the owner's");
+        expectLogs(1);
+        oracle.pauseMarket(300, "again");
+        expectLogs(0);
+        oracle.unpauseMarket(300, "");
+        expectLogs(1);
+        oracle.unpauseMarket(300, "again");
+        expectLogs(0);
     }
 
     function test_pauseMarket_RevertsIf_NoReportCanNameTheMarket() public {
@@ -185,126 +204,7 @@ contract MarkOracleMarketsTest is OracleFixture {
         }
     }
 
-    // ---- what numbers mean
-
-    function test_setCommittee_BindsNumbersFromItsEpochOn() public {
-        vm.expectEmit(address(oracle));
-        emit IMarkOracle.MarketBound(7, "BTC-USD", 2);
-        bindIn(2, 7, "BTC-USD", 0);
-        expectBound(7, "BTC-USD", 2);
-        expectBound(8, "", 0);
-        // Binding it again to the same changes nothing, not even with overlap.
-        bindIn(3, 7, "BTC-USD", block.timestamp + 60);
-        expectBound(7, "BTC-USD", 2);
-    }
-
-    /// @notice A new listing need not cost the overlap: nothing was ever priced under its number.
-    function test_setCommittee_BindsAFreshNumberWithOverlap() public {
-        push(draft(1, nowMs()));
-        bindIn(2, 4, "NEW-USD", block.timestamp + 60);
-        expectBound(4, "NEW-USD", 2);
-    }
-
-    /// @notice The number loses all that the old instrument left; its neighbours lose nothing, and
-    /// no report of the epoch before prices the new one.
-    function test_setCommittee_TakesThePriceFromANumberBoundAnew() public {
-        bindIn(2, 1, "LUNA-USD", 0);
-        Draft memory d = draft(1, nowMs());
-        d.epoch = 2;
-        push(d);
-        vm.prank(guardian);
-        oracle.pauseMarket(1, "delisted");
-        bindIn(3, 1, "LUNA2-USD", 0);
-        expectBound(1, "LUNA2-USD", 3);
-        uint256 entry = ((1 << 53) - 1) << 53;
-        assertEq(oracle.groupWord(0), (d.words[0] & ~entry) | (1 << 213));
-        Mark memory mark = oracle.readMark(1);
-        assertEq(mark.priceE18 + mark.priceTimeMs, 0);
-        assertTrue(mark.paused);
-
-        skipS(1);
-        d.words[0] = pricedWord(nowMs(), 9);
-        bytes memory report = fullBody(d, QUORUM);
-        vm.expectRevert(abi.encodeWithSelector(IReportErrors.UnknownEpoch.selector, 2, 3));
-        oracle.update(report);
-        vm.expectRevert(abi.encodeWithSelector(IReportErrors.UnknownEpoch.selector, 2, 3));
-        oracle.verify(report);
-        d.epoch = 3;
-        assertEq(push(d), 1);
-        assertEq(oracle.groupWord(0), d.words[0] | (1 << 213));
-    }
-
-    /// @notice Neither the time of a lost price nor a held jump outlives the instrument.
-    function test_setCommittee_ForgetsJumpsAndLostPricesOfANumberBoundAnew() public {
-        vm.prank(owner);
-        oracle.setDefaultJumpRule(JumpRule({boundBps: 1000, reports: 2, holdMs: 0}));
-        push(draftOf(wordOf(nowMs(), pricedEntry(50_000_000, 18, PRICED), 0, 0, 0)));
-        skipS(1);
-        push(draftOf(wordOf(nowMs(), pricedEntry(60_000_000, 18, PRICED), 0, 0, 0)));
-        skipS(1);
-        push(draftOf(wordOf(nowMs(), bareEntry(1), 0, 0, 0)));
-        bindIn(2, 0, "BTC-USD", 0);
-        (uint256 accepted,,) = oracle.heldJump(0);
-        assertEq(accepted, 0);
-        assertEq(uint256(oracle.readMark(0).validity), uint256(Validity.HALTED));
-        skipS(1);
-        Draft memory d = draftOf(wordOf(nowMs(), pricedEntry(12_345_678, 11, PRICED), 0, 0, 0));
-        d.epoch = 2;
-        push(d);
-        oracle.priceNoOlderThan(0, 0, Validity.VALID);
-    }
-
-    function test_setCommittee_RevertsIf_ANumberIsBoundAnewWithOverlap() public {
-        bindIn(2, 7, "BTC-USD", 0);
-        expectOverlapRefused(3, 7, "BTC-USD", "ETH-USD");
-        expectOverlapRefused(3, 7, "BTC-USD", "");
-        // Bound to nothing, it has had a meaning all the same.
-        bindIn(3, 7, "", 0);
-        expectBound(7, "", 3);
-        expectOverlapRefused(4, 7, "", "ETH-USD");
-        assertEq(oracle.currentEpoch(), 3);
-    }
-
-    function test_setCommittee_RevertsIf_APricedNumberIsBoundWithOverlap() public {
-        push(draft(1, nowMs()));
-        expectOverlapRefused(2, 3, "", "ETH-USD");
-        // Nor once the price is lost.
-        skipS(1);
-        push(draftOf(wordOf(nowMs(), 0, 0, 0, 0)));
-        expectOverlapRefused(2, 3, "", "ETH-USD");
-    }
-
-    function test_setCommittee_RevertsIf_NoReportCanNameABoundMarket() public {
-        vm.expectRevert(abi.encodeWithSelector(IMarkOracle.UnknownMarket.selector, 4096, 4096));
-        bindIn(2, 4096, "BTC-USD", 0);
-        vm.expectRevert(abi.encodeWithSelector(IMarkOracle.UnknownMarket.selector, 4096, 4096));
-        oracle.instrumentOf(4096);
-    }
-
-    function expectOverlapRefused(uint32 epoch, uint256 market, bytes32 before, bytes32 instrument)
-        private
-    {
-        // Even one that is over already.
-        for (uint256 untilS = 1; untilS <= block.timestamp + 1; untilS += block.timestamp) {
-            vm.expectRevert(
-                abi.encodeWithSelector(
-                    IMarkOracle.OverlapWhileRebinding.selector, market, before, untilS
-                )
-            );
-            bindIn(epoch, market, instrument, untilS);
-        }
-    }
-
-    function expectBound(uint256 market, bytes32 instrument, uint256 fromEpoch) private view {
-        (bytes32 bound_, uint32 from) = oracle.instrumentOf(market);
-        assertEq(bound_, instrument);
-        assertEq(from, fromEpoch);
-    }
-
-    function bindIn(uint32 epoch, uint256 market, bytes32 instrument, uint256 untilS) private {
-        Binding[] memory bindings = new Binding[](1);
-        bindings[0] = Binding(market, instrument);
-        vm.prank(owner);
-        oracle.setCommittee(epoch, members, THRESHOLD, uint64(untilS), bindings);
+    function expectLogs(uint256 count) private {
+        assertEq(vm.getRecordedLogs().length, count);
     }
 }

@@ -57,7 +57,7 @@ def test_a_deploy_file(tmp_path: Path):
         ({"instruments": {0: "BTC-USD", 1: "BTC-USD"}}, "two numbers mean the same"),
         ({"instruments": {4096: "BTC-USD"}}, "less than or equal to 4095"),
         ({"instruments": {0: "btc"}}, "match pattern"),
-        ({"instruments": {0: "BTC-USD." + "x" * 25}}, "more than 32 characters"),
+        ({"instruments": {0: "BTC-USD." + "x" * 25}}, "more than 28 characters"),
         ({"instruments": {n: f"M{n}-USD" for n in range(257)}}, "257 are more than 256"),
         ({"jumps": {0: {"bound": "1%", "reports": 1, "hold": "0s"}}}, "from 157 to 10000"),
         ({"jumps": {0: {"bound": "2%", "reports": 0, "hold": "0s"}}}, "greater than or equal to 1"),

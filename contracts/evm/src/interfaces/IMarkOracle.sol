@@ -21,7 +21,19 @@ enum EntryFault {
     NONE,
     UNKNOWN_VALIDITY,
     PRICE_WITHOUT_VALIDITY,
-    NOT_NORMALISED
+    NOT_NORMALISED,
+    /// @dev The number was bound after the epoch that signed, in which it meant nothing.
+    BEFORE_BINDING
+}
+
+/// @notice How a held jump ended.
+enum JumpEnd {
+    /// @dev A price came within the bound, as it is now, of the last accepted one.
+    RETURNED,
+    /// @dev Enough reports agreed with it.
+    PROMOTED,
+    /// @dev The number was bound or retired: what was known of it is gone.
+    FORGOTTEN
 }
 
 /// @notice One group as a report carries it.
@@ -67,7 +79,8 @@ struct JumpRule {
 /// @notice What instrument a market number means from an epoch on.
 struct Binding {
     uint256 market;
-    /// @dev Its name in ASCII, filled up with zeros, such as "BTC-USD"; zero for none.
+    /// @dev Its name in ASCII, of at most 28 bytes, filled up with zeros, such as "BTC-USD"; zero to
+    /// retire a number that has one.
     bytes32 instrument;
 }
 
@@ -85,9 +98,13 @@ struct Binding {
 /// - A price that jumps is stored as it was signed, but as TOO_VOLATILE, until further reports
 ///   agree with it or one returns. This guards against a committee that errs for a moment, not
 ///   against one that lies: a quorum can walk any distance in small steps.
-/// - A market number that nothing was ever stored for reads as HALTED, price 0, times 0. Which
-///   instrument a number means changes only with an epoch: `instrumentOf`. A committee signs an
-///   entry of zeros for a number that is bound to nothing.
+/// - A market number that nothing was ever stored for reads as HALTED, price 0, times 0. A committee
+///   signs an entry of zeros for a number that is bound to nothing.
+/// - A number means one instrument (`instrumentOf`), from the epoch that binds it on; then, once it
+///   is retired, nothing: strict reads of it revert for good. So who has checked what a number means
+///   may store it. There are 4,096.
+/// - Each epoch binds the same numbers to the same instruments on every chain of the deployment: the
+///   signatures are the same there. No contract can see that of another chain; governance must.
 /// - No call leaves this contract except to the ecrecover precompile: nothing can re-enter.
 interface IMarkOracle is ICommittee, IReportErrors {
     /// @notice Groups were stored.
@@ -98,21 +115,22 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// @notice A signed entry broke the format, and was taken as MISSING.
     event EntryRejected(uint256 indexed market, EntryFault fault, uint256 entry);
 
+    /// @notice The market is paused, or its pause has become the owner's. A retired one is paused.
     event MarketPaused(uint256 indexed market, address indexed by, string reason);
     event MarketUnpaused(uint256 indexed market, address indexed by, string reason);
 
     /// @notice A price jumped, and is stored as TOO_VOLATILE until reports agree with it.
     event JumpHeld(uint256 indexed market, uint256 acceptedPriceE18, uint256 priceE18);
 
-    /// @notice The jump is over: enough reports agreed with it, or else (`promoted` is false) the
-    /// price returned to within the bound of the last accepted one.
-    event JumpEnded(uint256 indexed market, bool promoted);
+    /// @notice The jump is over.
+    event JumpEnded(uint256 indexed market, JumpEnd how);
 
     /// @notice A market has a rule of its own, or with all 0 the default again.
     event JumpRuleChanged(uint256 indexed market, JumpRule rule);
     event DefaultJumpRuleChanged(JumpRule rule);
 
-    /// @notice From `epoch` on, the number means this instrument, or none.
+    /// @notice From `epoch` on, the number means this instrument; or none: it is retired. What was
+    /// stored of it is gone.
     event MarketBound(uint256 indexed market, bytes32 indexed instrument, uint32 indexed epoch);
 
     /// @notice The owner set a group's time back.
@@ -130,9 +148,15 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// @notice A part of a jump rule is out of its range.
     error JumpRuleOutOfRange(JumpRule given);
 
-    /// @notice The number has had another meaning or a price: the epoch that binds it anew must
-    /// begin without overlap, or reports of the one before would price the new instrument.
-    error OverlapWhileRebinding(uint256 market, bytes32 bound, uint64 previousValidUntilS);
+    /// @notice The number has a meaning, or had one and is retired (`instrument` is zero). It gets no
+    /// other: take a number that was never bound.
+    error NumberTaken(uint256 market, bytes32 instrument, uint32 fromEpoch);
+
+    /// @notice An instrument's name has at most 28 bytes.
+    error InstrumentTooLong(uint256 market, bytes32 given);
+
+    /// @notice The number is retired: nobody lifts its pause.
+    error MarketRetired(uint256 market);
 
     /// @notice A group's time (unix ms) can only be set back, and not to before words count.
     error ResetOutOfRange(uint256 givenMs, uint256 leastMs, uint256 storedMs);
@@ -164,17 +188,18 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// @dev Naming the epoch makes a rotation that was queued behind another fail, rather than
     /// bring back a member whom the other removed.
     ///
-    /// A number that gets another meaning loses its price and all that is known of it; its pause
-    /// and its jump rule stay. It then has no price until a report of this epoch brings one: those
-    /// of the epoch before are refused from here on, since `previousValidUntilS` must be 0. A
-    /// number that never had a meaning or a price may also be bound with overlap.
+    /// A number is bound at most once. What was stored of it before is gone, but for its pause and
+    /// its jump rule. It then has no price until a report of this epoch brings one: in those of the
+    /// epoch before, which may still be valid, its entry is taken as MISSING (BEFORE_BINDING). To
+    /// bind it to zero retires it: its price is gone, and it is paused for good.
     /// @param epoch The one after the current: 1 for the first.
     /// @param members Addresses, strictly rising; a report's bit `i` means `members[i]`.
     /// @param threshold Signatures a report must carry.
     /// @param previousValidUntilS Unix second up to which reports of the epoch that ends now are
     /// still taken, at most 30 days ahead; 0 for not at all, as after a compromise. Older epochs
     /// end at once.
-    /// @param bindings Numbers whose meaning changes; all others keep theirs.
+    /// @param bindings Numbers to bind or to retire; all others keep their meaning. The same on every
+    /// chain.
     function setCommittee(
         uint32 epoch,
         address[] calldata members,
@@ -203,7 +228,8 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// the guardian or the owner.
     function pauseMarket(uint256 market, string calldata reason) external;
 
-    /// @notice Lift a pause. By the guardian or the owner; the owner's by the owner.
+    /// @notice Lift a pause. By the guardian or the owner; the owner's by the owner; nobody that of a
+    /// retired number.
     function unpauseMarket(uint256 market, string calldata reason) external;
 
     /// @notice Read a market as stored. `validity` is as signed, or TOO_VOLATILE while a jump is
@@ -234,10 +260,11 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// whose jump is held, and the last price kept in entries that have none now.
     function groupWord(uint256 group) external view returns (uint256);
 
-    /// @notice The instrument a market number means, and since which epoch. Check it when storing a
-    /// number, and the epoch too when using `verify`: reports of an epoch before `fromEpoch` mean
-    /// something else.
-    /// @return instrument Zero for none.
+    /// @notice The instrument a market number means, and since which epoch. Check it before storing a
+    /// number: never store one that means nothing yet. It never means another; once retired, strict
+    /// reads revert. With `verify` check the epoch too: a report of one before `fromEpoch` says
+    /// nothing of this instrument.
+    /// @return instrument Zero for none: never bound (`fromEpoch` is 0), or retired.
     function instrumentOf(uint256 market)
         external
         view
