@@ -7,11 +7,11 @@ Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass the same con
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
-from oracle.bus.sharing import Claim, Divide, Sharing
+from oracle.bus.sharing import Declare, Divide, Sharing
 from oracle.model.messages import Message
 from oracle.model.topics import Topic
 
@@ -33,17 +33,8 @@ class Record(NamedTuple):
     message: Message
 
 
-class Subscription(Protocol):
+class Subscription(AbstractAsyncContextManager["Subscription", None], Protocol):
     """A reader of some topics; use as `async with`. Entering it fixes where it starts."""
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
     async def take(self, *, limit: int = 1000, timeout_s: float = 1.0) -> Sequence[Record]:
         """Return up to `limit` records, as soon as there is one; none when the time is out.
@@ -62,17 +53,8 @@ class Subscription(Protocol):
         ...
 
 
-class Bus(Protocol):
+class Bus(AbstractAsyncContextManager["Bus", None], Protocol):
     """A log of topics; use as `async with`."""
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
     async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
         """Append (key, message) pairs; return once all are durable.
@@ -92,6 +74,6 @@ class Bus(Protocol):
         """
         ...
 
-    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> Sharing:
+    def share(self, group: str, name: str, declare: Declare, divide: Divide) -> Sharing:
         """Take part, as `name`, in a group that divides work between its members."""
         ...

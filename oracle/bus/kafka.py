@@ -9,7 +9,6 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
@@ -19,7 +18,7 @@ from oracle.bus.kafka_calls import aiokafka, bounded
 from oracle.bus.kafka_reader import KafkaSubscription
 from oracle.bus.kafka_sharing import KafkaSharing
 from oracle.bus.kafka_topics import ensure_topics
-from oracle.bus.sharing import Claim, Divide
+from oracle.bus.sharing import Declare, Divide
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import CLASS_OF, Message, encode
 from oracle.model.topics import Topic
@@ -83,12 +82,7 @@ class KafkaBus:
         await self._connected()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         self._open = False
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -128,7 +122,7 @@ class KafkaBus:
             start,
         )
 
-    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> KafkaSharing:
+    def share(self, group: str, name: str, declare: Declare, divide: Divide) -> KafkaSharing:
         """Take part, as `name`, in a group that divides work between its members."""
         return KafkaSharing(
             lambda assignor: self._consumer(
@@ -136,7 +130,7 @@ class KafkaBus:
             ),
             self._prefix + Topic.DUTIES,
             name,
-            claim,
+            declare,
             divide,
             self._bounded,
             self._session_timeout_ms / 1000,

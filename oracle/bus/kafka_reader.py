@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import structlog
 
 from oracle.bus.interface import Record, Start
 from oracle.bus.kafka_calls import aiokafka
+from oracle.bus.kafka_consumer import OpenedConsumer
 from oracle.bus.retention import KEPT, SKIPPED, UNDECODABLE
 from oracle.model.errors import SchemaError
 from oracle.model.messages import decode
@@ -19,12 +19,11 @@ from oracle.model.topics import Topic
 
 _WAIT_S: Final = 0.5
 """The longest single wait, well within the time bound of a call."""
-_STOP_S: Final = 2.0
 
 _log = structlog.get_logger(__name__)
 
 
-class KafkaSubscription:
+class KafkaSubscription(OpenedConsumer):
     """A reader of topics by their names on the cluster.
 
     Without a group it reads every partition that is there on entering. A group's starting
@@ -44,38 +43,24 @@ class KafkaSubscription:
         self._partitions: Final = partitions
         self._bounded: Final = bounded
         self._start: Final = start
-        self._consumer: Any = None
         self._next: Final[dict[Any, int]] = {}  # expected offset of each partition we hold
         self._ends: dict[Any, int] = {}  # of each partition on entering, without a group
 
-    async def __aenter__(self) -> Self:
+    async def _open(self) -> None:
         found = {name: await self._partitions(name) for name in self._topics}
         at = aiokafka().TopicPartition
         everywhere = [at(name, number) for name in found for number in found[name]]
         self._consumer = self._connect()
-        try:
-            async with self._bounded("subscribe"):
-                await self._consumer.start()
-                self._consumer.assign(everywhere)
-                if self._consumer._group_id is None:
-                    self._ends = await self._consumer.end_offsets(everywhere)
-                    self._next.update(await self._starts(everywhere))
-                    for partition, offset in self._next.items():
-                        self._consumer.seek(partition, offset)
-                else:
-                    await self._join(everywhere)
-        except BaseException:
-            await self._close()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._close()
+        async with self._bounded("subscribe"):
+            await self._consumer.start()
+            self._consumer.assign(everywhere)
+            if self._consumer._group_id is None:
+                self._ends = await self._consumer.end_offsets(everywhere)
+                self._next.update(await self._starts(everywhere))
+                for partition, offset in self._next.items():
+                    self._consumer.seek(partition, offset)
+            else:
+                await self._join(everywhere)
 
     async def take(self, *, limit: int = 1000, timeout_s: float = 1.0) -> Sequence[Record]:
         """Return up to `limit` records, as soon as there is one; none when the time is out.
@@ -176,17 +161,6 @@ class KafkaSubscription:
             return None
         key = (raw.key or b"").decode(errors="replace")
         return Record(topic, raw.partition, raw.offset, key, message)
-
-    async def _close(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        # In a task of its own: with the broker away, the library's stop() raises the
-        # cancellation of its own parts, as if we had been cancelled.
-        stop = asyncio.ensure_future(consumer.stop())
-        await asyncio.wait([stop], timeout=_STOP_S)
-        if not stop.done() or stop.cancelled() or stop.exception() is not None:
-            stop.cancel()
-            _log.info("kafka_reader_left_without_goodbye", topics=list(self._topics))
-            await consumer._client.close()
 
 
 def _forget_on_rebalance(expected: dict[Any, int]) -> Any:

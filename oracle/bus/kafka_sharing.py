@@ -11,19 +11,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import structlog
 
 from oracle.bus.kafka_calls import aiokafka
-from oracle.bus.lease import Lease
-from oracle.bus.sharing import Claim, Divide
+from oracle.bus.kafka_consumer import OpenedConsumer
+from oracle.bus.lease import Lease, awake_or_not_s
+from oracle.bus.sharing import Declare, Divide
 from oracle.model.errors import ConfigError
 
 TWINS: Final = 3
 """Times that our membership is taken over before we conclude that two processes have one name."""
-_STOP_S: Final = 3.0
 _ERRORS_S: Final = 0.02
 _FENCED: Final = "UnknownError"
 """As the library calls Kafka's FENCED_INSTANCE_ID, a code it does not know."""
@@ -31,7 +30,7 @@ _FENCED: Final = "UnknownError"
 _log = structlog.get_logger(__name__)
 
 
-class KafkaSharing:
+class KafkaSharing(OpenedConsumer):
     """A member, by `name`, of a group that meets on `topic`.
 
     `connect` makes a consumer in that group, given its assignor.
@@ -42,7 +41,7 @@ class KafkaSharing:
         connect: Callable[[Any], Any],
         topic: str,
         name: str,
-        claim: Claim,
+        declare: Declare,
         divide: Divide,
         bounded: Callable[[str], AbstractAsyncContextManager[None]],
         session_s: float,
@@ -50,42 +49,28 @@ class KafkaSharing:
         self._connect: Final = connect
         self._topic: Final = topic
         self._name: Final = name
-        self._assignor: Final = _assignor(claim, divide, self._give)
+        self._assignor: Final = _assignor(declare, divide, self._give)
         self._bounded: Final = bounded
-        self._session_s: Final = session_s
-        self._consumer: Any = None
+        self._look_s: Final = session_s / 4
         self._share: bytes | None = None
         self._news: Final = asyncio.Event()
         self._lease: Final = Lease(session_s)
         self._taken_over = 0
 
-    async def __aenter__(self) -> Self:
+    async def _open(self) -> None:
         self._consumer = self._connect(self._assignor)
-        try:
-            async with self._bounded("join"):
-                await self._consumer.start()
-            self._watch_heartbeats()
-            self._consumer.subscribe([self._topic], listener=_listener(self._lease))
-        except BaseException:
-            await self._close()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._close()
+        async with self._bounded("join"):
+            await self._consumer.start()
+        self._watch_answers()
+        self._watch_heartbeats()
+        self._consumer.subscribe([self._topic])
 
     async def next(self, *, timeout_s: float = 1.0) -> bytes | None:
         """Return our newest share once there is another; None when the time is out."""
         deadline = time.monotonic() + timeout_s
         while not self._news.is_set():
             await self._surface_errors()
-            self._lease.tick(time.monotonic())
-            left_s = min(deadline - time.monotonic(), self._session_s / 4)
+            left_s = min(deadline - time.monotonic(), self._look_s)
             if left_s <= 0:
                 return None
             try:
@@ -97,8 +82,11 @@ class KafkaSharing:
         return self._share
 
     def holds(self) -> bool:
-        """Whether the broker cannot have given our share to another yet."""
-        return self._lease.holds(time.monotonic())
+        """Whether the broker cannot have given our share to another yet.
+
+        With a newer share that nobody has taken from `next`, the one before is over.
+        """
+        return not self._news.is_set() and self._lease.holds(awake_or_not_s())
 
     def restate(self) -> None:
         """Have the work divided anew."""
@@ -128,19 +116,35 @@ class KafkaSharing:
                 self._lease.end()
                 self._consumer._coordinator.reset_generation()
 
+    def _watch_answers(self) -> None:
+        """Follow what the broker acknowledges, which the library tells nobody of."""
+        from aiokafka.protocol.group import SyncGroupRequest  # noqa: PLC0415 - an optional library
+
+        coordinator = self._consumer._coordinator
+        send = coordinator._send_req
+
+        async def watched(request: Any) -> Any:
+            sent = awake_or_not_s()
+            answer = await send(request)
+            if isinstance(request, SyncGroupRequest) and answer.error_code == 0:
+                self._lease.renew(sent)
+            return answer
+
+        coordinator._send_req = watched
+
     def _watch_heartbeats(self) -> None:
-        """Follow the library's heartbeats, which it tells nobody of."""
+        """Follow the library's heartbeats: who answers that it does not know us?"""
         coordinator = self._consumer._coordinator
         beat = coordinator._do_heartbeat
 
         async def watched() -> bool:
-            began = time.monotonic()
+            sent = awake_or_not_s()
             known: bool = await beat()
             if known:
-                self._lease.renew(began)
+                self._lease.renew(sent)
             elif coordinator.generation < 0:
                 # Unknown within a session that was in force: another took our place.
-                taken = self._lease.holds(time.monotonic())
+                taken = self._lease.holds(awake_or_not_s())
                 self._taken_over = self._taken_over + 1 if taken else 0
                 self._lease.end()
                 _log.warning("group_membership_lost", member=self._name, taken_over=taken)
@@ -149,21 +153,15 @@ class KafkaSharing:
         coordinator._do_heartbeat = watched
 
     async def _close(self) -> None:
-        consumer, self._consumer = self._consumer, None
         self._lease.end()
-        if consumer._coordinator is not None:
+        if self._consumer is not None and self._consumer._coordinator is not None:
             # A static member stays in the group when it stops. To end in order is to leave, so
             # that the others need not wait for the session to run out.
-            consumer._coordinator._group_instance_id = None
-        stop = asyncio.ensure_future(consumer.stop())
-        await asyncio.wait([stop], timeout=_STOP_S)
-        if not stop.done() or stop.cancelled() or stop.exception() is not None:
-            stop.cancel()
-            _log.info("kafka_group_left_without_goodbye", member=self._name)
-            await consumer._client.close()
+            self._consumer._coordinator._group_instance_id = None
+        await super()._close()
 
 
-def _assignor(claim: Claim, divide: Divide, give: Callable[[bytes], None]) -> Any:
+def _assignor(declare: Declare, divide: Divide, give: Callable[[bytes], None]) -> Any:
     """Return an assignor of the library's that assigns shares, and no partitions."""
     aiokafka()
     from aiokafka.coordinator.assignors.abstract import (  # noqa: PLC0415 - an optional dependency
@@ -179,7 +177,7 @@ def _assignor(claim: Claim, divide: Divide, give: Callable[[bytes], None]) -> An
 
         @classmethod
         def metadata(cls, topics: Any) -> Any:
-            return ConsumerProtocolMemberMetadata(0, list(topics), claim())
+            return ConsumerProtocolMemberMetadata(0, list(topics), declare())
 
         @classmethod
         def assign(cls, _cluster: object, members: Any) -> Any:
@@ -194,14 +192,3 @@ def _assignor(claim: Claim, divide: Divide, give: Callable[[bytes], None]) -> An
             give(assignment.user_data or b"")
 
     return Shares
-
-
-def _listener(lease: Lease) -> Any:
-    class Listener(aiokafka().ConsumerRebalanceListener):  # type: ignore[misc]  # optional library
-        def on_partitions_revoked(self, _revoked: object) -> None:
-            lease.join(time.monotonic())
-
-        def on_partitions_assigned(self, _assigned: object) -> None:
-            lease.joined(time.monotonic())
-
-    return Listener()

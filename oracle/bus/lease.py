@@ -1,47 +1,43 @@
-"""For how long a member may rely on what the group gave it: pure arithmetic of times."""
+"""For how long a member may rely on what the group gave it."""
 
 from __future__ import annotations
 
 import math
+import time
 from typing import Final
+
+_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The first is of Linux; the second, on macOS, has the time asleep in it too."""
+
+
+def awake_or_not_s() -> float:
+    """Return seconds of a clock that never goes back and runs on while the machine is suspended.
+
+    `time.monotonic` stands still then on Linux, and a lease by it would outlive the broker's.
+    """
+    return time.clock_gettime(_CLOCK)
 
 
 class Lease:
-    """Until when the broker cannot have given our share away. Times are of one monotonic clock.
+    """Until when the broker cannot have given our share away. Times are of one clock.
 
-    The broker counts a session from when a heartbeat arrives, we from before it was sent.
+    It ends a session after the newest request that the broker has acknowledged was sent; the broker
+    counts from when that arrived. To divide anew does not lengthen it: whether the broker has our
+    request to join is not known until it answers.
     """
 
     def __init__(self, session_s: float) -> None:
         self._session_s: Final = session_s
         self._renewed = -math.inf
-        self._joining: float | None = None
-        self._ticked = -math.inf
 
     def holds(self, now: float) -> bool:
         """Whether it is in force."""
         return now - self._renewed < self._session_s
 
-    def renew(self, now: float) -> None:
-        """Take a heartbeat that was sent at `now` and answered."""
-        self._renewed = max(self._renewed, now)
+    def renew(self, sent: float) -> None:
+        """Take an acknowledgement of what was sent at `sent`."""
+        self._renewed = max(self._renewed, sent)
 
     def end(self) -> None:
         """Give it up."""
-        self._renewed, self._joining = -math.inf, None
-
-    def join(self, now: float) -> None:
-        """Begin to divide anew: until that is over nobody is given anything."""
-        self._joining = self._ticked = now
-
-    def joined(self, now: float) -> None:
-        """Take a share."""
-        self._joining, self._renewed = None, now
-
-    def tick(self, now: float) -> None:
-        """Go on holding while the group divides; not when this process was asleep meanwhile."""
-        awake, self._ticked = now - self._ticked < self._session_s, now
-        if self._joining is None or not self.holds(now):
-            return
-        if awake and now - self._joining < 2 * self._session_s:
-            self._renewed = now
+        self._renewed = -math.inf

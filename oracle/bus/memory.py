@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Final, Self
 
 import structlog
 
 from oracle.bus.interface import Record, Start
 from oracle.bus.retention import KEPT, SKIPPED
-from oracle.bus.sharing import Claim, Divide, MemoryGroup, MemorySharing
+from oracle.bus.sharing import Declare, Divide, MemoryGroup, MemorySharing
 from oracle.model.messages import CLASS_OF, Message
 from oracle.model.topics import Topic
 
@@ -50,12 +49,7 @@ class MemoryBus:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         """Keep the log: a bus that is entered again goes on where it was."""
 
     async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
@@ -79,10 +73,10 @@ class MemoryBus:
         shared = None if group is None else self.groups.setdefault(group, _Group())
         return MemorySubscription(self, topics, shared, start)
 
-    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> MemorySharing:
+    def share(self, group: str, name: str, declare: Declare, divide: Divide) -> MemorySharing:
         """Take part, as `name`, in a group that divides work between its members."""
         members = self.sharing.setdefault(group, MemoryGroup())
-        return MemorySharing(members, name, claim, divide)
+        return MemorySharing(members, name, declare, divide)
 
 
 class MemorySubscription:
@@ -112,12 +106,7 @@ class MemorySubscription:
             self._group.join(self, starts)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         for readers in self._readers:
             readers.discard(self)
         if self._group is not None:

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol, Self
 
-Claim = Callable[[], bytes]
+Declare = Callable[[], bytes]
 """Returns what a member says of itself now; asked at each division."""
 Divide = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
-"""Returns each member's share, given each member's claim. Pure; raises nothing."""
+"""Returns each member's share, given what each declares. Pure; raises nothing."""
 
 
-class Sharing(Protocol):
+class Sharing(AbstractAsyncContextManager["Sharing", None], Protocol):
     """Membership of a group; use as `async with`. Leaving it lets the others divide anew."""
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
     async def next(self, *, timeout_s: float = 1.0) -> bytes | None:
         """Return our newest share once there is another; None when the time is out.
@@ -69,7 +60,7 @@ class MemoryGroup:
         if not self._members:
             return
         leader = next(iter(self._members.values()))
-        shares = leader.divide({name: member.claim() for name, member in self._members.items()})
+        shares = leader.divide({name: member.declare() for name, member in self._members.items()})
         for name, member in self._members.items():
             member.give(shares[name])
 
@@ -77,8 +68,8 @@ class MemoryGroup:
 class MemorySharing:
     """A member of a `MemoryGroup`."""
 
-    def __init__(self, group: MemoryGroup, name: str, claim: Claim, divide: Divide) -> None:
-        self.claim: Final = claim
+    def __init__(self, group: MemoryGroup, name: str, declare: Declare, divide: Divide) -> None:
+        self.declare: Final = declare
         self.divide: Final = divide
         self._group: Final = group
         self._name: Final = name
@@ -91,12 +82,7 @@ class MemorySharing:
         self._group.join(self._name, self)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         self._in = False
         self._group.leave(self._name, self)
 

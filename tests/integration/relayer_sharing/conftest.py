@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.sandbox.chains.anvil import anvil
-from oracle.bus.kafka import KafkaBus
 from oracle.model.errors import ConfigError
 from tests.integration.relayer_sharing.world import World
 
@@ -37,15 +34,5 @@ def broker() -> Iterator[Broker]:
 @pytest.fixture
 async def world(broker: Broker, tmp_path: Path) -> AsyncIterator[World]:
     """Two chains, and a bus with topic names of its own; relayers end with the test."""
-    prefix = f"{uuid.uuid4()}."
-    async with AsyncExitStack() as exits:
-        bus = await exits.enter_async_context(KafkaBus(broker.bootstrap, prefix=prefix))
-        await bus.ensure_topics()
-        made = World(tmp_path, bus, broker.bootstrap, prefix)
-        await made.add_site("alpha", 31_101, exits)
-        await made.add_site("beta", 31_102, exits)
-        try:
-            yield made
-        finally:
-            for relayer in made.relayers.values():
-                relayer.kill()
+    async with World.opened(tmp_path, broker.bootstrap) as made:
+        yield made

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from signal import SIGTERM, Signals
@@ -153,8 +154,10 @@ class Process:
 class World:
     """Two chains and a committee that signs a report each half second, every one of them due."""
 
-    def __init__(self, folder: Path, bus: KafkaBus, bootstrap: str, prefix: str) -> None:
-        self.bus = bus
+    def __init__(
+        self, folder: Path, bus: KafkaBus, bootstrap: str, prefix: str, session_s: float = SESSION_S
+    ) -> None:
+        self.bus, self.session_s = bus, session_s
         self.sites: dict[str, Site] = {}
         self.relayers: dict[str, Process] = {}
         self._folder, self._bootstrap, self._prefix = folder, bootstrap, prefix
@@ -177,6 +180,25 @@ class World:
         self.sites[name] = Site(node, oracle, make_keys(self._folder / "spare", 1)[0])
         exits.push_async_callback(self.sites[name].reader.aclose)
 
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(
+        cls, folder: Path, bootstrap: str, session_s: float = SESSION_S
+    ) -> AsyncIterator[World]:
+        """Open two chains, and a bus with topic names of its own; relayers end with the block."""
+        prefix = f"{uuid.uuid4()}."
+        async with contextlib.AsyncExitStack() as exits:
+            bus = await exits.enter_async_context(KafkaBus(bootstrap, prefix=prefix))
+            await bus.ensure_topics()
+            made = cls(folder, bus, bootstrap, prefix, session_s)
+            await made.add_site("alpha", 31_101, exits)
+            await made.add_site("beta", 31_102, exits)
+            try:
+                yield made
+            finally:
+                for relayer in made.relayers.values():
+                    relayer.kill()
+
     async def relayer(self, name: str, changes: Mapping[str, Any] | None = None) -> Process:
         """Make a relayer with a funded wallet on each chain; `changes` of chains by name."""
         keys = make_keys(self._folder / f"{name}-keys", len(self.sites), prefix="relayer")
@@ -191,7 +213,7 @@ class World:
                 "kind": "kafka",
                 "bootstrap": self._bootstrap,
                 "prefix": self._prefix,
-                "session": f"{SESSION_S:g}s",
+                "session": f"{self.session_s:g}s",
             },
             "markets": {
                 MARKET: {

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from oracle.bus.lease import Lease
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracle.bus.lease import Lease, awake_or_not_s
+
+SESSION_S = 6.0
+TIMES = st.floats(0, 1e6)
 
 
-def test_it_holds_for_a_session_after_the_last_heartbeat() -> None:
-    """From when the heartbeat was sent, as the broker counts from later."""
-    lease = Lease(6.0)
+def test_it_holds_for_a_session_after_the_last_acknowledgement() -> None:
+    """From when the request was sent, as the broker counts from later."""
+    lease = Lease(SESSION_S)
     assert not lease.holds(0.0)
-    lease.joined(0.0)
+    lease.renew(0.0)
     assert lease.holds(5.9)
     assert not lease.holds(6.0)
     lease.renew(5.0)
@@ -19,46 +29,30 @@ def test_it_holds_for_a_session_after_the_last_heartbeat() -> None:
     assert not lease.holds(11.0)
 
 
-def test_it_holds_while_the_group_divides() -> None:
-    """A member that died keeps the others waiting, but they go on with what they have."""
-    lease = Lease(6.0)
-    lease.joined(0.0)
-    lease.join(3.0)
-    for now in range(4, 12):
-        lease.tick(float(now))
-    assert lease.holds(15.0)
-    lease.joined(15.0)
-    assert lease.holds(20.9)
+@given(acknowledged=st.lists(TIMES), now=TIMES)
+def test_whatever_happens_it_is_of_an_acknowledgement_within_a_session(
+    acknowledged: list[float], now: float
+) -> None:
+    """However long a division takes, and in whatever order answers come."""
+    lease = Lease(SESSION_S)
+    for sent in acknowledged:
+        lease.renew(sent)
+    assert lease.holds(now) == (now - max(acknowledged, default=-1e9) < SESSION_S)
 
 
-def test_a_division_without_end_is_no_reason_to_hold() -> None:
-    """The coordinator may be out of our reach alone."""
-    lease = Lease(6.0)
-    lease.joined(0.0)
-    lease.join(1.0)
-    for now in range(2, 40):
-        lease.tick(float(now))
-    assert not lease.holds(20.0)
-
-
-def test_who_slept_through_a_division_holds_nothing_on_waking() -> None:
-    """A process that was stopped wakes up with a share that others have by now."""
-    lease = Lease(6.0)
-    lease.joined(0.0)
-    lease.join(1.0)
-    lease.tick(2.0)
-    assert not lease.holds(60.0)
-    lease.tick(60.0)
-    assert not lease.holds(60.0)
-
-
-def test_what_was_given_up_is_not_had_back_by_waiting() -> None:
-    """Only a new division gives it back."""
-    lease = Lease(6.0)
-    lease.joined(0.0)
+def test_what_was_given_up_comes_back_with_the_next_acknowledgement() -> None:
+    """And not by waiting."""
+    lease = Lease(SESSION_S)
+    lease.renew(1.0)
     lease.end()
-    lease.join(1.0)
-    lease.tick(2.0)
     assert not lease.holds(2.0)
-    lease.joined(3.0)
+    lease.renew(3.0)
     assert lease.holds(3.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_its_clock_counts_from_the_start_of_the_machine() -> None:
+    """Time asleep included, which `/proc/uptime` has in it and `time.monotonic` has not."""
+    before = awake_or_not_s()
+    up_s = float(Path("/proc/uptime").read_text().split()[0])
+    assert before - 1 < up_s < awake_or_not_s() + 1

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
-from oracle.bus.sharing import Claim, Divide, MemoryGroup, MemorySharing
+from oracle.bus.sharing import Declare, Divide, MemoryGroup, MemorySharing
 from oracle.model.messages import Duty
 from oracle.model.topics import Topic
 from relayer import service
@@ -242,9 +242,9 @@ class DoubtfulBus(MemoryBus):
 
     sure = True
 
-    def share(self, group: str, name: str, claim: Claim, divide: Divide) -> Doubtful:
+    def share(self, group: str, name: str, declare: Declare, divide: Divide) -> Doubtful:
         """Take part."""
-        made = Doubtful(self.sharing.setdefault(group, MemoryGroup()), name, claim, divide)
+        made = Doubtful(self.sharing.setdefault(group, MemoryGroup()), name, declare, divide)
         made.bus = self
         return made
 
