@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from oracle.config.keys import KeyConfig
     from oracle.config.root import Config
     from oracle.keys.metrics import KeyMetrics
+    from oracle.keys.signer import Signer
 
 LEAST_PASSWORD: Final = 12
-PROBE: Final = b"Plumbline: does this key sign?"
-"""Neither EIP-712 nor a transaction: a signature of it is of no use to anybody."""
+Sign = Callable[["Signer"], Awaitable[None]]
+"""Has a key sign what shows that it does what it is for."""
 
 commands = typer.Typer(no_args_is_help=True, help="Make and check keys.")
 
@@ -77,7 +79,7 @@ def kms(
     emit({"address": address, "key_id": key_id}, as_json=as_json, text=f"{address}  {key_id}")
 
 
-@commands.command("check", help="Let every key of a configuration sign something harmless.")
+@commands.command("check", help="Let every key sign something like its work that is of no use.")
 def check(config: ConfigOption, as_json: JsonOption = False) -> None:
     """Open each key, ask its holder for a signature, verify it, and say how long that took."""
     from prometheus_client import CollectorRegistry
@@ -90,7 +92,7 @@ def check(config: ConfigOption, as_json: JsonOption = False) -> None:
         keys = list(_named(load(config)))
         if not keys:
             raise ConfigError(f"{config} names no keys")
-        return await asyncio.gather(*(_try(place, key, metrics) for place, key in keys))
+        return await asyncio.gather(*(_try(*named, metrics) for named in keys))
 
     rows = asyncio.run(checked())
     failed = [row for row in rows if row["error"]]
@@ -111,16 +113,20 @@ def check(config: ConfigOption, as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _named(config: Config) -> Iterator[tuple[str, KeyConfig]]:
+def _named(config: Config) -> Iterator[tuple[str, KeyConfig, Sign]]:
     """Yield every key of a configuration with what it is for."""
-    if config.committee is not None:
+    from oracle.cli.deployment import salt_of
+    from oracle.cli.probes import sign_as_member, sign_as_wallet
+
+    if config.committee is not None and config.committee.keys:
+        salt = salt_of(config)
         for at, key in enumerate(config.committee.keys):
-            yield f"committee.keys.{at}", key
+            yield f"committee.keys.{at}", key, partial(sign_as_member, salt=salt)
     for chain in config.chains:
-        yield f"chain {chain.name}", chain.key
+        yield f"chain {chain.name}", chain.key, partial(sign_as_wallet, chain=chain)
 
 
-async def _try(place: str, key: KeyConfig, metrics: KeyMetrics) -> dict[str, Any]:
+async def _try(place: str, key: KeyConfig, sign: Sign, metrics: KeyMetrics) -> dict[str, Any]:
     from oracle.keys.opening import open_signer
 
     row: dict[str, Any] = {"for": place, "holder": str(key), "address": "", "ms": None, "error": ""}
@@ -129,7 +135,7 @@ async def _try(place: str, key: KeyConfig, metrics: KeyMetrics) -> dict[str, Any
         row["address"] = f"0x{signer.address.hex()}"
         try:
             begun = time.monotonic()
-            await signer.sign(PROBE)
+            await sign(signer)
             row["ms"] = (time.monotonic() - begun) * 1000
         finally:
             await signer.aclose()

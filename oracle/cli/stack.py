@@ -17,6 +17,7 @@ from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
+from oracle.cli.deployment import salt_of
 from oracle.cli.member import member_service
 from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
@@ -39,7 +40,6 @@ from oracle.node.metrics import NodeMetrics
 from oracle.node.snapshots import SnapshotFile
 from oracle.node.stepper import GROUP, Cadence, Stepper
 from oracle.report.committee import Committee
-from oracle.report.digest import deployment_salt
 from relayer.evm.chain import EvmChain, connect
 from relayer.evm.journal import Journal
 from relayer.evm.reader import MarkReader
@@ -271,9 +271,8 @@ def committee_of(config: Config) -> Committee:
     deployment, committee = config.deployment, config.committee
     if deployment is None or committee is None:
         raise ConfigError("signing and relaying need the sections 'deployment' and 'committee'")
-    governor = bytes.fromhex(deployment.home_governor[2:])
     return Committee(
-        salt=deployment_salt(deployment.network, governor, deployment.nonce),
+        salt=salt_of(config),
         epoch=committee.epoch,
         threshold=committee.threshold,
         members=tuple(bytes.fromhex(member[2:]) for member in committee.members),

@@ -7,6 +7,7 @@ from typing import Final
 
 from oracle.bus.interface import Bus, Start
 from oracle.cli.bus import kafka_bus
+from oracle.cli.deployment import salt_of
 from oracle.cli.status.look import Ours
 from oracle.client import AsyncPlumblineClient
 from oracle.config.root import Config
@@ -14,7 +15,6 @@ from oracle.model.errors import PlumblineError
 from oracle.model.fixed import px_exact
 from oracle.model.messages import Duty
 from oracle.model.topics import Topic
-from oracle.report.digest import deployment_salt
 
 _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 (a key, not a binding)
 
@@ -47,7 +47,7 @@ async def takers(config: Config, bound_s: float) -> tuple[dict[str, str], str]:
         return {}, ""
     try:
         async with asyncio.timeout(bound_s), kafka_bus(config.bus) as bus:
-            return await _read_duties(bus, _salt(config)), ""
+            return await _read_duties(bus, "0x" + salt_of(config).hex()), ""
     except TimeoutError:
         return {}, f"the bus does not answer within {bound_s:g} s"
     except PlumblineError as error:
@@ -63,11 +63,3 @@ async def _read_duties(bus: Bus, deployment: str) -> dict[str, str]:
                 if isinstance(duty, Duty) and duty.deployment == deployment:
                     taken[duty.chain] = duty.relayer
     return taken
-
-
-def _salt(config: Config) -> str:
-    named = config.deployment
-    if named is None:
-        return ""
-    governor = bytes.fromhex(named.home_governor[2:])
-    return "0x" + deployment_salt(named.network, governor, named.nonce).hex()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -40,6 +40,8 @@ class Web3SignerStandIn:
     fault: str = ""
     token: str = ""
     high: bool = False
+    allows: Callable[[bytes], bool] = lambda _: True
+    """A strict signer's rule for what it is given."""
     asked: list[bytes] = field(default_factory=list)
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -83,6 +85,8 @@ class Web3SignerStandIn:
         self._authorise(request)
         data = bytes.fromhex((await request.json())["data"][2:])
         self.asked.append(data)
+        if not self.allows(data):
+            raise web.HTTPForbidden
         if self.fault == "hang":
             self.hanging.set()
             await asyncio.sleep(60)
