@@ -77,6 +77,16 @@ class CommitteeMetrics:
             "Reports that do not follow the one published before: one in doubt, or one not fetched",
             registry=registry,
         )
+        self.waiting = Gauge(
+            "plumbline_committee_reports_waiting",
+            "Reports that this member's bus has not taken yet",
+            registry=registry,
+        )
+        self.unpublished = Counter(
+            "plumbline_committee_reports_unpublished_total",
+            "Reports given up because too many waited for this member's bus",
+            registry=registry,
+        )
         self.reports = Counter("plumbline_reports_total", "Reports signed", registry=registry)
         self.report_time = Gauge(
             "plumbline_report_timestamp_seconds",

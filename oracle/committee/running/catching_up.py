@@ -40,7 +40,6 @@ class CatchUp:
 
         Raises:
             Rejected: it is no report of this committee.
-            Retryable: the bus does not take it.
         """
         reports = self._keeper.reports
         report = decode(body)

@@ -58,6 +58,11 @@ class Health:
             found.append(
                 f"no step: the engine's newest is {(now_ms - self._stepped_ms) / 1e3:.1f} s old"
             )
+        waiting_ns = self._keeper.reports.waiting_since_ns
+        if waiting_ns is not None and now_ms - waiting_ns // 10**6 > late_ms:
+            found.append(
+                f"own bus: it has taken no report for {now_ms / 1e3 - waiting_ns / 1e9:.1f} s"
+            )
         reachable = len(self._peers.reachable) + 1
         if reachable < rules.quorum:
             found.append(

@@ -91,11 +91,10 @@ class Keeper:
         await self.accuser.note_proposal(proposed.proposal)
 
     async def take(self, bodies: Iterable[bytes]) -> int:
-        """Check reports and publish, rising, those that are newer than the newest published.
+        """Check reports and take, rising, those that are newer than the newest taken.
 
         Raises:
             Rejected: one is no report of this committee with all groups.
-            Retryable: the bus does not take one.
         """
         decoded = sorted(((decode(body), body) for body in bodies), key=lambda one: one[0].slot)
         taken = 0
@@ -106,7 +105,7 @@ class Keeper:
                 self.check(report, body)
                 await self.call(self.member.certify, body)
                 self._note_gap(report)
-                await self.reports.publish(body)
+                self.reports.take(body)
                 await self.accuser.note_votes(report)
                 taken += 1
         return taken

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import structlog
 
-from oracle.bus.interface import Bus
+from oracle.bus.interface import Bus, Subscription
 from oracle.committee.evidence.file import EvidenceFile
 from oracle.committee.journal import SigningJournal
 from oracle.committee.metrics import CommitteeMetrics
@@ -142,18 +142,16 @@ class Node:
             ):
                 _log.info("member_listening", member=self.number, url=at.url)
                 await self._restore()
-                looking = asyncio.create_task(self._look())
-                try:
-                    while not looking.done():
-                        step = self._steps.take(await view.take())
-                        if step is not None:
-                            await self._observe(*step)
-                    await looking
-                finally:
-                    looking.cancel()
+                await _first_ended(self._follow(view), self._look(), self.reports.run())
         finally:
             await self.peers.aclose()
             self._keeper.close()
+
+    async def _follow(self, view: Subscription) -> None:
+        while True:
+            step = self._steps.take(await view.take())
+            if step is not None:
+                await self._observe(*step)
 
     async def _restore(self) -> None:
         """Go on from the newest report of the run before, and from what the others have."""
@@ -172,7 +170,7 @@ class Node:
             await asyncio.sleep(LOOK_S)
             now_ms = self._now_ms()
             self.health.look(now_ms)
-            if now_ms - self.reports.published_ns // 10**6 > 3 * self._rules.slot_ms:
+            if now_ms - self.reports.taken_ns // 10**6 > 3 * self._rules.slot_ms:
                 numbers = self.peers.reachable
                 if numbers:
                     turn += 1
@@ -231,6 +229,19 @@ class Node:
 
     def _now_ms(self) -> int:
         return self._now_ns() // 10**6
+
+
+async def _first_ended(*loops: Coroutine[Any, Any, None]) -> None:
+    """Run loops until one ends, and raise what it raised; the others are cancelled."""
+    running = [asyncio.create_task(loop) for loop in loops]
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for one in done:
+            one.result()
+    finally:
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def _number(rules: Rules, address: bytes) -> int:

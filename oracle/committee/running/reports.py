@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,19 +13,23 @@ import structlog
 
 from oracle.bus.interface import Bus
 from oracle.committee.metrics import CommitteeMetrics
+from oracle.model.errors import Retryable
 from oracle.model.messages import SignedReport
 from oracle.model.topics import Topic
 from oracle.report.report import decode
 
 HELD: Final = 512
+"""For peers, and at most for a bus that takes none."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 4.0
 
 _log = structlog.get_logger(__name__)
 
 
 class Reports:
-    """The newest reports, rising by slot; the newest of all also in a file.
+    """The newest reports, rising by slot; the newest that was published also in a file.
 
-    The file is not waited for: what a crash loses of it the peers still hold.
+    After a restart the peers are asked for all that came after the one in the file. Nothing waits
+    for the file: what a crash loses of it the peers still hold.
     """
 
     def __init__(
@@ -40,8 +45,15 @@ class Reports:
         self._held: Final[deque[tuple[int, bytes]]] = deque(maxlen=HELD)
         self.time_ms = 0
         """Of the marks in the newest."""
-        self.published_ns = 0
-        """Our clock when the newest was published; 0 before the first."""
+        self.taken_ns = 0
+        """Our clock when the newest was taken; 0 before the first."""
+        self._waiting: Final[deque[SignedReport]] = deque(maxlen=HELD)
+        self._came = asyncio.Event()
+
+    @property
+    def waiting_since_ns(self) -> int | None:
+        """Our clock when the oldest that waits for the bus was taken; None when none waits."""
+        return self._waiting[0].signed_ns if self._waiting else None
 
     @property
     def slot(self) -> int:
@@ -69,29 +81,58 @@ class Reports:
             _log.warning("newest_report_unreadable", path=str(self._path), why=error.strerror)
             return None
 
-    async def publish(self, body: bytes) -> None:
-        """Hold a report whose signatures were checked, newer than all before, and publish it.
-
-        Raises:
-            Retryable: the bus does not take it.
-        """
+    def take(self, body: bytes) -> None:
+        """Hold a report whose signatures were checked, newer than all before, for publication."""
         report = decode(body)
         self._held.append((report.slot, body))
-        self._store(body)
-        self.published_ns = self._now_ns()
+        self.taken_ns = self._now_ns()
         self.time_ms = max(leaf.decoded().time_ms for leaf in report.leaves)
         self._metrics.reports.inc()
         self._metrics.report_time.set(self.time_ms / 1e3)
-        message = SignedReport(
-            deployment=self._deployment,
-            epoch=report.epoch,
-            slot=report.slot,
-            time_ns=self.time_ms * 1_000_000,
-            signed_ns=self.published_ns,
-            shared_view=False,
-            body=body,
+        if len(self._waiting) == HELD:
+            self._metrics.unpublished.inc()  # the oldest gives way: the peers' buses have it
+        self._waiting.append(
+            SignedReport(
+                deployment=self._deployment,
+                epoch=report.epoch,
+                slot=report.slot,
+                time_ns=self.time_ms * 1_000_000,
+                signed_ns=self.taken_ns,
+                shared_view=False,
+                body=body,
+            )
         )
-        await self._bus.publish(Topic.REPORTS, [(self._deployment, message)])
+        self._metrics.waiting.set(len(self._waiting))
+        self._came.set()
+
+    async def run(self) -> None:
+        """Publish what is taken until cancelled; what the bus does not take is tried again.
+
+        All that waits goes at once, rising: readers look at the newest and skip what is older.
+        """
+        pause_s = FIRST_PAUSE_S
+        while True:
+            await self._came.wait()
+            try:
+                await self._publish(list(self._waiting))
+            except Retryable as error:
+                if pause_s == FIRST_PAUSE_S:
+                    _log.error("reports_not_published", waiting=len(self._waiting), why=str(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                if pause_s > FIRST_PAUSE_S:
+                    _log.info("reports_published_again", newest_slot=self.slot)
+                pause_s = FIRST_PAUSE_S
+
+    async def _publish(self, batch: list[SignedReport]) -> None:
+        await self._bus.publish(Topic.REPORTS, [(self._deployment, one) for one in batch])
+        while self._waiting and self._waiting[0].slot <= batch[-1].slot:
+            self._waiting.popleft()
+        self._metrics.waiting.set(len(self._waiting))
+        if not self._waiting:
+            self._came.clear()
+        self._store(batch[-1].body)
 
     def _store(self, body: bytes) -> None:
         if self._path is None:

@@ -23,7 +23,9 @@ class World:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.certified: set[int] = set()
-        self.reports = SimpleNamespace(time_ms=T0, has=lambda slot: slot in self.certified)
+        self.reports = SimpleNamespace(
+            time_ms=T0, waiting_since_ns=None, has=lambda slot: slot in self.certified
+        )
         self.peers = SimpleNamespace(reachable=list(range(1, 7)), clocks=PeerClocks())
         keeper = SimpleNamespace(rules=RULES, reports=self.reports)
         metrics = CommitteeMetrics(self.registry)
@@ -61,6 +63,16 @@ def test_too_few_peers_are_named():
     assert world.causes(T0) == []
     world.peers.reachable = [1, 2, 3]
     assert world.causes(T0) == ["too few peers"]
+
+
+def test_a_bus_that_takes_no_reports_is_named():
+    """The committee is well, and this member's consumers see none of it."""
+    world = World()
+    world.reports.waiting_since_ns = T0 * 10**6
+    world.reports.time_ms = T0 + 2000
+    world.health.stepped(T0 + 2000)
+    assert world.causes(T0 + 2000) == []
+    assert world.causes(T0 + 2001) == ["own bus"]
 
 
 def test_our_own_clock_is_named_when_the_others_agree():
