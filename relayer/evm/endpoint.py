@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import logging
 import random
 import time
 from collections import Counter
@@ -15,21 +13,16 @@ from typing import Any, Final
 import httpx
 import structlog
 
-from relayer.evm.wire import Call, read_answers, retry_after_s
+from relayer.evm.connection import RATE_LIMITED_S, SINGLY_S, Broken, Connection
+from relayer.evm.wire import Call, is_rate_limit
 from relayer.metrics import RelayerMetrics
 
 REST_S: Final = (0.25, 15.0)
 """After a failure an endpoint is not the first choice for so long; doubling, with jitter."""
-RATE_LIMITED_S: Final = 1.0
-"""How long one is left alone that refuses for too many requests and names no time."""
 WRONG_CHAIN_S: Final = 30.0
 _MAX_DOUBLINGS: Final = 10
 _WEIGHT: Final = 0.2
 """Of the newest request in the score."""
-_RATE_LIMITED: Final = frozenset({"-32005", "-32029", "429"})
-_TOO_MANY: Final = 429
-
-logging.getLogger("httpx").setLevel(logging.WARNING)  # INFO names whole URLs, keys included
 _log = structlog.get_logger(__name__)
 _jitter: Final = random.SystemRandom()
 
@@ -86,12 +79,9 @@ class Endpoint:
         self.head: Head | None = None
         self.lagging = False
         self._chain: Final = chain
-        self._url: Final = url
-        self._timeout_s: Final = timeout_s
         self._metrics: Final = metrics
-        # What the environment says of proxies is not the operator's configuration.
-        self._client: Final = httpx.AsyncClient(
-            timeout=timeout_s, transport=transport, trust_env=False
+        self._connection: Final = Connection(
+            url, timeout_s, transport, metrics.rpc_requests.labels(chain, label).inc
         )
         self._ids: Final = itertools.count(1)
         self._failures = 0
@@ -126,35 +116,21 @@ class Endpoint:
             {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
             for method, params in calls
         ]
-        self._metrics.rpc_requests.labels(self._chain, self.label).inc()
-        began = time.monotonic()
-        answers = await self._exchange(requests)
+        began, singly = time.monotonic(), self._connection.singly
+        try:
+            answers = await self._connection.exchange(requests)
+        except Broken as error:
+            raise self.failed(str(error), error.kind, bar_s=error.bar_s) from error
+        if self._connection.singly and not singly:
+            self._metrics.rpc_errors.labels(self._chain, self.label, "no_batches").inc()
+            _log.warning(
+                "rpc_failed", chain=self._chain, endpoint=self.label, kind="no_batches",
+                error=f"one request for each call, for {SINGLY_S:g} s",
+            )  # fmt: skip
         self._metrics.rpc_latency.labels(self._chain, self.label).observe(time.monotonic() - began)
-        if any(str(answer.get("error", {}).get("code")) in _RATE_LIMITED for answer in answers):
+        if any(is_rate_limit(answer) for answer in answers):
             raise self.failed("rate limited", "rate_limited", bar_s=RATE_LIMITED_S)
         return answers
-
-    async def _exchange(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        body = requests if len(requests) > 1 else requests[0]
-        try:
-            async with asyncio.timeout(self._timeout_s):  # httpx bounds each read, not their sum
-                async with self._client.stream("POST", self._url, json=body) as response:
-                    response.raise_for_status()
-                    return await read_answers(response, requests)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise self.failed(f"no answer in {self._timeout_s:g} s", "timeout") from error
-        except httpx.HTTPStatusError as error:
-            raise self._status(error.response) from error
-        except httpx.HTTPError as error:
-            raise self.failed(str(error) or type(error).__name__, "connection") from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise self.failed("answer is no JSON-RPC", "malformed") from error
-
-    def _status(self, response: httpx.Response) -> Silent:
-        wait_s, text = retry_after_s(response), f"HTTP {response.status_code}"
-        if response.status_code != _TOO_MANY:
-            return self.failed(text, "http_status", bar_s=wait_s or 0.0)
-        return self.failed(text, "rate_limited", bar_s=RATE_LIMITED_S if wait_s is None else wait_s)
 
     def succeeded(self) -> None:
         """Note that it gave a usable answer."""
@@ -217,7 +193,7 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """Close connections."""
-        await self._client.aclose()
+        await self._connection.aclose()
 
     def _show(self) -> None:
         labels = (self._chain, self.label)

@@ -18,6 +18,18 @@ MAX_RETRY_AFTER_S: Final = 60.0
 Call = tuple[str, list[Any]]
 """A method and its parameters."""
 
+_RATE_LIMITED: Final = frozenset({"-32005", "-32029", "429"})
+
+
+class BatchRefused(Exception):
+    """An endpoint answers a batch as a whole with an error."""
+
+
+def is_rate_limit(answer: dict[str, Any]) -> bool:
+    """Tell whether an answer is an error for too many requests."""
+    error = answer.get("error")
+    return isinstance(error, dict) and str(error.get("code")) in _RATE_LIMITED
+
 
 async def read_answers(
     response: httpx.Response, requests: Sequence[dict[str, Any]]
@@ -26,6 +38,7 @@ async def read_answers(
 
     Raises:
         ValueError, KeyError, TypeError, RecursionError: it is no answer to them.
+        BatchRefused: one error answers several.
     """
     return _matched(requests, json.loads(await _bounded(response)))
 
@@ -58,6 +71,10 @@ def _matched(requests: Sequence[dict[str, Any]], answer: Any) -> list[dict[str, 
     """Each answer must carry a result or an error. An error of null, which some nodes send beside
     a result, is none; one that is a bare text, or has a code of text, is still the node's."""
     answers = answer if isinstance(answer, list) else [answer]
+    if len(requests) > 1 and len(answers) == 1 and answers[0].get("error"):
+        if is_rate_limit(answers[0]):
+            return [dict(answers[0]) for _ in requests]
+        raise BatchRefused(str(answers[0]["error"]))
     by_id = {item["id"]: item for item in answers}
     ordered = [by_id[request["id"]] for request in requests]
     for item in ordered:

@@ -144,6 +144,18 @@ def error(*errors: Error, arrives: bool = False) -> Fault:
     return fault
 
 
+def unbatched(code: int = 200) -> Fault:
+    """Refuse several calls in one request, with an HTTP status and one error for all."""
+    refusal = {"code": -32600, "message": "batch requests are not allowed on this plan"}
+
+    async def fault(exchange: Exchange) -> web.StreamResponse:
+        if exchange.batched:
+            return web.json_response({"jsonrpc": "2.0", "id": None, "error": refusal}, status=code)
+        return exchange.answer(await exchange.forward())
+
+    return fault
+
+
 def lie(says: Callable[[Rpc, Any], Any]) -> Fault:
     """Pass the answer on with the results of the matched calls changed: `says(call, result)`."""
 

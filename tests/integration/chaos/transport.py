@@ -152,6 +152,17 @@ ALONE = (
         partial(kinds.error, (-32005, "daily request count exceeded, request rate limited")),
         RETRIED,
     ),
+    *(
+        Scenario(
+            f"no batches ({code})",
+            f"It refuses several calls in one request, with HTTP {code} and one error.",
+            "Asks one by one, some at a time; tries a batch again after 10 minutes.",
+            despite(partial(kinds.unbatched, code)),
+            (),
+            ("no_batches",),
+        )
+        for code in (200, 403)
+    ),
     Scenario(
         "errors of many nodes",
         "It answers with errors, each as another client words it.",
