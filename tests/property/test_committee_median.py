@@ -79,13 +79,13 @@ def _codes(entry: st.SearchStrategy[int], groups: int) -> st.SearchStrategy[list
 
 
 @st.composite
-def rounds(draw: st.DrawFn, whole: bool = False) -> Seen:
-    """Draw at least 2f + 1 observations, up to f of them by liars of every kind."""
+def rounds(draw: st.DrawFn, whole: bool = False, beyond: bool = False) -> Seen:
+    """Draw at least 2f + 1 observations, up to f (or beyond: 2f) of them by liars of every kind."""
     n = draw(st.sampled_from([4, 7, 10]))
     faults = (n - 1) // 3
     size = n if whole else draw(st.integers(2 * faults + 1, n))
     numbers = draw(st.permutations(range(n)))[:size]
-    lying = draw(st.integers(0, faults))
+    lying = draw(st.integers(0, 2 * faults if beyond else faults))
     groups = draw(st.integers(1, 3))
     calm = draw(st.booleans())  # then all honest members have a price
     entry = HONEST_PRICED if calm else HONEST_PRICED | st.sampled_from(UNPRICED)
@@ -144,10 +144,8 @@ def test_liars_move_nothing_out_of_what_honest_members_say(seen):
     entries = _entries([leaf.word for leaf in report.leaves])
     all_said = _said(seen.honest, len(entries))
     for number, (entry, said) in enumerate(zip(entries, all_said, strict=True)):
-        if number in held_back:
-            assert entry == Entry(Validity.MISSING)
-            continue
-        assert _within(entry.validity, [one.validity for one in said])
+        assert entry.validity <= max(one.validity for one in said)
+        assert number in held_back or entry.validity >= min(one.validity for one in said)
         if entry.price is None:
             continue
         priced = [one for one in said if one.price is not None]
@@ -156,6 +154,19 @@ def test_liars_move_nothing_out_of_what_honest_members_say(seen):
         if entry.premium_e8 is not None:
             known = [one.premium_e8 for one in priced if one.premium_e8 is not None]
             assert _within(entry.premium_e8, known)
+
+
+@settings(max_examples=300)
+@given(seen=rounds(beyond=True))
+def test_twice_as_many_liars_better_no_validity(seen):
+    """With up to 2f liars somebody honest reaches every validity, and has a price where there is
+    one: of 2f + 1 that do, one is honest."""
+    report = combine(seen.all, seen.faults, 0)
+    entries = _entries([leaf.word for leaf in report.leaves])
+    for entry, said in zip(entries, _said(seen.honest, len(entries)), strict=True):
+        assert entry.validity <= max(one.validity for one in said)
+        known = [one.premium_e8 for one in said if one.premium_e8 is not None]
+        assert entry.premium_e8 is None or known
 
 
 @settings(max_examples=200)

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.rounds.chain import Chain, InDoubt
-from oracle.committee.rounds.median import withheld
+from oracle.committee.rounds.choosing import lost
 from oracle.committee.rounds.rules import Rules
-from oracle.committee.rounds.sanity import check_prices, was_priced
+from oracle.committee.rounds.sanity import check_entries
 from oracle.committee.wire.observation import Last, Observation
 from oracle.committee.wire.proposal import Proposed
 from oracle.committee.wire.refusals import Reason, Refused
@@ -55,7 +55,7 @@ class Judge:
         self._check_slot(doubt)
         self._chain.prove(proposed)
         self._check_base(doubt)
-        self._check_prices(doubt, views)
+        self._check_entries(doubt, views)
         self._journal.write(self._entry(doubt))
         self._chain.keep(doubt)
         return vote
@@ -110,24 +110,23 @@ class Judge:
                 Reason.TIME_NOT_AFTER_BASE, f"time {doubt.time_ms} ms; it follows {prev_ms} ms"
             )
 
-    def _check_prices(self, doubt: InDoubt, views: Sequence[Observation]) -> None:
-        rules, newest = self._rules, self._chain.certified
-        missing = withheld(doubt.proposed.proposal.observations, rules.faults)
-        if newest is not None and doubt.slot - newest.slot <= rules.faults * rules.slot_ms:
-            lost = [number for number in missing if was_priced(newest.report.leaves, number)]
-            if lost:
-                raise Refused(
-                    Reason.PRICE_WITHHELD,
-                    f"markets {lost} would lose their price for want of observations, of which "
-                    f"there are {len(doubt.proposed.proposal.observations)} of {rules.size}",
-                )
+    def _check_entries(self, doubt: InDoubt, views: Sequence[Observation]) -> None:
+        rules, leaves = self._rules, doubt.unsigned.leaves
+        observations = doubt.proposed.proposal.observations
+        fallen = lost(observations, leaves, rules, self._chain.certified)
+        if fallen:
+            raise Refused(
+                Reason.VALIDITY_WITHHELD,
+                f"the validity of markets {fallen} would fall for want of observations, of which "
+                f"there are {len(observations)} of {rules.size}",
+            )
         near = [one for one in views if abs(one.time_ms - doubt.time_ms) <= rules.view_age_ms]
         if not near:
             raise Refused(
                 Reason.NO_VIEW, f"no marks of its own within {rules.view_age_ms} ms to judge by"
             )
         nearest = min(near, key=lambda one: abs(one.time_ms - doubt.time_ms))
-        check_prices(doubt.unsigned.leaves, nearest.codes(), rules.sanity_bps)
+        check_entries(leaves, nearest.codes(), observations, rules)
 
     def _entry(self, doubt: InDoubt) -> Signed:
         before = self._journal.newest

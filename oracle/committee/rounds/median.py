@@ -1,7 +1,8 @@
 """From observations to the report that everybody computes from them. Pure.
 
 With at most `faults` liars among at least `2 * faults + 1` observations each price, confidence,
-premium and time lies between two honest ones, and so does each validity.
+premium and time lies between two honest ones, and no validity is better than all honest ones; with
+up to `2 * faults` liars neither.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from eth_hash.auto import keccak
 
 from oracle.committee.wire.observation import Observation
 from oracle.model.errors import Rejected
-from oracle.model.validity import PRICED, Validity
+from oracle.model.validity import PRICED
 from oracle.report import merkle
 from oracle.report.report import Leaf, Unsigned
 from oracle.report.word import (
@@ -29,9 +30,8 @@ from oracle.report.word import (
 )
 
 _PRICE_MASK: Final = 2**CONF_SHIFT - 1
-_CONF_MASK: Final = 2 ** (PREMIUM_SHIFT - CONF_SHIFT) - 1
-_PREMIUM_MASK: Final = 2 ** (VALIDITY_SHIFT - PREMIUM_SHIFT) - 1
-_MISSING: Final = int(Validity.MISSING) << VALIDITY_SHIFT
+CONF_MASK: Final = 2 ** (PREMIUM_SHIFT - CONF_SHIFT) - 1
+PREMIUM_MASK: Final = 2 ** (VALIDITY_SHIFT - PREMIUM_SHIFT) - 1
 EMPTY_CODE: Final = 0
 """What a market that an observation does not carry counts as: HALTED, as an unused number reads."""
 
@@ -65,10 +65,10 @@ def combine(observations: Sequence[Observation], faults: int, prev_ms: int) -> U
 
 
 def withheld(observations: Sequence[Observation], faults: int) -> list[int]:
-    """Return the market numbers that are MISSING only because too few observations price them.
+    """Return the market numbers whose validity is worse only because there are few observations.
 
-    More observations can give them a price: a leader waits for them, and members do not sign it at
-    once (see docs/committee.md), since `faults` liars in a small set could do this.
+    More of them can better it: a leader waits for them, and members do not sign it at once (see
+    docs/committee.md), since `faults` liars in a small set could do this.
     """
     columns = _columns(observations, faults)
     return [number for number, column in enumerate(columns) if _is_withheld(column, faults)]
@@ -97,28 +97,25 @@ def _columns(observations: Sequence[Observation], faults: int) -> list[tuple[int
     return [column for column, _ in zip(columns, range(groups * GROUP_SIZE), strict=False)]
 
 
-def _strictness(column: Sequence[int], faults: int) -> int:
-    return sorted(code >> VALIDITY_SHIFT for code in column)[faults]
-
-
-def _priced(column: Sequence[int]) -> list[int]:
-    return [code for code in column if code >> VALIDITY_SHIFT in PRICED]
+def _validity(column: Sequence[int], faults: int) -> int:
+    """Return the best validity that `2 * faults + 1` reach and at most `faults` fall short of."""
+    said = sorted(code >> VALIDITY_SHIFT for code in column)
+    return said[min(faults, len(said) - 2 * faults - 1)]
 
 
 def _is_withheld(column: Sequence[int], faults: int) -> bool:
-    return _strictness(column, faults) in PRICED and len(_priced(column)) <= 2 * faults
+    said = sorted(code >> VALIDITY_SHIFT for code in column)
+    return _validity(column, faults) < said[faults]
 
 
 def _entry(column: Sequence[int], faults: int) -> int:
-    validity = _strictness(column, faults)
+    validity = _validity(column, faults)
     if validity not in PRICED:
         return validity << VALIDITY_SHIFT
-    priced = _priced(column)
-    if len(priced) <= 2 * faults:
-        return _MISSING
+    priced = [code for code in column if code >> VALIDITY_SHIFT in PRICED]
     price = lower_median([code & _PRICE_MASK for code in priced])
-    conf = lower_median([code >> CONF_SHIFT & _CONF_MASK for code in priced])
-    premium = _premium([code >> PREMIUM_SHIFT & _PREMIUM_MASK for code in priced], faults)
+    conf = lower_median([code >> CONF_SHIFT & CONF_MASK for code in priced])
+    premium = _premium([code >> PREMIUM_SHIFT & PREMIUM_MASK for code in priced], faults)
     return price | conf << CONF_SHIFT | premium << PREMIUM_SHIFT | validity << VALIDITY_SHIFT
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from oracle.committee.journal import SigningJournal
 from oracle.committee.rounds.chain import Chain, InDoubt
+from oracle.committee.rounds.choosing import chosen
 from oracle.committee.rounds.judging import MS_NS, Judge, Vote, last_signed
 from oracle.committee.rounds.rules import Rules
 from oracle.committee.rounds.tally import Tally
@@ -143,9 +144,9 @@ class Member:
             base, prev_ms = self.chain.base(slot)
             self._proposed = slot, view
             committee = self.rules.committee
-            chosen = tuple(sorted(observations, key=lambda one: one.member))
+            picked = tuple(chosen(observations, self.rules, self.chain.certified))
             return Proposed(
-                Proposal(committee.salt, committee.epoch, slot, view, self.number, prev_ms, chosen),
+                Proposal(committee.salt, committee.epoch, slot, view, self.number, prev_ms, picked),
                 base,
             )
 

@@ -176,11 +176,11 @@ class TestWithheldPrices:
 
     def test_is_refused_at_once(self):
         """The next leader, who may be honest, hears more of them."""
-        assert reason(a_member().judge(self._proposed(), NOW + SLOT_MS)) is Reason.PRICE_WITHHELD
+        assert reason(a_member().judge(self._proposed(), NOW + SLOT_MS)) is Reason.VALIDITY_WITHHELD
 
     def test_is_signed_once_as_many_leaders_as_liars_have_failed(self):
         """Then one of them was honest, and could not do better: the price is not to be had."""
-        for slots, expected in ((2, Reason.PRICE_WITHHELD), (3, None)):
+        for slots, expected in ((2, Reason.VALIDITY_WITHHELD), (3, None)):
             slot = T0 + slots * SLOT_MS
             member = PARTY.member(6)
             PARTY.observed(member, slot)
