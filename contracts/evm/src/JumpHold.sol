@@ -13,7 +13,9 @@ import {MAX_GROUPS} from "./report/Reports.sol";
 /// A price beyond the bound of the last accepted one is stored, as TOO_VOLATILE, and *held*: with
 /// each further report it may return to within the bound of the accepted price, which ends the
 /// hold; agree with the price stored before it, which counts towards its promotion; or jump again,
-/// which starts the count anew. How long ago the accepted price was signed does not matter, nor
+/// which starts the count anew. One signed long after the price before agrees with nothing: whoever
+/// picks the reports could make a row of errors out of one now and one then. One that its committee
+/// doubts is no support: it leaves the count as it is. How long ago the accepted price was signed does not matter, nor
 /// that the market had no price in between: otherwise whoever holds updates back could choose when
 /// a jump goes unquestioned, and markets come back wrong most often after a halt.
 abstract contract JumpHold is IMarkOracle, Committee {
@@ -42,6 +44,8 @@ abstract contract JumpHold is IMarkOracle, Committee {
     uint256 private constant LEAST_BOUND_BPS = BPS / 2 ** GroupWord.NEAR_SHIFT + 1;
     uint256 private constant MAX_REPORTS = 255;
     uint256 private constant MAX_HOLD_MS = 1 hours * 1000;
+    /// @dev Signed time within which a report may agree, where the rule's own is shorter.
+    uint256 private constant MIN_GAP_MS = 1 minutes * 1000;
 
     /// @dev By group. An array of fixed length, so that a slot needs no hash.
     uint256[MAX_GROUPS] internal _words;
@@ -104,7 +108,7 @@ abstract contract JumpHold is IMarkOracle, Committee {
                 entry = GroupWord.MISSING_ENTRY;
             }
             if (entry.priced()) {
-                entry = _judge(market, before, entry, signed.time());
+                entry = _judge(market, before, entry, signed.time(), old.time());
             } else {
                 if (before.priced()) _memos[market].lostPriceMs = uint40(old.time());
                 entry = entry.keepPrice(before);
@@ -125,7 +129,7 @@ abstract contract JumpHold is IMarkOracle, Committee {
     }
 
     /// @dev Whether to store a well-formed entry with a price as it is, or as TOO_VOLATILE.
-    function _judge(uint256 market, uint256 before, uint256 entry, uint256 timeMs)
+    function _judge(uint256 market, uint256 before, uint256 entry, uint256 timeMs, uint256 beforeMs)
         private
         returns (uint256)
     {
@@ -142,7 +146,9 @@ abstract contract JumpHold is IMarkOracle, Committee {
             if (held) _endHold(market, JumpEnd.RETURNED);
             return entry;
         }
-        if (held && _agree(rule, before, entry)) {
+        if (!before.priced()) beforeMs = memo.lostPriceMs;
+        if (held && timeMs <= beforeMs + _gapMs(rule) && _agree(rule, before, entry)) {
+            if (entry.doubted()) return entry.tooVolatile();
             // No further than it has to: a hold may last for any number of reports.
             if (memo.agreed < rule.reports) ++memo.agreed;
             if (memo.agreed >= rule.reports && timeMs >= uint256(memo.heldSinceMs) + rule.holdMs) {
@@ -178,6 +184,11 @@ abstract contract JumpHold is IMarkOracle, Committee {
         (uint256 a, uint256 b) = (before.priceE18(), entry.priceE18());
         uint256 change = a > b ? a - b : b - a;
         return change * BPS <= a * rule.boundBps;
+    }
+
+    /// @dev How long after the price stored before a report may still agree with it.
+    function _gapMs(JumpRule memory rule) private pure returns (uint256) {
+        return rule.holdMs > MIN_GAP_MS ? rule.holdMs : MIN_GAP_MS;
     }
 
     function _checkRule(JumpRule calldata rule) private pure {

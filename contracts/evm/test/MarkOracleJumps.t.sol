@@ -152,6 +152,26 @@ contract MarkOracleJumpsTest is OracleFixture {
         expectStored(60_000_000, Validity.VALID);
     }
 
+    /// @notice Errors far apart are no agreement, however few the reports that were sent in between:
+    /// a minute, or the rule's own time where that is longer.
+    function testFuzz_update_CountsAnewWhatComesLong(uint32 holdMs, bool late, bool lost) public {
+        rule.holdMs = uint32(bound(holdMs, 0, 3_600_000));
+        setRule();
+        uint256 gapMs = rule.holdMs > 60_000 ? rule.holdMs : 60_000;
+        skipS(40_000);
+        uint256 timeMs = nowMs() - 30_000_000;
+        sendAt(timeMs, 60_000_000, Validity.VALID);
+        if (lost) push(draftOf(wordOf(timeMs + gapMs / 2, 0, bareEntry(1), 0, 0)));
+        for (uint256 i; i < 3; ++i) {
+            timeMs += late ? gapMs + 1 : gapMs;
+            sendAt(timeMs, 60_000_000, Validity.VALID);
+        }
+        (uint256 accepted, uint64 sinceMs,) = oracle.heldJump(1);
+        assertEq(accepted, late ? BASE * UNIT : 0);
+        assertEq(sinceMs, late ? timeMs + ORIGIN_MS : 0);
+        expectPriceAndValidity(60_000_000, late ? Validity.TOO_VOLATILE : Validity.VALID);
+    }
+
     function test_update_CountsAReportOnce() public {
         send(60_000_000, Validity.VALID);
         skipS(1);
@@ -241,14 +261,18 @@ contract MarkOracleJumpsTest is OracleFixture {
         expectStored(59_500_000, Validity.VALID);
     }
 
-    /// @notice What jumps while the committee itself calls it too volatile is promoted to just that.
-    function test_update_PromotesASignedTooVolatileToItself() public {
-        for (uint256 i; i < 3; ++i) {
-            send(60_000_000, Validity.TOO_VOLATILE);
+    /// @notice What the committee itself doubts supports no jump; nor does it end its support.
+    function testFuzz_update_CountsNoReportThatIsDoubted(bool uncertain) public {
+        Validity doubt = uncertain ? Validity.TOO_UNCERTAIN : Validity.TOO_VOLATILE;
+        for (uint256 i; i < 5; ++i) {
+            send(60_000_000, doubt);
             expectStored(60_000_000, Validity.TOO_VOLATILE);
         }
-        (uint256 accepted,,) = oracle.heldJump(1);
-        assertEq(accepted, 0);
+        send(60_000_000, Validity.GUARDED);
+        send(60_000_000, doubt);
+        (uint256 accepted,, uint256 agreed) = oracle.heldJump(1);
+        assertEq(accepted, BASE * UNIT);
+        assertEq(agreed, 1);
         send(60_000_000, Validity.VALID);
         expectStored(60_000_000, Validity.VALID);
     }
@@ -404,10 +428,14 @@ contract MarkOracleJumpsTest is OracleFixture {
         push(draftOf(wordOf(nowMs(), other, bareEntry(uint256(validity)), 0, other)));
     }
 
-    function expectStored(uint256 price, Validity validity) private view {
+    function expectPriceAndValidity(uint256 price, Validity validity) private view {
         Mark memory mark = oracle.readMark(1);
         assertEq(mark.priceE18, price * UNIT);
         assertEq(uint256(mark.validity), uint256(validity));
+    }
+
+    function expectStored(uint256 price, Validity validity) private view {
+        expectPriceAndValidity(price, validity);
         assertEq(uint256(oracle.readMark(0).validity), uint256(Validity.VALID));
     }
 

@@ -267,7 +267,7 @@ contract OracleHandler is ReportBuilder {
     }
 
     function wait_(uint256 seconds_) external {
-        vm.warp(block.timestamp + seconds_ % 10);
+        vm.warp(block.timestamp + seconds_ % (seconds_ % 16 == 0 ? 100 : 10));
     }
 
     function apply_(uint256 group, uint256 word, uint256 epoch) private {
@@ -299,8 +299,14 @@ contract OracleHandler is ReportBuilder {
             m.accepted = 0;
             return;
         }
-        if (holding && within(m.price, entry)) {
-            // One within the bound of the price before agrees with the jump, and may end it.
+        uint256 gapMs = _rule.holdMs > 60_000 ? _rule.holdMs : 60_000;
+        if (holding && m.statusTimeMs - m.priceTimeMs <= gapMs && within(m.price, entry)) {
+            // One soon after, within the bound of the price before, agrees with the jump, and may end
+            // it; but for one that is doubted.
+            if (m.validity < 5) {
+                m.validity = 3;
+                return;
+            }
             if (m.agreed < _rule.reports) ++m.agreed;
             bool long = m.statusTimeMs >= m.heldSinceMs + _rule.holdMs;
             if (m.agreed >= _rule.reports && long) {

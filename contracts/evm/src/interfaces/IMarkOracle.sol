@@ -68,8 +68,9 @@ struct JumpRule {
     /// @dev Greatest change since the last accepted price that is no jump, in bps of that: 157 to
     /// 10,000. 0: nothing is a jump.
     uint16 boundBps;
-    /// @dev Reports that must agree with a jump before it is accepted, each within the bound of the
-    /// one before: 1 to 255. 0, with all else 0: the default rule.
+    /// @dev Reports that must agree with a jump before it is accepted: each GUARDED or VALID, within
+    /// the bound of the price stored before, and signed within a minute of it (or `holdMs`, if that
+    /// is longer); a later one is a jump anew. 1 to 255. 0, with all else 0: the default rule.
     uint16 reports;
     /// @dev Signed time in ms that must have passed since the jump: up to an hour. Who sends
     /// updates chooses when, but not how fast signed time passes.
@@ -276,7 +277,7 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// @notice The jump that is held of a market; all 0 for none.
     /// @return acceptedPriceE18 The price before it.
     /// @return sinceMs Unix ms of the first report with it.
-    /// @return agreed Reports that have agreed with it.
+    /// @return agreed Reports that have agreed with it, counted as far as the rule asks.
     function heldJump(uint256 market)
         external
         view

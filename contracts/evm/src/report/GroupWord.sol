@@ -154,6 +154,11 @@ library GroupWord {
         return entry_ >> VALIDITY_SHIFT > uint256(Validity.TOO_VOLATILE);
     }
 
+    /// @notice Tell whether those who signed a price doubt it: TOO_VOLATILE or TOO_UNCERTAIN.
+    function doubted(uint256 entry_) internal pure returns (bool) {
+        return entry_ >> VALIDITY_SHIFT < uint256(Validity.GUARDED);
+    }
+
     /// @notice Give an entry the validity TOO_VOLATILE.
     function tooVolatile(uint256 entry_) internal pure returns (uint256) {
         return
