@@ -14,7 +14,7 @@ from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.clocks import PeerClocks
 from oracle.committee.peering.http import Http, NoAnswer
 from oracle.committee.peering.sessions import OwnSession
-from oracle.committee.peering.trust import Sessions, check_signature
+from oracle.committee.peering.trust import WINDOW_NS, Sessions, check_signature
 from oracle.committee.wire.requests import (
     ANSWER_HEADER,
     REQUEST_HEADER,
@@ -155,13 +155,16 @@ class PeerClient:
         self._metrics.round_trip.labels(self._label).observe(time.perf_counter() - began)
         reply = Reply.decode(said.headers.get(ANSWER_HEADER, ""))
         self._check(reply, request, said.status, said.body)
-        self._clocks.add(self.peer.number, sent_ns, reply.time_ns, self._now_ns())
+        received_ns = self._now_ns()
+        self._clocks.add(self.peer.number, sent_ns, reply.time_ns, received_ns)
         offset_ns = self._clocks.offset_ns(self.peer.number) or 0
         self._metrics.offset.labels(self._label).set(offset_ns / 1e9)
+        said_ns = max(sent_ns - WINDOW_NS, min(reply.time_ns, received_ns + WINDOW_NS))
+        self._sessions.check(reply.session, said_ns // 10**6)
         return Answer(said.status, said.body)
 
     def _check(self, reply: Reply, request: bytes, status: int, body: bytes) -> None:
-        # By the answer's own time: a peer whose clock is off is still to be heard, and measured.
+        # By the answer's own time: a clock that is off is to be measured before it is not believed.
         self._sessions.check(reply.session, reply.time_ns // 10**6)
         if reply.session.member != self.peer.address:
             raise Distrusted(Distrust.BAD_SIGNATURE, "another member answers there")

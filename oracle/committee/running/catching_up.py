@@ -76,7 +76,7 @@ class CatchUp:
             try:
                 await self._keeper.take(held.reports)
                 if held.proposal:
-                    await self._keeper.learn(held.proposal)
+                    await self._keeper.learn(held.proposal, last.digest)
             except Rejected as error:
                 self._refuse(number, error)
         kept = self.has(last)

@@ -80,13 +80,18 @@ class Keeper:
             await self.accuser.note_proposal(proposed.proposal)
         return await self.signer.sign(judged.message) if isinstance(judged, Vote) else judged
 
-    async def learn(self, body: bytes) -> None:
-        """Take a proposal that a peer says it signed.
+    async def learn(self, body: bytes, digest: bytes) -> None:
+        """Take the proposal, of the report with this digest, that a peer says it signed.
 
         Raises:
-            Rejected: it is none.
+            Rejected: it is none, or another's.
         """
         proposed = Proposed.decode(body)
+        tally = await self.call(self.member.tally, proposed)
+        if tally.digest != digest:
+            raise Rejected(
+                f"shows the proposal of report 0x{tally.digest.hex()}; asked for 0x{digest.hex()}"
+            )
         await self.call(self.member.learn, proposed)
         await self.accuser.note_proposal(proposed.proposal)
 

@@ -25,6 +25,7 @@ from oracle.committee.wire.requests import (
     SESSION_MS,
     Distrust,
     Distrusted,
+    Envelope,
     Reply,
     session_message,
 )
@@ -169,6 +170,41 @@ async def test_an_answer_of_somebody_else_is_not_believed():
     with pytest.raises(Unreachable, match="bad_signature"):
         await link.client_of(link.own).ask(PATH, b"", 1)
     assert link.clocks.offset_ns(1) is None
+
+
+def _answering(link: Link, own: OwnSession, time_ns: int) -> InMemory:
+    """Answer every request with the signature of this session, and this time."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        envelope = Envelope.decode(request.headers[REQUEST_HEADER])
+        asked = keccak(envelope.message(SALT, PATH, request.content))
+        reply = await own.reply(asked, 200, b"", time_ns)
+        return httpx.Response(200, headers={ANSWER_HEADER: reply.encode()})
+
+    return InMemory(httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize("off_ms", [-SESSION_MS - 60_000, 20 * 60_000, -9 * SESSION_MS])
+async def test_an_answer_is_believed_by_our_clock(off_ms):
+    """A session that is over by our clock speaks for nobody, whatever time its answer says.
+
+    A member whose clock is that far off is still measured, so that its operator is told.
+    """
+    link = Link()
+    own = OwnSession(SALT, LocalSigner(KEYS[1].secret))
+    link.carrier = _answering(link, own, NOW_NS + off_ms * 10**6)
+    with pytest.raises(Unreachable, match="bad_session"):
+        await link.client_of(link.own).ask(PATH, b"", 1)
+    assert link.clocks.offset_ns(1) == off_ms * 10**6
+
+
+async def test_an_answer_of_a_clock_that_is_a_little_off_is_believed():
+    """Minutes do not matter for a session of an hour: the peer is heard, and measured."""
+    link = Link()
+    for off_ns in (-60 * S, -3 * S, 0, 3 * S, 60 * S):
+        own = OwnSession(SALT, LocalSigner(KEYS[1].secret))
+        link.carrier = _answering(link, own, NOW_NS + off_ns)
+        assert (await link.client_of(link.own).ask(PATH, b"", 1)).taken
 
 
 async def test_too_large_a_body_is_refused_by_its_length_or_its_bytes():
