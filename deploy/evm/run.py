@@ -25,7 +25,7 @@ from relayer.evm.fees import GWEI
 from relayer.evm.node import Node
 from relayer.evm.reverts import Reverts
 from relayer.evm.rpc import JsonRpc
-from relayer.evm.wire import Call
+from relayer.evm.wire import Query
 from relayer.metrics import RelayerMetrics
 
 CONTRACT: Final = "MarkOracle"
@@ -116,7 +116,7 @@ class ChainDeployment:
         if not code or self.plan.artifact.difference(code) is not None:
             return State(code)
         datas = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
-        calls: list[Call] = [
+        calls: list[Query] = [
             ("eth_call", [{"to": self.plan.address, "data": "0x" + data.hex()}, "latest"])
             for data in datas
         ]

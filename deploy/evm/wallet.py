@@ -19,7 +19,7 @@ from deploy.evm.record import Bid, Outcome, Record, StepRecord
 from deploy.evm.steps import Step
 from oracle.keys.signer import Signer
 from oracle.model.errors import Rejected, Retryable
-from relayer.evm.errors import NodeError, Refusal, Reverted, Unreachable, refusal_of
+from relayer.evm.errors import NodeError, Reverted, SendRefusal, Unreachable, send_refusal_of
 from relayer.evm.fees import Fees, outbid, quote, quote_legacy
 from relayer.evm.node import Node
 from relayer.evm.results import Mined
@@ -153,10 +153,10 @@ class Wallet:
         except Unreachable as error:
             _log.warning("not_broadcast", step=name, error=str(error))
         except NodeError as error:
-            match refusal_of(error):
-                case Refusal.KNOWN | Refusal.SPENT | Refusal.UNDERPRICED:
+            match send_refusal_of(error):
+                case SendRefusal.KNOWN | SendRefusal.SPENT | SendRefusal.UNDERPRICED:
                     pass  # what is in the pool or in a block is seen by its receipt
-                case Refusal.POOR:
+                case SendRefusal.POOR:
                     raise Retryable(
                         f"wallet {self.address} cannot pay: top it up and run again"
                     ) from error

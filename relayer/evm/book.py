@@ -9,7 +9,7 @@ from typing import Final
 
 from oracle.model.errors import PlumblineError
 from relayer.evm.journal import Journal
-from relayer.evm.ledger import Bid, State, Transaction
+from relayer.evm.ledger import Bid, Transaction, TransactionState
 from relayer.evm.results import Mined
 from relayer.metrics import RelayerMetrics
 
@@ -41,19 +41,23 @@ class Book:
     @property
     def open(self) -> list[Transaction]:
         """Those in no block, by nonce."""
-        return [t for t in self.all.values() if t.state is State.OPEN]
+        return [t for t in self.all.values() if t.state is TransactionState.OPEN]
 
     @property
     def unsettled(self) -> list[Transaction]:
         """Those in no block or in one that may leave the chain, by nonce."""
-        return [t for t in self.all.values() if t.state in (State.OPEN, State.MINED)]
+        return [
+            t
+            for t in self.all.values()
+            if t.state in (TransactionState.OPEN, TransactionState.MINED)
+        ]
 
     def next_nonce(self, confirmed: int) -> int:
         """Return the nonce after all that are ours and all that are in blocks.
 
         What is stranded keeps its nonces, and others go before it.
         """
-        tended = (t.nonce for t in self.all.values() if t.state is not State.STRANDED)
+        tended = (t.nonce for t in self.all.values() if t.state is not TransactionState.STRANDED)
         nonce = max(confirmed, max(tended, default=-1) + 1)
         while nonce in self.all:
             nonce += 1
@@ -90,10 +94,10 @@ class Book:
             self.unclaimed.append(sent)
         self._show()
 
-    def become(self, transaction: Transaction, state: State) -> None:
+    def become(self, transaction: Transaction, state: TransactionState) -> None:
         """Record another state."""
         transaction.state, transaction.missing_since_s = state, None
-        if state is State.OPEN:
+        if state is TransactionState.OPEN:
             transaction.broadcast_s, transaction.last.taken_block = float("-inf"), None
         self._journal.update(transaction)
         self._show()
@@ -107,7 +111,7 @@ class Book:
         """Set aside, at once, all from a nonce on; return their nonces."""
         gone = [t for t in self.all.values() if t.nonce >= first]
         for transaction in gone:
-            transaction.state, transaction.missing_since_s = State.STRANDED, None
+            transaction.state, transaction.missing_since_s = TransactionState.STRANDED, None
         self._journal.update_all(gone)
         self._show()
         return [transaction.nonce for transaction in gone]
@@ -118,10 +122,14 @@ class Book:
         following = confirmed
         while following in self.all:
             following += 1
-        back = [t for t in self.all.values() if t.state is State.STRANDED and t.nonce < following]
+        back = [
+            t
+            for t in self.all.values()
+            if t.state is TransactionState.STRANDED and t.nonce < following
+        ]
         for transaction in back:
             was_mined = transaction.nonce < confirmed and transaction.block_hash
-            self.become(transaction, State.MINED if was_mined else State.OPEN)
+            self.become(transaction, TransactionState.MINED if was_mined else TransactionState.OPEN)
         return [transaction.nonce for transaction in back]
 
     def spent_day_wei(self, now_ns: int) -> int:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from relayer.evm.errors import NodeError, Refusal, Unreachable, refusal_of
+from relayer.evm.errors import NodeError, SendRefusal, Unreachable, send_refusal_of
 from relayer.evm.ledger import Transaction
 from relayer.evm.node import Node
 from relayer.faults import Faults
 
 _FAULTS: Final = {
-    Refusal.SPENT: "nonce_too_low",
-    Refusal.AHEAD: "nonce_too_high",
-    Refusal.UNDERPRICED: "underpriced",
-    Refusal.POOR: "wallet_empty",
-    Refusal.OTHER: "refused",
+    SendRefusal.SPENT: "nonce_too_low",
+    SendRefusal.AHEAD: "nonce_too_high",
+    SendRefusal.UNDERPRICED: "underpriced",
+    SendRefusal.POOR: "wallet_empty",
+    SendRefusal.OTHER: "refused",
 }
 
 
@@ -37,8 +37,8 @@ class Broadcaster:
             self._faults.note("unreachable", error=str(error))
             return
         except NodeError as error:
-            refusal = refusal_of(error)
-            if refusal is not Refusal.KNOWN:
+            refusal = send_refusal_of(error)
+            if refusal is not SendRefusal.KNOWN:
                 self._refused(transaction, refusal, error)
                 return
         else:
@@ -47,9 +47,9 @@ class Broadcaster:
         if bid.taken_block is None:
             bid.taken_block = head
 
-    def _refused(self, transaction: Transaction, refusal: Refusal, error: NodeError) -> None:
+    def _refused(self, transaction: Transaction, refusal: SendRefusal, error: NodeError) -> None:
         fault = _FAULTS[refusal]
-        if refusal is Refusal.UNDERPRICED:
+        if refusal is SendRefusal.UNDERPRICED:
             transaction.underpriced = True
             fault = "replacement_underpriced" if "replacement" in error.reason.lower() else fault
         nonce = transaction.nonce

@@ -34,7 +34,7 @@ from relayer.evm.pricing import Pricing
 from relayer.evm.results import Mined
 from relayer.evm.reverts import Reverts
 from relayer.evm.rpc import JsonRpc
-from relayer.evm.sender import Limits, Sender
+from relayer.evm.sender import Sender, SendLimits
 from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 from relayer.policy import AT_ONCE
@@ -242,7 +242,7 @@ def connect(
         node,
         signer,
         Pricing(node, config.fees, round(config.max_fee_gwei * GWEI)),
-        Limits(config.max_gas, config.receipt_timeout / 1e9),
+        SendLimits(config.max_gas, config.receipt_timeout / 1e9),
         Pace(
             poll_s=config.poll / 1e9,
             replace_after_s=config.replace_after / 1e9,

@@ -14,7 +14,7 @@ import httpx
 import structlog
 
 from relayer.evm.connection import RATE_LIMITED_S, SINGLY_S, Broken, Connection
-from relayer.evm.wire import Call, is_rate_limit
+from relayer.evm.wire import Query, is_rate_limit
 from relayer.metrics import RelayerMetrics
 
 REST_S: Final = (0.25, 15.0)
@@ -106,7 +106,7 @@ class Endpoint:
         """For how long it must not be asked; 0 when it may be."""
         return max(self._barred_until - time.monotonic(), 0.0)
 
-    async def post(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
+    async def post(self, calls: Sequence[Query]) -> list[dict[str, Any]]:
         """Return one answer for each call: a result, or the node's error.
 
         Raises:

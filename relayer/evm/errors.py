@@ -61,7 +61,7 @@ class GasAboveMax(TooLarge):
     """A call needs more gas than one transaction may use."""
 
 
-class Refusal(Enum):
+class SendRefusal(Enum):
     """Why a node does not take a transaction."""
 
     KNOWN = auto()
@@ -79,24 +79,24 @@ class Refusal(Enum):
 
 # Nodes agree on no error codes, only (nearly) on these words.
 _WORDS: Final = {
-    Refusal.KNOWN: ("already known", "already imported", "known transaction"),
-    Refusal.SPENT: ("nonce too low", "nonce is too low", "oldnonce", "already been used"),
-    Refusal.AHEAD: ("nonce too high", "nonce is too high", "nonce gap", "nonce out of range"),
-    Refusal.UNDERPRICED: (
+    SendRefusal.KNOWN: ("already known", "already imported", "known transaction"),
+    SendRefusal.SPENT: ("nonce too low", "nonce is too low", "oldnonce", "already been used"),
+    SendRefusal.AHEAD: ("nonce too high", "nonce is too high", "nonce gap", "nonce out of range"),
+    SendRefusal.UNDERPRICED: (
         "underpriced",
         "fee too low",
         "gas price too low",
         "less than block base fee",
         "lower than the minimum",
     ),
-    Refusal.POOR: ("insufficient funds", "insufficient balance"),
+    SendRefusal.POOR: ("insufficient funds", "insufficient balance"),
 }
 
 
-def refusal_of(error: NodeError) -> Refusal:
+def send_refusal_of(error: NodeError) -> SendRefusal:
     """Return why a node refused a transaction, by the words that it used."""
     reason = error.reason.lower()
     for refusal, words in _WORDS.items():
         if any(word in reason for word in words):
             return refusal
-    return Refusal.OTHER
+    return SendRefusal.OTHER

@@ -16,8 +16,8 @@ from typing import Final
 from oracle.model.errors import ConfigError
 from relayer.evm.errors import Unwritten
 from relayer.evm.fees import Fees
-from relayer.evm.ledger import Bid, Purpose, State, Transaction
-from relayer.evm.transaction import Call, Signed
+from relayer.evm.ledger import Bid, Purpose, Transaction, TransactionState
+from relayer.evm.transaction import Call, SignedTransaction
 
 VERSION: Final = 1
 KEPT: Final = 64
@@ -98,13 +98,13 @@ class Journal:
             purpose = Purpose(slot, tuple(json.loads(groups)), reason, signed_ns)
             call = Call(to, data, gas)
             found[nonce] = Transaction(
-                nonce, purpose, call, [], sent_ns, State(state),
+                nonce, purpose, call, [], sent_ns, TransactionState(state),
                 block, block_hash, int(paid), mined_ns,
             )  # fmt: skip
         for row in self._db.execute("SELECT * FROM bids ORDER BY nonce, number"):
             nonce, _, hash_, raw, most, tip = row
             fees = Fees(int(most), None if tip is None else int(tip))
-            found[nonce].bids.append(Bid(Signed(raw, hash_), fees))
+            found[nonce].bids.append(Bid(SignedTransaction(raw, hash_), fees))
         return found
 
     def add(self, transaction: Transaction) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from relayer.evm.fees import GWEI, Fees
 from relayer.evm.results import Mined
-from relayer.evm.transaction import Call, Signed
+from relayer.evm.transaction import Call, SignedTransaction
 
 DATA_GAS: Final = 16
 """Of the home chain, for each byte of a rollup's transaction: as calldata, the dearest way."""
@@ -16,7 +16,7 @@ DATA_PRICE_WEI: Final = 500 * GWEI
 """No data fee counts for more per such gas, where `max_fee_gwei` is below."""
 
 
-class State(StrEnum):
+class TransactionState(StrEnum):
     """Where a transaction is; docs/relayer.md draws it."""
 
     OPEN = "open"
@@ -47,7 +47,7 @@ FILLER = Purpose(0, (), "fill", 0)
 class Bid:
     """One signed transaction: these bytes, and never others, are broadcast for it."""
 
-    signed: Signed
+    signed: SignedTransaction
     fees: Fees
     taken_block: int | None = None
     """The newest block when a node first took it; None until one does. Not kept on disk."""
@@ -62,7 +62,7 @@ class Transaction:
     call: Call
     bids: list[Bid]
     first_sent_ns: int
-    state: State = State.OPEN
+    state: TransactionState = TransactionState.OPEN
     block: int = 0
     block_hash: str = ""
     paid_wei: int = 0
@@ -105,6 +105,6 @@ class Transaction:
 
     def mine(self, mined: Mined, now_ns: int) -> None:
         """Note the block it is in."""
-        self.state, self.missing_since_s = State.MINED, None
+        self.state, self.missing_since_s = TransactionState.MINED, None
         self.block, self.block_hash = mined.block, mined.block_hash
         self.paid_wei, self.mined_ns = mined.paid_wei, now_ns

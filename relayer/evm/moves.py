@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from relayer.evm.fees import FeeHistory, pays_enough
-from relayer.evm.ledger import State, Transaction
+from relayer.evm.ledger import Transaction, TransactionState
 from relayer.evm.node import Look
 from relayer.evm.results import Mined
 
@@ -64,11 +64,11 @@ def judge(
     """Return what a look at the chain says of a transaction; `mined` is the bid in a block."""
     t, spent = transaction, look.confirmed > transaction.nonce
     if mined is not None and spent:
-        if t.state is State.OPEN or mined.block_hash != t.block_hash:
+        if t.state is TransactionState.OPEN or mined.block_hash != t.block_hash:
             return Verdict.MINED
         final = look.head.number - mined.block >= pace.finality_depth
         return Verdict.FINAL if final else Verdict.STAYS
-    if t.state is State.OPEN and not spent:
+    if t.state is TransactionState.OPEN and not spent:
         return Verdict.STAYS
     if t.missing_since_s is None or now_s - t.missing_since_s < MISSING_POLLS * pace.poll_s:
         return Verdict.DOUBTFUL

@@ -13,7 +13,7 @@ from relayer.evm.errors import NodeError, Reverted
 from relayer.evm.fees import HISTORY_BLOCKS, URGENT_PERCENTILE, USUAL_PERCENTILE, FeeHistory
 from relayer.evm.results import Mined
 from relayer.evm.rpc import JsonRpc
-from relayer.evm.wire import Call
+from relayer.evm.wire import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Node:
 
     async def code(self, address: str) -> bytes:
         """Return the code at an address; empty where there is none."""
-        calls: list[Call] = [("eth_getCode", [address, "latest"])]
+        calls: list[Query] = [("eth_getCode", [address, "latest"])]
         return await self.rpc.agreed(calls, lambda said: results.data(said[0]))
 
     async def call(
@@ -52,7 +52,7 @@ class Node:
         """
         transaction = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
         tag = block if isinstance(block, str) else hex(block)
-        calls: list[Call] = [("eth_call", [transaction, tag])]
+        calls: list[Query] = [("eth_call", [transaction, tag])]
         try:
             return await self.rpc.agreed(calls, lambda said: results.data(said[0]))
         except NodeError as error:
@@ -74,7 +74,7 @@ class Node:
         if self.rpc.several:
             head = await self.rpc.head(results.first_head)
             tag = hex(head.number) if self.rpc.quorum > 1 else tag
-        calls: list[Call] = [
+        calls: list[Query] = [
             ("eth_getBlockByNumber", [tag, False]),
             ("eth_getBalance", [account, tag]),
             *(("eth_call", [{"to": to, "data": "0x" + data.hex()}, tag]) for data in datas),
@@ -95,7 +95,7 @@ class Node:
 
     async def look(self, account: str, hashes: Sequence[str]) -> Look:
         """Return the wallet's count and the receipts of `hashes`, as far as a quorum says so."""
-        calls: list[Call] = [
+        calls: list[Query] = [
             ("eth_getBlockByNumber", ["latest", False]),
             ("eth_getTransactionCount", [account, "latest"]),
             *(("eth_getTransactionReceipt", [hash_]) for hash_ in hashes),
@@ -139,7 +139,7 @@ class Node:
     async def fee_history(self) -> FeeHistory | None:
         """Return recent fees, each of the median endpoint; None where nobody knows them."""
         percentiles = [float(USUAL_PERCENTILE), float(URGENT_PERCENTILE)]
-        calls: list[Call] = [("eth_feeHistory", [hex(HISTORY_BLOCKS), "latest", percentiles])]
+        calls: list[Query] = [("eth_feeHistory", [hex(HISTORY_BLOCKS), "latest", percentiles])]
         try:
             said = await self.rpc.each(calls, lambda said: results.fees(said[0]), self._outvoted)
         except NodeError:
@@ -155,10 +155,10 @@ class Node:
 
     async def gas_price(self) -> int:
         """Return the node's legacy gas price."""
-        calls: list[Call] = [("eth_gasPrice", [])]
+        calls: list[Query] = [("eth_gasPrice", [])]
         return await self.rpc.first(calls, lambda said: results.quantity(said[0]))
 
-    async def _median(self, calls: Sequence[Call]) -> int:
+    async def _median(self, calls: Sequence[Query]) -> int:
         said = await self.rpc.each(calls, lambda said: results.quantity(said[0]), self._outvoted)
         return median_high(said)
 

@@ -15,7 +15,7 @@ import httpx
 
 from relayer.evm.endpoint import WRONG_CHAIN_S, Endpoint, labels
 from relayer.evm.errors import Malformed, NodeError, Unreachable
-from relayer.evm.wire import Call
+from relayer.evm.wire import Query
 from relayer.metrics import RelayerMetrics
 
 LATE_S: Final = 0.5
@@ -71,7 +71,7 @@ class Pool:
         return healthy if len(healthy) >= quorum else askable
 
     def begin(
-        self, endpoints: Sequence[Endpoint], calls: Sequence[Call], parse: Parse[T]
+        self, endpoints: Sequence[Endpoint], calls: Sequence[Query], parse: Parse[T]
     ) -> dict[asyncio.Task[T], Endpoint]:
         """Ask endpoints at once; but not those that owe an answer for long."""
         late = self._owing()
@@ -89,7 +89,7 @@ class Pool:
                 self._late[task] = endpoint, now_s
             task.add_done_callback(self._ended)
 
-    async def ask(self, endpoint: Endpoint, calls: Sequence[Call], parse: Parse[T]) -> T:
+    async def ask(self, endpoint: Endpoint, calls: Sequence[Query], parse: Parse[T]) -> T:
         """Return what an endpoint's results parse to.
 
         Raises:

@@ -16,7 +16,7 @@ from relayer.evm.endpoint import Endpoint, Head, Silent
 from relayer.evm.errors import NodeError
 from relayer.evm.pool import Parse, Pool
 from relayer.evm.quorum import GRACE_S, Quorum
-from relayer.evm.wire import Call
+from relayer.evm.wire import Query
 from relayer.metrics import RelayerMetrics
 
 ROUNDS: Final = 2
@@ -92,7 +92,7 @@ class JsonRpc:
         """
         return (await self.batch([(method, list(params))]))[0]
 
-    async def batch(self, calls: Sequence[Call]) -> list[Any]:
+    async def batch(self, calls: Sequence[Query]) -> list[Any]:
         """Return the results in the order of `calls`, sent together to one endpoint.
 
         Raises:
@@ -102,7 +102,7 @@ class JsonRpc:
         _, results = await self._first(calls, list)
         return results
 
-    async def first(self, calls: Sequence[Call], parse: Parse[T]) -> T:
+    async def first(self, calls: Sequence[Query], parse: Parse[T]) -> T:
         """Return what one endpoint's results parse to; one whose do not is passed over.
 
         Raises:
@@ -111,7 +111,7 @@ class JsonRpc:
         return (await self._first(calls, parse))[1]
 
     async def each(
-        self, calls: Sequence[Call], parse: Parse[T], enough: Callable[[list[T]], bool]
+        self, calls: Sequence[Query], parse: Parse[T], enough: Callable[[list[T]], bool]
     ) -> list[T]:
         """Return what endpoints say: a quorum of them, and others until `enough`.
 
@@ -125,7 +125,7 @@ class JsonRpc:
         return [said for _, said in await self._each(calls, parse, enough)]
 
     async def agreed(
-        self, calls: Sequence[Call], parse: Parse[H], settle: Callable[[list[H]], H] | None = None
+        self, calls: Sequence[Query], parse: Parse[H], settle: Callable[[list[H]], H] | None = None
     ) -> H:
         """Return what a quorum of endpoints say alike; those that say otherwise are counted.
 
@@ -148,7 +148,7 @@ class JsonRpc:
         Raises:
             Unreachable, NodeError: as `each`.
         """
-        calls: list[Call] = [("eth_getBlockByNumber", ["latest", False])]
+        calls: list[Query] = [("eth_getBlockByNumber", ["latest", False])]
         answers = await self._each(
             calls, parse, lambda _: True, self._pool.askable(self._pool.readers), grace_s=GRACE_S
         )
@@ -167,7 +167,7 @@ class JsonRpc:
             Unreachable: none answers. It may have arrived.
             NodeError: those that answer refuse it.
         """
-        calls: list[Call] = [("eth_sendRawTransaction", ["0x" + raw.hex()])]
+        calls: list[Query] = [("eth_sendRawTransaction", ["0x" + raw.hex()])]
         senders = self._pool.senders
         tasks = {
             asyncio.create_task(self._pool.ask(endpoint, calls, list)): endpoint
@@ -190,7 +190,7 @@ class JsonRpc:
         """Close connections."""
         await self._pool.aclose()
 
-    async def _first(self, calls: Sequence[Call], parse: Parse[T]) -> tuple[Endpoint, T]:
+    async def _first(self, calls: Sequence[Query], parse: Parse[T]) -> tuple[Endpoint, T]:
         silent: list[Silent] = []
         for round_ in range(ROUNDS):
             if round_:
@@ -206,7 +206,7 @@ class JsonRpc:
 
     async def _each(
         self,
-        calls: Sequence[Call],
+        calls: Sequence[Query],
         parse: Parse[T],
         enough: Callable[[list[T]], bool],
         readers: Sequence[Endpoint] = (),

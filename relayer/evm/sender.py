@@ -16,7 +16,7 @@ from relayer.evm.account import Account
 from relayer.evm.book import Book, Sent
 from relayer.evm.errors import GasAboveMax, InNoBlock, WalletEmpty
 from relayer.evm.journal import Journal
-from relayer.evm.ledger import Purpose, State, Transaction
+from relayer.evm.ledger import Purpose, Transaction, TransactionState
 from relayer.evm.moves import Pace
 from relayer.evm.node import Look, Node
 from relayer.evm.pricing import Pricing
@@ -34,7 +34,7 @@ MAX_OPEN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SendLimits:
     """What a call may use, and how long its sender waits for a block."""
 
     max_gas: int
@@ -49,7 +49,7 @@ class Sender:
         node: Node,
         signer: Signer,
         pricing: Pricing,
-        limits: Limits,
+        limits: SendLimits,
         pace: Pace,
         journal: Journal,
         metrics: RelayerMetrics,
@@ -159,7 +159,8 @@ class Sender:
         gone = [
             t
             for t in self.book.all.values()
-            if t.nonce >= look.confirmed and t.state in (State.FINAL, State.DISPLACED)
+            if t.nonce >= look.confirmed
+            and t.state in (TransactionState.FINAL, TransactionState.DISPLACED)
         ]
         for transaction in gone:
-            self.book.become(transaction, State.MINED)
+            self.book.become(transaction, TransactionState.MINED)

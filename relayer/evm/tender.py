@@ -17,7 +17,7 @@ from relayer.evm.broadcaster import Broadcaster
 from relayer.evm.errors import NonceSpent
 from relayer.evm.fees import FeeAboveCap, FeeHistory, outbid
 from relayer.evm.gaps import Gaps
-from relayer.evm.ledger import State, Transaction
+from relayer.evm.ledger import Transaction, TransactionState
 from relayer.evm.moves import MISSING_POLLS, Move, Verdict, judge, next_step
 from relayer.evm.node import Look
 from relayer.evm.results import Mined
@@ -112,7 +112,8 @@ class Tender:
 
     def _is_time_for_all(self, look: Look) -> bool:
         doubtful = any(
-            t.state is State.MINED and (t.missing_since_s is not None or t.nonce >= look.confirmed)
+            t.state is TransactionState.MINED
+            and (t.missing_since_s is not None or t.nonce >= look.confirmed)
             for t in self._book.unsettled
         )
         return doubtful or look.head.hash != self._looked_at
@@ -143,18 +144,18 @@ class Tender:
         if verdict is Verdict.DISPLACED and claimed is not None:
             verdict, mined = Verdict.MINED, claimed  # one endpoint has it; the others may hide it
         if verdict is Verdict.MINED and mined is not None:
-            if t.state is State.MINED:
+            if t.state is TransactionState.MINED:
                 self._reorganised(t, f"from block {t.block} to {mined.block}")
             self._book.mined(t, self._bounded(t, mined), self._account.clock())
         elif verdict is Verdict.FINAL:
-            self._book.become(t, State.FINAL)
+            self._book.become(t, TransactionState.FINAL)
         elif verdict is Verdict.VANISHED:
             self._reorganised(t, f"from block {t.block} to none")
-            self._book.become(t, State.OPEN)
+            self._book.become(t, TransactionState.OPEN)
             self._resend = True
         elif verdict is Verdict.DISPLACED:
             self._faults.note("displaced", nonce=t.nonce, transactions=t.hashes)
-            self._book.become(t, State.DISPLACED)
+            self._book.become(t, TransactionState.DISPLACED)
             self._book.fail(
                 t.nonce,
                 NonceSpent(

@@ -25,7 +25,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedTransaction:
     """The bytes to broadcast, and the 0x-prefixed hash by which the chain knows them."""
 
     raw: bytes
@@ -34,7 +34,7 @@ class Signed:
 
 async def sign_transaction(
     signer: Signer, call: Call, chain_id: int, nonce: int, fees: Fees
-) -> Signed:
+) -> SignedTransaction:
     """Sign as type 2 (EIP-1559), or as a legacy transaction with replay protection (EIP-155).
 
     Raises:
@@ -50,7 +50,7 @@ async def sign_transaction(
         fields = [chain_id, nonce, fees.priority_wei, fees.max_wei, *target, []]
         r, s, parity = _split(await signer.sign(_DYNAMIC_FEE + rlp.encode(fields)))
         raw = _DYNAMIC_FEE + rlp.encode([*fields, parity, r, s])
-    return Signed(raw, "0x" + keccak(raw).hex())
+    return SignedTransaction(raw, "0x" + keccak(raw).hex())
 
 
 def call_of(raw: bytes) -> Call:

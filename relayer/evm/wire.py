@@ -15,7 +15,7 @@ MAX_BRACKETS: Final = 10_000
 """Far more than any answer has: deeper nesting than Python's recursion limit is not parsed."""
 MAX_RETRY_AFTER_S: Final = 60.0
 
-Call = tuple[str, list[Any]]
+Query = tuple[str, list[Any]]
 """A method and its parameters."""
 
 _RATE_LIMITED: Final = frozenset({"-32005", "-32029", "429"})

@@ -21,7 +21,7 @@ from oracle.keys.opening import open_signer
 from oracle.model.messages import SignedReport
 from relayer.evm.chain import EvmChain, connect
 from relayer.evm.journal import Journal
-from relayer.evm.ledger import Bid, State, Transaction
+from relayer.evm.ledger import Bid, Transaction, TransactionState
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.policy import PushPolicy
@@ -92,10 +92,10 @@ class MortalJournal(Journal):
 
     def update(self, transaction: Transaction, paid_wei: int = 0) -> None:
         """Die before or after a block is noted."""
-        if transaction.state is State.MINED:
+        if transaction.state is TransactionState.MINED:
             self._life.reached("before the block is noted")
         super().update(transaction, paid_wei)
-        if transaction.state is State.MINED:
+        if transaction.state is TransactionState.MINED:
             self._life.reached("after the block is noted")
 
     def update_all(self, transactions: Iterable[Transaction]) -> None:
@@ -106,7 +106,7 @@ class MortalJournal(Journal):
 
     def _update(self, transaction: Transaction) -> None:
         super()._update(transaction)
-        if transaction.state is State.STRANDED:
+        if transaction.state is TransactionState.STRANDED:
             self._life.reached("inside the setting aside")
 
     def _insert_bid(self, nonce: int, number: int, bid: Bid) -> None:

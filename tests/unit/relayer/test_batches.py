@@ -15,11 +15,11 @@ from relayer.evm import connection
 from relayer.evm.connection import AT_ONCE
 from relayer.evm.errors import Unreachable
 from relayer.evm.rpc import JsonRpc
-from relayer.evm.wire import Call
+from relayer.evm.wire import Query
 from relayer.metrics import RelayerMetrics
 
 CHAIN_ID = 31_337
-CALLS: list[Call] = [("echo", [at]) for at in range(3 * AT_ONCE)]
+CALLS: list[Query] = [("echo", [at]) for at in range(3 * AT_ONCE)]
 ANSWERS = list(range(3 * AT_ONCE))
 REFUSAL = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batches"}}
 REFUSALS = [

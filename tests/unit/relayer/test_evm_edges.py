@@ -9,7 +9,7 @@ from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from relayer.evm.abi import stored_groups
-from relayer.evm.errors import MAX_REASON, NodeError, Refusal, refusal_of
+from relayer.evm.errors import MAX_REASON, NodeError, SendRefusal, send_refusal_of
 from relayer.evm.reverts import Reverts
 
 ABI: list[dict[str, Any]] = [
@@ -42,19 +42,21 @@ def test_reverts_have_names(data: bytes, name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        ("already known", Refusal.KNOWN),
-        ("transaction already imported", Refusal.KNOWN),
-        ("nonce too low: next nonce 5, tx nonce 3", Refusal.SPENT),
-        ("replacement transaction underpriced", Refusal.UNDERPRICED),
-        ("transaction underpriced: tip needed 1", Refusal.UNDERPRICED),
-        ("insufficient funds for gas * price + value", Refusal.POOR),
-        ("Insufficient funds for gas", Refusal.POOR),
-        ("header not found", Refusal.OTHER),
+        ("already known", SendRefusal.KNOWN),
+        ("transaction already imported", SendRefusal.KNOWN),
+        ("nonce too low: next nonce 5, tx nonce 3", SendRefusal.SPENT),
+        ("replacement transaction underpriced", SendRefusal.UNDERPRICED),
+        ("transaction underpriced: tip needed 1", SendRefusal.UNDERPRICED),
+        ("insufficient funds for gas * price + value", SendRefusal.POOR),
+        ("Insufficient funds for gas", SendRefusal.POOR),
+        ("header not found", SendRefusal.OTHER),
     ],
 )
-def test_refusals_are_told_by_their_words(words: str, refusal: Refusal) -> None:
+def test_refusals_are_told_by_their_words(words: str, refusal: SendRefusal) -> None:
     """The words are those of geth, Nethermind, Erigon and anvil."""
-    assert refusal_of(NodeError("home", "eth_sendRawTransaction", {"message": words})) is refusal
+    assert (
+        send_refusal_of(NodeError("home", "eth_sendRawTransaction", {"message": words})) is refusal
+    )
 
 
 def test_stored_groups_of_an_update() -> None:

@@ -15,7 +15,7 @@ from relayer.evm.endpoint import Head
 from relayer.evm.errors import Unwritten
 from relayer.evm.gaps import MAX_FILLED, Gaps
 from relayer.evm.journal import Journal
-from relayer.evm.ledger import State
+from relayer.evm.ledger import TransactionState
 from relayer.evm.moves import Pace
 from relayer.evm.node import Look, Node, merged
 from relayer.evm.pricing import Pricing
@@ -69,7 +69,7 @@ class Desk:
             await self.gaps.repair(merged([look(confirmed) for confirmed in said], QUORUM))
 
     @property
-    def states(self) -> dict[int, State]:
+    def states(self) -> dict[int, TransactionState]:
         """By nonce, as the journal has them."""
         return {nonce: t.state for nonce, t in self.journal.load().items()}
 
@@ -92,7 +92,7 @@ async def test_one_endpoint_sets_nothing_aside(desk: Desk, said: tuple[int, ...]
     """Alone, or first of two that answer, or of three: a low count of one is not believed."""
     await desk.hears(*said)
 
-    assert desk.states == {OURS: State.OPEN, OURS + 1: State.OPEN}
+    assert desk.states == {OURS: TransactionState.OPEN, OURS + 1: TransactionState.OPEN}
     assert desk.book.next_nonce(OURS) == OURS + 2
     assert desk.noted() == 0
 
@@ -105,7 +105,7 @@ async def test_a_quorum_is_believed_and_nothing_is_forgotten(
     waiting = desk.book.awaiting(OURS)
     await desk.hears(*said)
 
-    assert desk.states == {OURS: State.STRANDED, OURS + 1: State.STRANDED}
+    assert desk.states == {OURS: TransactionState.STRANDED, OURS + 1: TransactionState.STRANDED}
     assert (desk.book.open, desk.book.unsettled, desk.noted()) == ([], [], 1)
     assert [desk.book.next_nonce(n) for n in (0, 5, OURS)] == [0, 5, OURS + 2]
     assert "went back" in str(waiting.exception())
@@ -115,11 +115,11 @@ async def test_what_is_set_aside_comes_back_with_the_chain(desk: Desk) -> None:
     """Its turn, or past it: it is tended again, whatever the chain made of it."""
     await desk.hears(0, 0)
     await desk.hears(OURS - 1, OURS - 1)
-    assert set(desk.states.values()) == {State.STRANDED}
+    assert set(desk.states.values()) == {TransactionState.STRANDED}
 
     await desk.hears(OURS, OURS)
 
-    assert desk.states == {OURS: State.OPEN, OURS + 1: State.OPEN}
+    assert desk.states == {OURS: TransactionState.OPEN, OURS + 1: TransactionState.OPEN}
     assert [t.nonce for t in desk.book.open] == [OURS, OURS + 1]
 
 
@@ -129,7 +129,7 @@ async def test_what_was_in_a_block_is_looked_for_there_again(desk: Desk) -> None
     await desk.hears(0, 0)
     await desk.hears(OURS + 1, OURS + 1)
 
-    assert desk.states == {OURS: State.MINED, OURS + 1: State.OPEN}
+    assert desk.states == {OURS: TransactionState.MINED, OURS + 1: TransactionState.OPEN}
 
 
 def test_what_is_set_aside_is_so_for_all_or_none() -> None:
@@ -138,13 +138,16 @@ def test_what_is_set_aside_is_so_for_all_or_none() -> None:
     for nonce in (1, 2):
         journal.add(transaction(nonce))
     first, second = journal.load().values()
-    first.state = State.STRANDED
+    first.state = TransactionState.STRANDED
     broken: Any = object()
     second.state = broken
 
     with pytest.raises(Unwritten, match="cannot be written"):
         journal.update_all([first, second])
-    assert [t.state for t in journal.load().values()] == [State.OPEN, State.OPEN]
+    assert [t.state for t in journal.load().values()] == [
+        TransactionState.OPEN,
+        TransactionState.OPEN,
+    ]
 
 
 MINED = Mined(f"0x{OURS:02x}00", True, 9, "0xb", 21_000, 1, ())

@@ -12,16 +12,16 @@ from oracle.model.errors import ConfigError
 from relayer.evm.errors import Unwritten
 from relayer.evm.fees import Fees
 from relayer.evm.journal import HOUR_NS, KEPT, Journal
-from relayer.evm.ledger import Bid, Purpose, State, Transaction
+from relayer.evm.ledger import Bid, Purpose, Transaction, TransactionState
 from relayer.evm.results import Mined
-from relayer.evm.transaction import Call, Signed
+from relayer.evm.transaction import Call, SignedTransaction
 
 WALLET = "0x" + "12" * 20
 
 
 def bid(nonce: int, number: int = 0, fees: Fees | None = None) -> Bid:
     """A bid with bytes of its own."""
-    signed = Signed(bytes([nonce, number]) * 50, f"0x{nonce:02x}{number:02x}")
+    signed = SignedTransaction(bytes([nonce, number]) * 50, f"0x{nonce:02x}{number:02x}")
     return Bid(signed, fees or Fees(10**20, None if number else 10**19))
 
 
@@ -143,7 +143,7 @@ def test_what_is_settled_is_forgotten_in_time(tmp_path: Path) -> None:
     for nonce in range(KEPT + 10):
         t = transaction(nonce)
         journal.add(t)
-        t.state = State.OPEN if nonce == 2 else State.FINAL
+        t.state = TransactionState.OPEN if nonce == 2 else TransactionState.FINAL
         journal.update(t)
 
     gone = journal.prune(0)
@@ -179,7 +179,7 @@ def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     """A transaction without its bytes would hold its nonce for ever."""
     journal = Journal(tmp_path / "j.sqlite")
     broken = transaction(1)
-    broken.bids[0].signed = Signed(b"", None)  # type: ignore[arg-type]  # to break the second insert
+    broken.bids[0].signed = SignedTransaction(b"", None)  # type: ignore[arg-type]  # to break the second insert
 
     with pytest.raises(Unwritten):
         journal.add(broken)

@@ -9,11 +9,11 @@ import pytest
 
 from relayer.evm.endpoint import Head
 from relayer.evm.fees import FeeHistory, Fees, pays_enough
-from relayer.evm.ledger import FILLER, Bid, State, Transaction
+from relayer.evm.ledger import FILLER, Bid, Transaction, TransactionState
 from relayer.evm.moves import PATIENT_BLOCKS, Move, Pace, Step, Verdict, judge, next_step
 from relayer.evm.node import Look, is_clear, merged
 from relayer.evm.results import Mined
-from relayer.evm.transaction import Call, Signed
+from relayer.evm.transaction import Call, SignedTransaction
 
 PACE = Pace(poll_s=1.0, replace_after_s=15.0, max_replacements=2, finality_depth=10)
 HISTORY = FeeHistory(100, [10], [20])
@@ -31,13 +31,17 @@ def look(confirmed: int = 5, head: int = 100, *receipts: Mined | None) -> Look:
 
 
 def transaction(
-    state: State = State.OPEN, fees: Fees = RICH, *, bids: int = 1, **known: Any
+    state: TransactionState = TransactionState.OPEN,
+    fees: Fees = RICH,
+    *,
+    bids: int = 1,
+    **known: Any,
 ) -> Transaction:
     """Nonce 5, first broadcast at 0 s, taken at block 100 unless `taken` says otherwise."""
-    made = [Bid(Signed(b"", f"0x{n}"), fees) for n in range(bids)]
+    made = [Bid(SignedTransaction(b"", f"0x{n}"), fees) for n in range(bids)]
     made[-1].taken_block = known.pop("taken", 100)
     t = Transaction(5, FILLER, Call("0x", b"", 0), made, 0, state, broadcast_s=0.0)
-    t.block_hash = "0xb1" if state is State.MINED else ""
+    t.block_hash = "0xb1" if state is TransactionState.MINED else ""
     for name, value in known.items():
         setattr(t, name, value)
     return t
@@ -46,24 +50,28 @@ def transaction(
 @pytest.mark.parametrize(
     ("state", "receipt", "seen", "since_s", "verdict"),
     [
-        (State.OPEN, None, look(5), None, Verdict.STAYS),
-        (State.OPEN, None, look(3), None, Verdict.STAYS),
-        (State.OPEN, mined(), look(6), None, Verdict.MINED),
-        (State.OPEN, mined(), look(5), None, Verdict.STAYS),
-        (State.OPEN, None, look(6), None, Verdict.DOUBTFUL),
-        (State.OPEN, None, look(6), 7.5, Verdict.DOUBTFUL),
-        (State.OPEN, None, look(6), 7.0, Verdict.DISPLACED),
-        (State.MINED, mined(), look(6, 109), None, Verdict.STAYS),
-        (State.MINED, mined(), look(6, 110), None, Verdict.FINAL),
-        (State.MINED, mined(101, "0xb2"), look(6, 111), None, Verdict.MINED),
-        (State.MINED, None, look(5), None, Verdict.DOUBTFUL),
-        (State.MINED, mined(), look(5), None, Verdict.DOUBTFUL),
-        (State.MINED, None, look(5), 7.0, Verdict.VANISHED),
-        (State.MINED, None, look(6), 7.0, Verdict.DISPLACED),
+        (TransactionState.OPEN, None, look(5), None, Verdict.STAYS),
+        (TransactionState.OPEN, None, look(3), None, Verdict.STAYS),
+        (TransactionState.OPEN, mined(), look(6), None, Verdict.MINED),
+        (TransactionState.OPEN, mined(), look(5), None, Verdict.STAYS),
+        (TransactionState.OPEN, None, look(6), None, Verdict.DOUBTFUL),
+        (TransactionState.OPEN, None, look(6), 7.5, Verdict.DOUBTFUL),
+        (TransactionState.OPEN, None, look(6), 7.0, Verdict.DISPLACED),
+        (TransactionState.MINED, mined(), look(6, 109), None, Verdict.STAYS),
+        (TransactionState.MINED, mined(), look(6, 110), None, Verdict.FINAL),
+        (TransactionState.MINED, mined(101, "0xb2"), look(6, 111), None, Verdict.MINED),
+        (TransactionState.MINED, None, look(5), None, Verdict.DOUBTFUL),
+        (TransactionState.MINED, mined(), look(5), None, Verdict.DOUBTFUL),
+        (TransactionState.MINED, None, look(5), 7.0, Verdict.VANISHED),
+        (TransactionState.MINED, None, look(6), 7.0, Verdict.DISPLACED),
     ],
 )
 def test_what_the_chain_says(
-    state: State, receipt: Mined | None, seen: Look, since_s: float | None, verdict: Verdict
+    state: TransactionState,
+    receipt: Mined | None,
+    seen: Look,
+    since_s: float | None,
+    verdict: Verdict,
 ) -> None:
     """A receipt counts once the wallet's count agrees; contradictions have to last three polls."""
     t = transaction(state, missing_since_s=since_s)
@@ -157,7 +165,10 @@ def test_a_look_is_clear_when_nobody_else_could_change_it() -> None:
 
 def test_a_receipt_counts_for_no_more_than_its_bid() -> None:
     """Gas as signed, at the price of the very bid; a rollup's data at the dearest thinkable."""
-    cheap, dear = Bid(Signed(bytes(10), "0x0"), POOR), Bid(Signed(bytes(10), "0x1"), RICH)
+    cheap, dear = (
+        Bid(SignedTransaction(bytes(10), "0x0"), POOR),
+        Bid(SignedTransaction(bytes(10), "0x1"), RICH),
+    )
     t = Transaction(5, FILLER, Call("0x", b"", 1000), [cheap, dear], 0)
     lie = Mined("0x0", True, 1, "0xb", 10**9, 10**18, (), 10**30)
 

@@ -19,14 +19,14 @@ from relayer.evm.fees import FeeHistory
 from relayer.evm.node import Node
 from relayer.evm.results import first_head
 from relayer.evm.rpc import JsonRpc
-from relayer.evm.wire import Call
+from relayer.evm.wire import Query
 from relayer.metrics import RelayerMetrics
 from tests.unit.relayer.test_rpc import CHAIN_ID, block
 
 NAMES = ("one", "two", "three")
 WALLET, ORACLE = "0x" + "11" * 20, "0x" + "22" * 20
 WORD, OTHER, OLD = bytes([9] * 32), bytes([8] * 32), bytes([1] * 32)
-CALL: list[Call] = [("eth_call", [{}, "latest"])]
+CALL: list[Query] = [("eth_call", [{}, "latest"])]
 Answer = Callable[[str, list[Any]], Any]
 
 
