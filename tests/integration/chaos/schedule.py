@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from deploy.sandbox.chains import fault_kinds as kinds
-from deploy.sandbox.chains.faults import Fault
+from deploy.sandbox.chains.faults import Fault, Rpc
 from tests.integration.chaos.world import TIMEOUT_S
 
 ENDPOINTS = 3
@@ -33,6 +33,14 @@ def _nothing(*_: Any) -> None:
     return None
 
 
+def _none(*_: Any) -> str:
+    return "0x0"
+
+
+def _dear(_: Rpc, receipt: Any) -> Any:
+    return receipt and {**receipt, "effectiveGasPrice": hex(10**18)}
+
+
 SILENCES = (
     Ill("hangs", kinds.hang),
     Ill("hangs now and then", kinds.hang, chance=0.3),
@@ -45,6 +53,7 @@ SILENCES = (
     Ill("resets", partial(kinds.reset, arrives=False)),
     Ill("resets mid-broadcast", partial(kinds.reset, arrives=True), ("eth_sendRawTransaction",)),
     Ill("errors", partial(kinds.error, *kinds.BUSY)),
+    Ill("takes no batches", kinds.unbatched),
     Ill("wrong chain", partial(kinds.lie, lambda *_: "0x1")),
 )
 LIES = (
@@ -56,6 +65,8 @@ LIES = (
         ("eth_getTransactionCount",),
         lies=True,
     ),
+    Ill("counts none", partial(kinds.lie, _none), ("eth_getTransactionCount",), lies=True),
+    Ill("dear receipts", partial(kinds.lie, _dear), ("eth_getTransactionReceipt",), lies=True),
 )
 
 

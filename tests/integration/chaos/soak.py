@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,7 +90,8 @@ async def soak(folder: Path, *, seed: int, duration_s: float, progress: bool = F
             if time.monotonic() >= ends_at or not outcome.is_fresh:
                 break
         watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await watch  # a watch that ended has seen nothing
         await world.holds_newest()
         outcome.pushes = world.logged("pushed")
         outcome.faults.update(line["fault"] for line in world.log if line["event"] == "fault")

@@ -236,7 +236,6 @@ class World(Site):
             return True
         if all(stored_ms(held[group]) == stored_ms(self.words[group]) for group in GROUPS):
             await self.publish()  # the contract holds a jump until later reports agree with it
-            await asyncio.sleep(PERIOD_S)
         return False
 
     def dead(self) -> Sequence[asyncio.Task[None]]:
