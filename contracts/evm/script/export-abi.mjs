@@ -6,7 +6,14 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const CONTRACTS = ['MarkOracle', 'PoolActor', 'TestToken'];
+const CONTRACTS = [
+  'MarkOracle',
+  'ChainlinkAdapter',
+  'Erc7412Adapter',
+  'PythAdapter',
+  'PoolActor',
+  'TestToken',
+];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const check = process.argv.includes('--check');

@@ -64,6 +64,9 @@ ${table([
   ['`usablePrice`', number(gas.read_cold), 'the call itself, its slot cold, above the cold access of the account (2,600); limit 3,000'],
   ['`priceNoOlderThan`', number(gas.read_price_cold), 'the same, with the least validity as an argument'],
   ['`readMark`', number(gas.read_mark_cold), 'the same, every field'],
+  ['`ChainlinkAdapter.latestRoundData`', number(gas.read_chainlink_cold), 'the same, above the adapter\'s account; 2,600 of it is the oracle\'s'],
+  ['`PythAdapter.getPriceNoOlderThan`', number(gas.read_pyth_cold), 'the same'],
+  ['`Erc7412Adapter.price`', number(gas.read_erc7412_cold), 'the same'],
 ])}
 
 ## Others

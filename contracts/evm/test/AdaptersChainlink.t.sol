@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {ChainlinkAdapter} from "../src/adapters/ChainlinkAdapter.sol";
 import {MarkReader} from "../src/adapters/MarkReader.sol";
+import {IMarkOracle} from "../src/interfaces/IMarkOracle.sol";
 import {AdaptersFixture} from "./AdaptersFixture.sol";
 
 /// @notice What is Chainlink's own about ChainlinkAdapter.
@@ -41,8 +42,29 @@ contract AdaptersChainlinkTest is AdaptersFixture {
         vm.expectRevert(abi.encodeWithSelector(ChainlinkAdapter.NoRoundHistory.selector, 7));
         adapter.getRoundData(7);
         (uint80 round,,,,) = adapter.latestRoundData();
-        vm.expectRevert(abi.encodeWithSelector(ChainlinkAdapter.NoRoundHistory.selector, round));
+        bytes memory error = abi.encodeWithSelector(ChainlinkAdapter.NoRoundHistory.selector, round);
+        vm.expectRevert(error);
         adapter.getRoundData(round);
+        vm.expectRevert(error);
+        adapter.getAnswer(round);
+        vm.expectRevert(error);
+        adapter.getTimestamp(round);
+    }
+
+    /// @dev Older consumers ask for each part by itself, and never for its age.
+    function test_latestAnswer_SaysTheSameAndIsAsStrict() public {
+        assertEq(adapter.latestAnswer(), 60_000.12e8);
+        assertEq(adapter.latestTimestamp(), START_S);
+        assertEq(adapter.latestRound(), START_S * 1000);
+        skipS(MAX_AGE_MS / 1000 + 1);
+        bytes memory error =
+            abi.encodeWithSelector(IMarkOracle.TooOld.selector, MARKET, 31_000, MAX_AGE_MS);
+        vm.expectRevert(error);
+        adapter.latestAnswer();
+        vm.expectRevert(error);
+        adapter.latestTimestamp();
+        vm.expectRevert(error);
+        adapter.latestRound();
     }
 
     /// @dev Every price a report can carry, at any decimals, is said rounded down, or refused if

@@ -63,10 +63,10 @@ abstract contract AdaptersFixture is OracleFixture {
         bound[2] = Binding(ETH_MARKET, "ETH-USD");
     }
 
-    /// @dev The owner gives our market's number another meaning, in the next epoch.
-    function rebind(bytes32 instrument) internal {
+    /// @dev The owner retires our market's number, in the next epoch.
+    function retireIt() internal {
         Binding[] memory bound = new Binding[](1);
-        bound[0] = Binding(MARKET, instrument);
+        bound[0] = Binding(MARKET, 0);
         uint32 next = oracle.currentEpoch() + 1;
         vm.prank(owner);
         oracle.setCommittee(next, members, THRESHOLD, 0, bound);

@@ -10,8 +10,8 @@ import {Binding, IMarkOracle, JumpRule, Mark, Validity} from "../src/interfaces/
 import {AdaptersFixture, UptimeFeed} from "./AdaptersFixture.sol";
 import {Draft, ReportBuilder} from "./ReportBuilder.sol";
 
-/// @notice What may happen around an adapter's market: prices of every kind, jumps, pauses, the end of
-/// its number's meaning, an L2 that stops, and time.
+/// @notice What may happen around an adapter's market: prices of every kind, jumps, pauses, rotations,
+/// its number's end, an L2 that stops, and time.
 contract AdaptersHandler is ReportBuilder {
     uint256 private constant ORIGIN_MS = 1_577_836_800_000;
 
@@ -19,7 +19,6 @@ contract AdaptersHandler is ReportBuilder {
     UptimeFeed private immutable SEQUENCER;
     address private immutable OWNER;
     uint256 private immutable MARKET;
-    bool private retired;
 
     constructor(IMarkOracle oracle, UptimeFeed sequencer, address owner, uint256 market) {
         (ORACLE, SEQUENCER, OWNER, MARKET) = (oracle, sequencer, owner, market);
@@ -42,19 +41,25 @@ contract AdaptersHandler is ReportBuilder {
     }
 
     function pause(bool wanted) public {
-        if (retired && !wanted) return;
+        (bytes32 instrument,) = ORACLE.instrumentOf(MARKET);
+        if (instrument == 0) return;
         vm.prank(OWNER);
         if (wanted) ORACLE.pauseMarket(MARKET, "fuzzed");
         else ORACLE.unpauseMarket(MARKET, "fuzzed");
     }
 
-    /// @notice The next epoch, in which the number means the same, or seldom nothing any more.
-    function rotate(uint256 seed) public {
-        Binding[] memory bound = new Binding[](retired ? 0 : 1);
-        if (!retired) {
-            retired = seed % 16 == 0;
-            bound[0] = Binding(MARKET, retired ? bytes32(0) : bytes32("BTC-USD"));
-        }
+    /// @notice Begin an epoch: reports of the one before are refused.
+    function rotate() public {
+        uint32 next = ORACLE.currentEpoch() + 1;
+        vm.prank(OWNER);
+        ORACLE.setCommittee(next, members, 5, 0, new Binding[](0));
+    }
+
+    /// @notice Nothing is read of the market from then on: so seldom.
+    function retire(uint256 seed) external {
+        if (seed % 8 != 0) return rotate();
+        Binding[] memory bound = new Binding[](1);
+        bound[0] = Binding(MARKET, 0);
         uint32 next = ORACLE.currentEpoch() + 1;
         vm.prank(OWNER);
         ORACLE.setCommittee(next, members, 5, 0, bound);
@@ -77,7 +82,6 @@ contract AdaptersHandler is ReportBuilder {
     /// @notice Everything is well again, as it mostly is.
     function recover(uint256 seed) external {
         pause(false);
-        rotate(1);
         SEQUENCER.set(0, block.timestamp - 8000);
         wait_(3);
         send((seed >> 128) << 128 | 6);
@@ -105,7 +109,7 @@ contract AdaptersInvariantsTest is AdaptersFixture {
         bytes4[] memory actions = new bytes4[](7);
         actions[0] = AdaptersHandler.send.selector;
         actions[1] = AdaptersHandler.pause.selector;
-        actions[2] = AdaptersHandler.rotate.selector;
+        actions[2] = AdaptersHandler.retire.selector;
         actions[3] = AdaptersHandler.setSequencer.selector;
         actions[4] = AdaptersHandler.setRule.selector;
         actions[5] = AdaptersHandler.wait_.selector;

@@ -8,6 +8,7 @@ import {PythAdapter} from "../src/adapters/PythAdapter.sol";
 import {PythFeed} from "../src/adapters/PythFeeds.sol";
 import {SequencerGrace} from "../src/adapters/SequencerGrace.sol";
 import {UpdateFee} from "../src/adapters/UpdateFee.sol";
+import {AggregatorInterface} from "../src/adapters/interfaces/AggregatorV2V3Interface.sol";
 import {AggregatorV3Interface} from "../src/adapters/interfaces/AggregatorV3Interface.sol";
 import {IERC7412} from "../src/adapters/interfaces/IERC7412.sol";
 import {IPyth, IPythErrors} from "../src/adapters/interfaces/IPyth.sol";
@@ -88,6 +89,7 @@ contract AdaptersReadingTest is AdaptersFixture {
         assertEq(IPythErrors.NoFreshUpdate.selector, bytes4(0xde2c57fa));
         assertEq(IPythErrors.InvalidArgument.selector, bytes4(0xa9cb9e0d));
         assertEq(type(AggregatorV3Interface).interfaceId, bytes4(0x73851258));
+        assertEq(type(AggregatorInterface).interfaceId, bytes4(0xb7c5d175));
         assertEq(type(IERC7412).interfaceId, bytes4(0x35982edb));
         assertEq(IERC7412.OracleDataRequired.selector, bytes4(0xcf2cabdf));
         assertEq(IERC7412.FeeRequired.selector, bytes4(0xea958df6));
@@ -198,14 +200,17 @@ contract AdaptersReadingTest is AdaptersFixture {
         assertEq(pyth.getPriceUnsafe(ID).publishTime, block.timestamp);
     }
 
-    /// @dev The number is retired, and has a price as good as any all the same: it is none.
-    function test_read_RevertIf_TheNumberMeansNothingAnyMore() public {
-        rebind(0);
+    /// @dev Adapters ask what the number means when they are deployed, and never again: it never means
+    /// anything else, and once retired it is paused, whatever is still signed for it.
+    function test_read_RevertIf_TheNumberIsRetired() public {
+        retireIt();
+        bytes memory error = abi.encodeWithSelector(IMarkOracle.Paused.selector, MARKET);
+        assertAllRevert(error);
         skipS(1);
         Draft memory d = draftOf(wordWith(entryOf(6), nowMs()));
         d.epoch = 2;
         assertEq(push(d), 1);
-        assertAllRevert(otherInstrument(0, "BTC-USD"));
+        assertAllRevert(error);
     }
 
     function otherInstrument(bytes32 given, bytes32 expected) private pure returns (bytes memory) {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {JumpRule, Validity} from "../src/interfaces/IMarkOracle.sol";
-import {OracleFixture} from "./OracleFixture.sol";
+import {AdaptersGas} from "./AdaptersGas.sol";
 import {Draft} from "./ReportBuilder.sol";
 
 /// @notice Gas of whole transactions: 21,000, calldata at 4 and 16, and execution on cold storage
@@ -10,7 +10,7 @@ import {Draft} from "./ReportBuilder.sol";
 /// figures, with the bytes of calldata; `GAS_WRITE=1` rewrites it.
 /// @dev Isolation makes every call from a test a transaction of its own, with what is warm
 /// forgotten; the gas of the last one is then that of the transaction.
-contract GasTest is OracleFixture {
+contract GasTest is AdaptersGas {
     string private constant FILE = "../gas.json";
     string private constant KEY = "gas";
     uint256 private constant ALL = type(uint256).max;
@@ -42,6 +42,7 @@ contract GasTest is OracleFixture {
         Draft memory d = draft(1, 0);
         d.epoch = 2;
         record("update_13of19_1group", updateGas(d, 0, 0x1fff), 100_000);
+        recordAdapters();
 
         emit log_string(measured);
         if (vm.envOr("GAS_WRITE", false)) vm.writeJson(measured, FILE);
@@ -109,6 +110,13 @@ contract GasTest is OracleFixture {
         record("read_price_cold", vm.lastCallGas().gasTotalUsed, 3600);
         oracle.readMark(3);
         record("read_mark_cold", vm.lastCallGas().gasTotalUsed, 3600);
+    }
+
+    function recordAdapters() private {
+        AdapterReads memory reads = measureAdapters(13);
+        record("read_chainlink_cold", reads.chainlink, 8000);
+        record("read_pyth_cold", reads.pyth, 12_500);
+        record("read_erc7412_cold", reads.erc7412, 7000);
     }
 
     /// @dev Calldata of a transaction, with selector, offset and padding.

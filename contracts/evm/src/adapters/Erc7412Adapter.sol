@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IMarkOracle, Mark} from "../interfaces/IMarkOracle.sol";
+import {IMarkOracle} from "../interfaces/IMarkOracle.sol";
+import {GroupWord} from "../report/GroupWord.sol";
+import {MarkWord} from "../report/MarkWord.sol";
 import {MarkReader, ReadPolicy} from "./MarkReader.sol";
 import {UpdateFee} from "./UpdateFee.sol";
 import {IERC7412} from "./interfaces/IERC7412.sol";
@@ -9,11 +11,12 @@ import {IERC7412} from "./interfaces/IERC7412.sol";
 /// @title Erc7412Adapter
 /// @notice One market for clients of ERC-7412: a read that lacks a fresh mark, or a good enough one,
 /// says which report would mend it, and goes through once that report is sent.
-/// @dev What no report can mend (a pause, a sequencer that is down or in its grace, another meaning
-/// of the number) reverts otherwise, so that clients do not fetch in vain. Where nobody pushes, only
-/// the client's next report ends a halt or agrees with a jump: so a mark that is fresh but not good
-/// enough asks for a newer one.
+/// @dev What no report can mend (a pause, a sequencer that is down or in its grace) reverts otherwise,
+/// so that clients do not fetch in vain. Where nobody pushes, only the client's next report ends a
+/// halt or agrees with a jump: so a mark that is fresh but not good enough asks for a newer one.
 contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
+    using GroupWord for uint256;
+
     /// @inheritdoc IERC7412
     bytes32 public constant oracleId = "PLUMBLINE";
 
@@ -40,13 +43,15 @@ contract Erc7412Adapter is IERC7412, MarkReader, UpdateFee {
     /// and is not older.
     function price() external view returns (uint256 priceE18, uint256 priceTimeMs) {
         _requireSequencer();
-        _requireInstrument(MARKET, INSTRUMENT);
-        Mark memory mark = ORACLE.readMark(MARKET);
-        if (mark.paused) revert IMarkOracle.Paused(MARKET);
-        if (_ageMs(mark.statusTimeMs) > MAX_AGE_MS) _requireData(_unixMs() - MAX_AGE_MS);
-        if (mark.validity < LEAST) _requireData(uint256(mark.statusTimeMs) + 1);
-        // What is usable has a price, whose time is that of the status.
-        return (mark.priceE18, mark.priceTimeMs);
+        uint256 word = _wordOf(MARKET);
+        _requireUnpaused(MARKET, word);
+        priceTimeMs = word.time().unixMs();
+        if (MarkWord.ageMs(priceTimeMs) > MAX_AGE_MS) {
+            _requireData(block.timestamp * 1000 - MAX_AGE_MS);
+        }
+        uint256 entry = word.entry(MARKET % GroupWord.MARKETS);
+        if (entry.validity() < LEAST) _requireData(priceTimeMs + 1);
+        return (entry.priceE18(), priceTimeMs);
     }
 
     /// @inheritdoc IERC7412

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IMarkOracle, Validity} from "../interfaces/IMarkOracle.sol";
+import {GroupWord} from "../report/GroupWord.sol";
 import {SequencerGrace} from "./SequencerGrace.sol";
 import {AggregatorV3Interface} from "./interfaces/AggregatorV3Interface.sol";
 
@@ -22,6 +23,8 @@ struct ReadPolicy {
 /// @dev Whatever is not good enough reverts: a consumer that asks an adapter never gets a price
 /// below the policy.
 abstract contract MarkReader is SequencerGrace {
+    using GroupWord for uint256;
+
     uint256 private constant MIN_AGE_MS = 1 seconds * 1000;
     uint256 private constant MAX_AGE_LIMIT_MS = 1 days * 1000;
 
@@ -59,35 +62,26 @@ abstract contract MarkReader is SequencerGrace {
         (ORACLE, LEAST, MAX_AGE_MS) = (oracle, policy.least, policy.maxAgeMs);
     }
 
-    /// @dev Revert unless the number still means the instrument. What it means changes only with an
-    /// epoch of the committee, and then for good reasons; a price of something else is none.
-    /// @return fromEpoch The epoch since which it does.
-    function _requireInstrument(uint256 market, bytes32 instrument)
-        internal
-        view
-        returns (uint32 fromEpoch)
-    {
-        bytes32 bound;
-        (bound, fromEpoch) = ORACLE.instrumentOf(market);
+    /// @dev Revert unless the number means the instrument. To be asked once, at deployment: a number
+    /// never means another, and once it is retired the market is paused for good.
+    function _requireInstrument(uint256 market, bytes32 instrument) internal view {
+        (bytes32 bound,) = ORACLE.instrumentOf(market);
         if (bound != instrument || bound == 0) revert OtherInstrument(market, bound, instrument);
     }
 
-    /// @dev Revert unless the mark is one the market's status and the policy allow, whatever its
-    /// age.
-    function _requireUsable(uint256 market, bool paused, Validity validity) internal view {
-        if (paused) revert IMarkOracle.Paused(market);
+    /// @dev What is stored of the market's group: a word costs less to hand over than a `Mark`.
+    function _wordOf(uint256 market) internal view returns (uint256 word) {
+        return ORACLE.groupWord(market / GroupWord.MARKETS);
+    }
+
+    /// @dev Revert unless the policy allows what an entry says, whatever its age.
+    function _requireUsable(uint256 market, Validity validity) internal view {
         if (validity < LEAST) revert IMarkOracle.ValidityTooLow(market, validity, LEAST);
     }
 
-    /// @dev Age against the block's clock; 0 for a time ahead of it.
-    function _ageMs(uint256 unixMs) internal view returns (uint256) {
-        uint256 nowMs = _unixMs();
-        return nowMs > unixMs ? nowMs - unixMs : 0;
-    }
-
-    /// @dev The block's time.
-    function _unixMs() internal view returns (uint256) {
-        return block.timestamp * 1000;
+    /// @dev Revert if the market is paused in the stored word of its group.
+    function _requireUnpaused(uint256 market, uint256 word) internal pure {
+        if (word.isPaused(market % GroupWord.MARKETS)) revert IMarkOracle.Paused(market);
     }
 
     /// @dev Seconds for consumers, who subtract them from the block's time: never ahead of it.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IMarkOracle, Mark} from "../interfaces/IMarkOracle.sol";
+import {IMarkOracle} from "../interfaces/IMarkOracle.sol";
+import {GroupWord} from "../report/GroupWord.sol";
+import {MarkWord} from "../report/MarkWord.sol";
 import {MarkReader, ReadPolicy} from "./MarkReader.sol";
 import {IPyth, PythStructs} from "./interfaces/IPyth.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -21,10 +23,12 @@ struct PythFeed {
     uint8 decimals;
 }
 
-/// @notice A market, and how its prices are written.
+/// @notice What is kept of a feed: one slot. The instruments are what the numbers mean for good.
 struct PythSource {
-    bytes32 instrument;
+    bool known;
+    bool hasEma;
     uint16 market;
+    uint16 emaMarket;
     uint8 decimals;
 }
 
@@ -32,10 +36,12 @@ struct PythSource {
 /// @notice The half of PythAdapter that reads stored marks: which market a price id is, and what a
 /// mark looks like as a price of Pyth.
 abstract contract PythFeeds is IPyth, MarkReader {
+    using GroupWord for uint256;
+
     /// @dev Confidences are in 0.1 bps.
     uint256 private constant CONFIDENCE_UNIT = 100_000;
 
-    mapping(bytes32 id => PythFeed) private _feeds;
+    mapping(bytes32 id => PythSource) private _sources;
 
     /// @notice Two feeds have the same id, or one has the id 0.
     error BadFeedId(bytes32 id);
@@ -48,13 +54,14 @@ abstract contract PythFeeds is IPyth, MarkReader {
     {
         for (uint256 i; i < feeds.length; ++i) {
             PythFeed memory feed = feeds[i];
-            if (feed.id == 0 || _feeds[feed.id].instrument != 0) revert BadFeedId(feed.id);
+            if (feed.id == 0 || _sources[feed.id].known) revert BadFeedId(feed.id);
             if (feed.decimals > PRICE_DECIMALS) {
                 revert TooManyDecimals(feed.decimals, PRICE_DECIMALS);
             }
             _requireInstrument(feed.market, feed.instrument);
-            if (feed.emaInstrument != 0) _requireInstrument(feed.emaMarket, feed.emaInstrument);
-            _feeds[feed.id] = feed;
+            bool hasEma = feed.emaInstrument != 0;
+            if (hasEma) _requireInstrument(feed.emaMarket, feed.emaInstrument);
+            _sources[feed.id] = PythSource(true, hasEma, feed.market, feed.emaMarket, feed.decimals);
         }
     }
 
@@ -74,7 +81,7 @@ abstract contract PythFeeds is IPyth, MarkReader {
 
     /// @inheritdoc IPyth
     function getEmaPriceUnsafe(bytes32 id) external view returns (PythStructs.Price memory) {
-        return _stored(_emaSourceOf(id), MAX_AGE_MS);
+        return _stored(_emaOf(id), MAX_AGE_MS);
     }
 
     /// @inheritdoc IPyth
@@ -83,19 +90,25 @@ abstract contract PythFeeds is IPyth, MarkReader {
         view
         returns (PythStructs.Price memory)
     {
-        return _stored(_emaSourceOf(id), _limitMs(age));
+        return _stored(_emaOf(id), _limitMs(age));
     }
 
-    /// @notice What is behind a price id.
-    function feedOf(bytes32 id) public view returns (PythFeed memory feed) {
-        feed = _feeds[id];
-        if (feed.instrument == 0) revert PriceFeedNotFound();
+    /// @notice What is behind a price id. The instrument of a retired number is zero.
+    function feedOf(bytes32 id) external view returns (PythFeed memory feed) {
+        PythSource memory source = _sourceOf(id);
+        feed = PythFeed(id, 0, 0, source.market, source.emaMarket, source.decimals);
+        (feed.instrument,) = ORACLE.instrumentOf(source.market);
+        if (source.hasEma) (feed.emaInstrument,) = ORACLE.instrumentOf(source.emaMarket);
     }
 
     function _sourceOf(bytes32 id) internal view returns (PythSource memory source) {
-        PythFeed storage feed = _feeds[id];
-        source = PythSource(feed.instrument, feed.market, feed.decimals);
-        if (source.instrument == 0) revert PriceFeedNotFound();
+        source = _sources[id];
+        if (!source.known) revert PriceFeedNotFound();
+    }
+
+    /// @dev The average of a feed that has one, as if it were the price.
+    function _emaOf(PythSource memory source) internal pure returns (PythSource memory) {
+        return PythSource(true, false, source.emaMarket, 0, source.decimals);
     }
 
     /// @dev The confidence becomes a half-width in units of the price. It is wide enough to hold the
@@ -115,10 +128,10 @@ abstract contract PythFeeds is IPyth, MarkReader {
         price.expo = -int32(uint32(decimals));
     }
 
-    function _emaSourceOf(bytes32 id) private view returns (PythSource memory source) {
-        PythFeed memory feed = feedOf(id);
-        if (feed.emaInstrument == 0) revert NoEma(id);
-        return PythSource(feed.emaInstrument, feed.emaMarket, feed.decimals);
+    function _emaOf(bytes32 id) private view returns (PythSource memory source) {
+        source = _sourceOf(id);
+        if (!source.hasEma) revert NoEma(id);
+        return _emaOf(source);
     }
 
     function _stored(PythSource memory source, uint256 maxAgeMs)
@@ -127,13 +140,16 @@ abstract contract PythFeeds is IPyth, MarkReader {
         returns (PythStructs.Price memory price)
     {
         _requireSequencer();
-        _requireInstrument(source.market, source.instrument);
-        Mark memory mark = ORACLE.readMark(source.market);
-        if (mark.priceTimeMs == 0) revert PriceFeedNotFound();
-        _requireUsable(source.market, mark.paused, mark.validity);
-        if (_ageMs(mark.priceTimeMs) > maxAgeMs) revert StalePrice();
-        price = _priceOf(mark.priceE18, mark.confidenceBpsE1, source.decimals);
-        price.publishTime = _pastS(mark.priceTimeMs);
+        uint256 word = _wordOf(source.market);
+        _requireUnpaused(source.market, word);
+        uint256 entry = word.entry(source.market % GroupWord.MARKETS);
+        if (entry.price() == 0) revert PriceFeedNotFound();
+        _requireUsable(source.market, entry.validity());
+        // A price has the time of its group.
+        uint256 timeMs = word.time().unixMs();
+        if (MarkWord.ageMs(timeMs) > maxAgeMs) revert StalePrice();
+        price = _priceOf(entry.priceE18(), entry.confidenceBpsE1(), source.decimals);
+        price.publishTime = _pastS(timeMs);
     }
 
     /// @dev The stricter of what the caller and the policy allow.

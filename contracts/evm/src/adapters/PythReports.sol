@@ -25,7 +25,7 @@ abstract contract PythReports is PythFeeds {
         bool first;
     }
 
-    /// @notice The report was signed while the market's number meant something else.
+    /// @notice The report was signed before the market's number meant the instrument.
     error EpochBeforeInstrument(uint256 market, uint256 epoch, uint256 fromEpoch);
 
     /// @notice The report is the first after a time in the chain of a committee whose epoch has ended;
@@ -76,11 +76,9 @@ abstract contract PythReports is PythFeeds {
 
     function _isAskedFor(uint256 group, bytes32[] calldata priceIds) private view returns (bool) {
         for (uint256 i; i < priceIds.length; ++i) {
-            PythFeed memory feed = feedOf(priceIds[i]);
-            if (feed.market / GroupWord.MARKETS == group) return true;
-            if (feed.emaInstrument != 0 && feed.emaMarket / GroupWord.MARKETS == group) {
-                return true;
-            }
+            PythSource memory source = _sourceOf(priceIds[i]);
+            if (source.market / GroupWord.MARKETS == group) return true;
+            if (source.hasEma && source.emaMarket / GroupWord.MARKETS == group) return true;
         }
         return false;
     }
@@ -92,15 +90,13 @@ abstract contract PythReports is PythFeeds {
         bytes32 id,
         Range memory range
     ) private view returns (bool inRange) {
-        PythFeed memory feed = feedOf(id);
-        PythSource memory source = PythSource(feed.instrument, feed.market, feed.decimals);
+        PythSource memory source = _sourceOf(id);
         (inRange, found.price) = _signedPrice(signed, source, range);
         if (!inRange) return false;
         found.id = id;
-        if (feed.emaInstrument == 0) return true;
-        source = PythSource(feed.emaInstrument, feed.emaMarket, feed.decimals);
+        if (!source.hasEma) return true;
         bool emaInRange;
-        (emaInRange, found.emaPrice) = _signedPrice(signed, source, range);
+        (emaInRange, found.emaPrice) = _signedPrice(signed, _emaOf(source), range);
         if (!emaInRange) revert PriceFeedNotFoundWithinRange();
     }
 
@@ -118,14 +114,15 @@ abstract contract PythReports is PythFeeds {
             if (!_isIn(range, timeMs, leaf.prevMs)) break;
             if (range.first) _requireCurrent(signed.epoch);
 
-            uint32 fromEpoch = _requireInstrument(source.market, source.instrument);
+            (, uint32 fromEpoch) = ORACLE.instrumentOf(source.market);
             if (signed.epoch < fromEpoch) {
                 revert EpochBeforeInstrument(source.market, signed.epoch, fromEpoch);
             }
             uint256 entry = leaf.word.entry(source.market % GroupWord.MARKETS);
             bool bad = entry.fault() != EntryFault.NONE;
             Validity validity = bad ? Validity.MISSING : entry.validity();
-            _requireUsable(source.market, ORACLE.readMark(source.market).paused, validity);
+            _requireUnpaused(source.market, _wordOf(source.market));
+            _requireUsable(source.market, validity);
             price = _priceOf(entry.priceE18(), entry.confidenceBpsE1(), source.decimals);
             price.publishTime = _pastS(timeMs);
             return (true, price);
