@@ -45,7 +45,7 @@ def test_what_is_answered_elsewhere_is_answered_there() -> None:
     """Every test that the page names exists."""
     elsewhere = PAGE.read_text(encoding="utf-8").split(END)[1]
     named = set(re.findall(r"`(test\w+)`", elsewhere))
-    files = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "contracts/evm/test").glob("*.t.sol")]
+    files = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "contracts/evm/test").glob("*.sol")]
     found = {name for file in files for name in _tests_in(file)}
     assert len(named) > 5
     assert named <= found
