@@ -6,6 +6,8 @@ import asyncio
 import os
 from typing import Final
 
+import structlog
+
 from oracle.committee.wire.requests import (
     SESSION_MS,
     Envelope,
@@ -15,8 +17,13 @@ from oracle.committee.wire.requests import (
     session_message,
 )
 from oracle.keys.signer import Signer
+from oracle.model.errors import Retryable
 
 _RENEW_MS: Final = SESSION_MS // 2
+RETRY_MS: Final = 10_000
+"""Between two tries to renew a session that still lasts."""
+
+_log = structlog.get_logger(__name__)
 
 
 class OwnSession:
@@ -27,6 +34,7 @@ class OwnSession:
         self._signer, self._key = signer, SessionKey()
         self._session: Session | None = None
         self._turn = asyncio.Lock()
+        self._retry_ms = 0
 
     @property
     def member(self) -> bytes:
@@ -50,9 +58,19 @@ class OwnSession:
         session = self._session
         if session is not None and 0 < session.until_ms - now_ms - _RENEW_MS <= SESSION_MS:
             return session
+        lasts = session is not None and 0 < session.until_ms - now_ms <= SESSION_MS
+        if session is not None and lasts and (self._turn.locked() or now_ms < self._retry_ms):
+            return session
         async with self._turn:
             if self._session is session:
-                self._session = await self._opened(now_ms + SESSION_MS)
+                self._retry_ms = now_ms + RETRY_MS
+                try:
+                    self._session = await self._opened(now_ms + SESSION_MS)
+                except Retryable as error:
+                    if session is None or not lasts:
+                        raise
+                    left_s = (session.until_ms - now_ms) / 1e3
+                    _log.warning("session_not_renewed", left_s=left_s, why=str(error))
             return self._session  # type: ignore[return-value]  # set under the lock
 
     async def _opened(self, until_ms: int) -> Session:

@@ -17,7 +17,7 @@ from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.shared.key_set import KeySet
 from oracle.committee.steps import Steps
 from oracle.keys.signer import Signer
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import Mark, SignedReport, StepManifest, encode
 from oracle.model.topics import Topic
 from oracle.report.committee import Committee
@@ -58,7 +58,14 @@ class Attestor:
         self._journal, self._now_ns = journal, now_ns
         self._keys = KeySet(_by_member(committee, signers), committee.threshold)
         self._steps = Steps(markets)
-        self._behind = False
+        self._behind = self._failing = False
+        self._unpublished = True
+        """What is in the journal may not have got out."""
+        self._failures = Counter(
+            "plumbline_report_failures_total",
+            "Times that a report was not signed or published, to be tried again",
+            registry=registry,
+        )
         self._reports = Counter("plumbline_reports_total", "Reports signed", registry=registry)
         self._seconds = Histogram(
             "plumbline_sign_seconds", "From a slot's marks to its report", registry=registry
@@ -71,19 +78,40 @@ class Attestor:
         journal.require(self._deployment)
 
     async def run(self) -> None:
-        """Sign until cancelled; begin with what was signed last, which may not have got out."""
+        """Sign until cancelled; begin with what was signed last, which may not have got out.
+
+        Keys, a disk or a bus that fail are tried again at the next step.
+        """
         async with self._bus.subscribe(Topic.STEPS, Topic.MARKS) as view:
-            await self._publish_again()
+            step = None
             while True:
-                step = self._steps.take(await view.take())
-                if step is None:
-                    continue
-                manifest, marks = step
-                if self.is_due(manifest.time_ns):
-                    self._behind = False
-                    await self._publish(await self.sign(marks, manifest))
-                else:
-                    self._notice_clock(manifest.time_ns)
+                await self._try(step)
+                while (step := self._steps.take(await view.take())) is None:
+                    pass
+
+    async def _try(self, step: tuple[StepManifest, Sequence[Mark]] | None) -> None:
+        """Sign a step that is due; before it, what is in the journal and did not get out."""
+        try:
+            if self._unpublished:
+                await self._publish_again()
+            if step is not None:
+                await self._sign_due(*step)
+        except Retryable as error:
+            self._failures.inc()
+            if not self._failing:
+                _log.error("report_not_signed", why=str(error))
+            self._failing = True
+        else:
+            if self._failing:
+                _log.info("reports_signed_again")
+            self._failing = False
+
+    async def _sign_due(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
+        if not self.is_due(manifest.time_ns):
+            self._notice_clock(manifest.time_ns)
+            return
+        self._behind, self._unpublished = False, True
+        await self._publish(await self.sign(marks, manifest))
 
     def is_due(self, time_ns: int) -> bool:
         """Whether a step at `time_ns` lies in a slot that has no report yet, and after it."""
@@ -133,6 +161,7 @@ class Attestor:
 
     async def _publish(self, signed: SignedReport) -> None:
         await self._bus.publish(Topic.REPORTS, [(signed.deployment, signed)])
+        self._unpublished = False
         self._reports.inc()
         self._time.set(signed.time_ns / 1e9)
 
