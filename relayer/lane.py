@@ -4,7 +4,6 @@ so a slow or dead chain delays no other. Pushes run beside the loop: what must g
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,30 +11,27 @@ from typing import Final
 import structlog
 
 from oracle.bus.interface import Bus
-from oracle.model.errors import Fatal, PlumblineError, Retryable
+from oracle.model.errors import PlumblineError
 from oracle.model.messages import Receipt
-from oracle.model.topics import Topic
 from oracle.report.report import decode, subset
 from oracle.report.word import GROUP_SIZE
-from relayer.base import Chain, Clock, Delivery, MayPush, PassedOn, Refused, TooLarge, always
+from relayer.base import Chain, Clock, Delivery, MayPush, PassedOn, TooLarge, always
 from relayer.budget import REASONS, Budget, Level
-from relayer.faults import Faults, fault_of
+from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 from relayer.parting import PartSize
 from relayer.policy import AT_ONCE, Push, PushPolicy, decide, overlaid, split, strongest
-from relayer.stored import stored_ms
+from relayer.receipts import Receipts
+from relayer.spending import Spending
 from relayer.tail import Offer, Tail
 from relayer.tally import Tally
+from relayer.trouble import BACKOFF_S, Trouble
 
-BACKOFF_S: Final = (0.5, 30.0)
-"""First and longest wait after a failure; it doubles between them, with jitter."""
-MAX_DOUBLINGS: Final = 16
 MOST_GROUPS: Final = 64
 MOST_FLIGHTS: Final = 4
 """Pushes under way at once; each but the first is a change of validity, or part of one offer."""
 
 _log = structlog.get_logger(__name__)
-_jitter: Final = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,6 @@ class Lane:
         another relayer may have the chain by then."""
         self.name: Final = destination.chain.name
         self._may_push: Final = may_push
-        self._ailing_since: float | None = None
         self._to: Final = destination
         self._chain: Final = destination.chain
         self._groups: Final = sorted({market // GROUP_SIZE for market in destination.policies})
@@ -79,19 +74,19 @@ class Lane:
             destination.budget.saving(destination.policies) if destination.budget else {}
         )
         self._tail: Final = tail
-        self._bus: Final = bus
         self._salt: Final = salt
         self._metrics: Final = metrics
         self._clock: Final = clock
         self._log: Final = _log.bind(chain=self._chain.name)
-        self._faults: Final = Faults(self._chain.name, metrics)
-        self._tally: Final = Tally(self._chain.name, destination.policies, names, metrics)
+        self._tally: Final = Tally(self.name, destination.policies, names, metrics)
+        faults = Faults(self.name, metrics)
+        self._trouble: Final = Trouble(self.name, destination.backoff_s, faults, metrics)
+        self._spending: Final = Spending(self._chain, destination.budget, faults, metrics)
+        self._receipts: Final = Receipts(self.name, bus, self._tally, faults, metrics)
         self._held: dict[int, bytes] = {}
         self._flights: Final[dict[asyncio.Task[Receipt], Mapping[int, bytes]]] = {}
         """Pushes under way, and the words that each brings."""
         self._part_size: Final = PartSize(destination.most_groups)
-        self._level = Level.FULL
-        self._failures = 0
 
     @property
     def pushing(self) -> bool:
@@ -101,9 +96,7 @@ class Lane:
     @property
     def ailing_s(self) -> float:
         """For how long nothing that was due has got through; 0 while all is well."""
-        if self._ailing_since is None:
-            return 0.0
-        return asyncio.get_running_loop().time() - self._ailing_since
+        return self._trouble.ailing_s
 
     async def run(self) -> None:
         """Serve; whatever fails is logged, counted, backed off from and tried with newer input.
@@ -119,10 +112,10 @@ class Lane:
                     started = True
                     await self._serve()
                 except PlumblineError as error:
-                    wait_s = self._fail(error)
+                    wait_s = self._trouble.failed(error)
                 except Exception as error:  # noqa: BLE001 (the lane's supervisor: others go on)
-                    self._log.exception("chain_crashed", failures=self._failures + 1)
-                    wait_s = self._fail(error)
+                    self._log.exception("chain_crashed")
+                    wait_s = self._trouble.failed(error)
                 await asyncio.sleep(wait_s)
         finally:
             await self._cancel_flights()
@@ -160,13 +153,13 @@ class Lane:
                 continue
             seen = offer.slot
             if self._due(offer):
-                self._ail()
+                self._trouble.begin()
                 await self._launch(offer)
                 read_at = loop.time()
             elif self._flights or self._chain.in_flight():
-                self._ail()
+                self._trouble.begin()
             else:
-                self._recover()
+                self._trouble.end()
 
     async def _newer_than(self, slot: int, timeout_s: float) -> Offer | None:
         """Wait for a newer offer, a push that ends, or the time."""
@@ -179,7 +172,7 @@ class Lane:
 
     def _due(self, offer: Offer) -> list[Push]:
         """Decide by what the chain will hold once what is under way has landed."""
-        level, in_flight = self._measure_budget(), self._chain.in_flight()
+        level, in_flight = self._spending.level(), self._chain.in_flight()
         if not self._may_push() or max(len(self._flights), len(in_flight)) >= MOST_FLIGHTS:
             return []
         under_way = [*self._flights.values(), *map(_words, in_flight)]
@@ -226,71 +219,13 @@ class Lane:
                 self._log.warning("updates_parted", most_groups=self._part_size.groups)
                 raise
             self._part_size.taken(len(words))
-            await self._publish(receipt)
-            self._judge(receipt)
+            await self._receipts.publish(receipt)
+            self._receipts.judge(receipt)
             await self._read()
-            self._compare(receipt, words)
-            self._recover()
+            self._receipts.compare(receipt, words, self._held)
+            self._trouble.end()
             receipts.append(receipt)
         return receipts
-
-    def _judge(self, receipt: Receipt) -> None:
-        if not receipt.accepted:
-            raise Refused(
-                f"chain {self.name}: {receipt.transaction} reverted in block "
-                f"{receipt.block}: {receipt.error}",
-                receipt.error,
-            )
-
-    def _compare(self, receipt: Receipt, words: Mapping[int, bytes]) -> None:
-        """Doubt a receipt of words that the chain does not hold."""
-        missing = [
-            group
-            for group in receipt.groups
-            if group in words
-            and (stored_ms(self._held[group]) or 0) < (stored_ms(words[group]) or 0)
-        ]
-        if missing:
-            self._faults.note(
-                "receipt_contradicted", transaction=receipt.transaction, groups=missing
-            )
-
-    def _measure_budget(self) -> Level:
-        budget = self._to.budget
-        if budget is None:
-            return Level.FULL
-        spent_wei = self._chain.spent_day_wei()
-        level = budget.level(spent_wei)
-        self._metrics.budget_wei.labels(self.name).set(budget.wei)
-        self._metrics.spent_day_wei.labels(self.name).set(spent_wei)
-        self._metrics.budget_level.labels(self.name).set(level)
-        if level is not self._level:
-            self._log.warning("budget", level=level.name, spent_wei=spent_wei, of_wei=budget.wei)
-            if level > self._level:
-                self._faults.note(f"budget_{level.name.lower()}", spent_wei=spent_wei)
-            self._level = level
-        return level
-
-    def _fail(self, error: Exception) -> float:
-        """Take note of a failure; return how long to wait."""
-        name = error.error if isinstance(error, Refused) else type(error).__name__
-        self._log.warning("chain_failed", error=str(error), failures=self._failures + 1)
-        self._metrics.failed.labels(self.name, name).inc()
-        self._faults.note(fault_of(error), error=str(error))
-        self._ail()
-        first_s, longest_s = self._to.backoff_s
-        wait_s = longest_s if isinstance(error, Fatal) else first_s * 2**self._failures
-        self._failures = min(self._failures + 1, MAX_DOUBLINGS)
-        return min(wait_s, longest_s) * _jitter.uniform(0.8, 1.2)
-
-    def _ail(self) -> None:
-        if self._ailing_since is None:
-            self._ailing_since = asyncio.get_running_loop().time()
-
-    def _recover(self) -> None:
-        if self._failures:
-            self._faults.cleared()
-        self._failures, self._ailing_since = 0, None
 
     async def _read(self) -> None:
         self._held = await self._chain.held(self._groups)
@@ -298,19 +233,7 @@ class Lane:
 
     async def _publish_unclaimed(self) -> None:
         for receipt in await self._chain.settled():
-            await self._publish(receipt)
-
-    async def _publish(self, receipt: Receipt) -> None:
-        """Count, and tell the bus. The chain has the update already, so a bus out of reach is no
-        failure."""
-        self._tally.received(receipt)
-        try:
-            await self._bus.publish(Topic.RECEIPTS, [(self.name, receipt)])
-        except Retryable as error:
-            self._log.warning(
-                "receipt_unpublished", transaction=receipt.transaction, error=str(error)
-            )
-            self._metrics.failed.labels(self.name, "ReceiptUnpublished").inc()
+            await self._receipts.publish(receipt)
 
     async def _cancel_flights(self) -> None:
         for flight in self._flights:
