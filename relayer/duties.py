@@ -2,7 +2,7 @@
 
 Each relayer claims the chains that it serves, holds, and would rather not have. One of them
 divides; all hear the whole table. A chain stays where it is unless its relayer is gone, gives way,
-or has two more than another that could take it.
+or has two more than another that could take it. Nobody gets a chain where another has its wallet.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Claim(msgspec.Struct, frozen=True):
     holds: tuple[str, ...] = ()
     ailing: tuple[str, ...] = ()
     """Chains that it serves but does not get through to: another that serves them is preferred."""
+    wallets: dict[str, str] = {}
+    """Its wallet on each chain that it serves."""
     turn: int = 0
     """Differs in each statement: Kafka divides anew only for a claim that has changed."""
 
@@ -34,6 +36,8 @@ class Share(msgspec.Struct, frozen=True):
     owners: dict[str, str] = {}
     heard: Claim | None = None
     """Its own claim, as it was known to the one who divided."""
+    refused: dict[str, str] = {}
+    """Chains that it may not have, as this other relayer has its wallet there."""
 
 
 def own_share(share: Share, relayer: str) -> frozenset[str]:
@@ -65,14 +69,19 @@ def divide(claims: Mapping[str, bytes]) -> dict[str, bytes]:
             read[member] = _claims.decode(claim)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
-    owners = owners_of(list(read.values()))
-    return {member: encode(Share(owners, read.get(member))) for member in claims}
+    owners, refused = owners_of(list(read.values())), refused_of(list(read.values()))
+    shares = {
+        member: Share(owners, claim, refused.get(claim.relayer, {}))
+        for member, claim in read.items()
+    }
+    return {member: encode(shares.get(member, Share(owners))) for member in claims}
 
 
 def owners_of(claims: list[Claim]) -> dict[str, str]:
     """Return who gets which chain: every chain that anybody serves, to exactly one."""
     claims = sorted(claims, key=lambda claim: claim.relayer)
-    able = {chain: _able(chain, claims) for claim in claims for chain in claim.serves}
+    refused = refused_of(claims)
+    able = {chain: _able(chain, claims, refused) for claim in claims for chain in claim.serves}
     load = {claim.relayer: 0 for claim in claims}
     owners: dict[str, str] = {}
     for claim in claims:
@@ -87,9 +96,26 @@ def owners_of(claims: list[Claim]) -> dict[str, str]:
     return owners
 
 
-def _able(chain: str, claims: list[Claim]) -> list[str]:
+def refused_of(claims: list[Claim]) -> dict[str, dict[str, str]]:
+    """Return, by relayer, the chains where its wallet is another's too, and whose.
+
+    Two would spend each other's nonces. Who holds the chain keeps it, else the first by name.
+    """
+    users: dict[tuple[str, str], list[Claim]] = {}
+    for claim in sorted(claims, key=lambda claim: claim.relayer):
+        for chain in set(claim.serves) & claim.wallets.keys():
+            users.setdefault((chain, claim.wallets[chain].lower()), []).append(claim)
+    refused: dict[str, dict[str, str]] = {}
+    for (chain, _), same in users.items():
+        keeper, *others = sorted(same, key=lambda claim: chain not in claim.holds)
+        for other in others:
+            refused.setdefault(other.relayer, {})[chain] = keeper.relayer
+    return refused
+
+
+def _able(chain: str, claims: list[Claim], refused: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Return who may have a chain: all that serve it when none of them gets through."""
-    serving = [claim for claim in claims if chain in claim.serves]
+    serving = [c for c in claims if chain in c.serves and chain not in refused.get(c.relayer, ())]
     well = [claim for claim in serving if chain not in claim.ailing]
     return [claim.relayer for claim in well or serving]
 

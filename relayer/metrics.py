@@ -75,6 +75,9 @@ class RelayerMetrics:
         self.balance_wei = gauge("balance_wei", "Balance of the wallet, in wei.", "chain")
         self.nonce = gauge("nonce", "Next nonce of the wallet.", "chain")
         self.owned = gauge("owned", "1 while this relayer has the chain.", "chain")
+        self.wallet_shared = gauge(
+            "wallet_shared", "1 while another relayer has our wallet: we do not get it.", "chain"
+        )
         self.gave_way = counter("gave_way", "Times that a chain was offered to others.", "chain")
         self.group_failed = counter("group_failed", "Times that the group was out of reach.")
         self.progress = gauge(

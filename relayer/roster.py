@@ -6,7 +6,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -34,6 +34,8 @@ class Terms:
 
     relayer: str = "relayer"
     """No two relayers have the same: it comes from their wallets."""
+    wallets: Mapping[str, str] = field(default_factory=dict)
+    """By chain; no two relayers have the same on one."""
     give_way_s: float = 30.0
     sit_out_s: float = 60.0
 
@@ -65,11 +67,13 @@ class Roster:
         self._sharing: Sharing | None = None
         self._changed: Final = asyncio.Condition()
         self._announcing: Final[set[asyncio.Task[None]]] = set()
+        self._refused: Mapping[str, str] = {}
         self._turn = 0
         self._misheard = False
         self._restated_at = -RESTATE_S
         for chain in self._serves:
             metrics.owned.labels(chain).set(0)
+            metrics.wallet_shared.labels(chain).set(0)
 
     def may_push(self, chain: str) -> bool:
         """Whether a chain is ours at this moment: ours by the last division, and that holds."""
@@ -119,6 +123,7 @@ class Roster:
                 serves=self._serves,
                 holds=tuple(sorted(self.owned)) if holding else (),
                 ailing=self._ailments.flagged,
+                wallets=dict(self._terms.wallets),
                 turn=self._turn,
             )
         )
@@ -129,6 +134,7 @@ class Roster:
         else:
             said = (self._serves, self._ailments.flagged)
             self._misheard = (share.heard.serves, share.heard.ailing) != said
+        self._tell_refused(share.refused)
         before, self.owned = self.owned, own_share(share, self._terms.relayer)
         for chain in sorted(self.owned - before):
             _log.info("duty_taken", chain=chain, relayer=self._terms.relayer)
@@ -140,6 +146,23 @@ class Roster:
             task = asyncio.create_task(self._announce(self.owned - before))
             self._announcing.add(task)
             task.add_done_callback(self._announcing.discard)
+
+    def _tell_refused(self, refused: Mapping[str, str]) -> None:
+        before, self._refused = self._refused, refused
+        for chain in self._serves:
+            self._metrics.wallet_shared.labels(chain).set(chain in refused)
+            if chain in refused and chain not in before:
+                wallet = self._terms.wallets.get(chain)
+                _log.error(
+                    "wallet_shared",
+                    chain=chain,
+                    wallet=wallet,
+                    of=refused[chain],
+                    do="give each relayer a wallet of its own on this chain: two would spend each "
+                    "other's nonces; until then this one does not get the chain",
+                )
+            elif chain in before and chain not in refused:
+                _log.info("wallet_shared_over", chain=chain)
 
     def _look(self, sharing: Sharing) -> None:
         self._show()
@@ -172,7 +195,8 @@ class Roster:
 def name_of(wallets: Mapping[str, str]) -> str:
     """Return a relayer's name from its wallet on each chain.
 
-    Two relayers with one wallet would spend each other's nonces: as one name they are told.
+    Two processes with all wallets in common have one name, and Kafka tells them; where only some
+    are, their claims do.
     """
     first, *others = dict.fromkeys(wallets[chain] for chain in sorted(wallets))
     if not others:

@@ -215,8 +215,10 @@ class Stack:
         names = {market.number: name for name, market in self.config.markets.items()}
         destinations = self.destinations(metrics, self.state / "relayer")
         settings = self.config.relayer
+        wallets = {chain.name: chain.wallet for chain in self.chains}
         terms = Terms(
-            name_of({chain.name: chain.wallet for chain in self.chains}),
+            name_of(wallets),
+            wallets,
             settings.give_way / 1e9,
             settings.sit_out / 1e9,
         )

@@ -46,7 +46,14 @@ class Site:
 class Peer:
     """A relayer with connections of its own."""
 
-    def __init__(self, name: str, bus: MemoryBus, sites: list[Site], **terms: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        bus: MemoryBus,
+        sites: list[Site],
+        wallets: Mapping[str, str] | None = None,
+        **terms: float,
+    ) -> None:
         self.name = name
         self.chains = {site.name: site.seen_by() for site in sites}
         self.registry = CollectorRegistry()
@@ -60,7 +67,7 @@ class Peer:
             names={0: "BTC-USD"},
             metrics=RelayerMetrics(self.registry),
             clock=lambda: T0_MS * 10**6,
-            terms=Terms(name, **terms),
+            terms=Terms(name, wallets or {}, **terms),
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -94,9 +101,9 @@ class World:
         self.sites = [Site("alpha"), Site("beta")]
         self.slot = 0
 
-    def peer(self, name: str, **terms: float) -> Peer:
+    def peer(self, name: str, wallets: Mapping[str, str] | None = None, **terms: float) -> Peer:
         """Return a relayer that serves all chains."""
-        return Peer(name, self.bus, self.sites, **terms)
+        return Peer(name, self.bus, self.sites, wallets, **terms)
 
     async def publish(self) -> bytes:
         """Publish a report that is due everywhere; return its word."""
@@ -179,6 +186,30 @@ async def test_who_does_not_get_through_gives_way() -> None:
         await until(lambda: world.hold(newest))
     assert a.metric("gave_way_total", chain=sick) == 1
     assert a.metric("owned", chain=sick) == 0
+
+
+async def test_who_has_anothers_wallet_on_a_chain_does_not_get_it() -> None:
+    """Not even when the other gives way; who has it is told; and it is over when the other ends."""
+    world = World()
+    a = world.peer("a", {"alpha": "0xAa", "beta": "0x01"}, give_way_s=0.05)
+    b = world.peer("b", {"alpha": "0xaa", "beta": "0x02"})
+    with capture_logs() as logs:
+        async with running(a, b):
+            await until(lambda: b.metric("wallet_shared", chain="alpha") == 1)
+            assert (a.owned, b.owned) == ({"alpha"}, {"beta"})
+            a.chains["alpha"].failures = [Unreachable("chain alpha: nobody answers")] * 100_000
+            await until(lambda: a.metric("gave_way_total", chain="alpha") == 1)
+            await until(lambda: any(e["event"] == "gives_way" for e in logs))
+            newest = await world.publish()
+            await until(lambda: world.sites[1].words.get(0) == newest)
+            assert b.owned == {"beta"}
+            assert a.metric("wallet_shared", chain="alpha") == 0
+            assert b.metric("wallet_shared", chain="beta") == 0
+            await a.stop()
+            await until(lambda: b.owned == {"alpha", "beta"})
+            assert b.metric("wallet_shared", chain="alpha") == 0
+    told = [entry for entry in logs if entry["event"] == "wallet_shared"]
+    assert [(e["chain"], e["wallet"], e["of"]) for e in told] == [("alpha", "0xaa", "a")]
 
 
 async def test_who_hangs_in_a_push_gives_way() -> None:
