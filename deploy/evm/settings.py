@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from oracle.config.base import Section
-from oracle.config.committee import check_majority, in_order
+from oracle.config.committee import check_quorum, in_order
 from oracle.config.deployment import DeploymentConfig
 from oracle.config.keys import Address, HttpUrl, KeyConfig
 from oracle.config.load import read_mapping, validated
@@ -40,7 +40,7 @@ class FirstCommitteeConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_majority(self.threshold, len(self.members))
+        check_quorum(self.threshold, len(self.members))
         return self
 
 
@@ -79,6 +79,9 @@ class ChainConfig(Section):
     timeout: PositiveNs = 5 * 10**9
     receipt_timeout: PositiveNs = 300 * 10**9
     poll: PositiveNs = 10**9
+    finality_depth: int = Field(default=32, ge=1)
+    """Blocks, with the transaction's own, after which nothing is dropped any more."""
+    finality_timeout: PositiveNs = 1200 * 10**9
     max_fee_gwei: float = Field(default=500.0, gt=0)
 
     @property

@@ -28,16 +28,18 @@ def in_order(members: list[str]) -> list[str]:
     return [member.lower() for member in members]
 
 
-def check_majority(threshold: int, members: int) -> None:
+def check_quorum(threshold: int, members: int) -> None:
     """Check what the contracts ask of a threshold.
 
     Raises:
-        ValueError: it is half of the members or less, or more than all.
+        ValueError: two quorums may share none but members at fault, or it is more than all.
     """
-    if not members / 2 < threshold <= members:
+    faults = (members - 1) // 3
+    least = (members + faults) // 2 + 1
+    if not least <= threshold <= members:
         raise ValueError(
-            f"threshold {threshold} of {members} members: it must be more than half of them, and "
-            "no more than all"
+            f"threshold {threshold} of {members} members: it must be {least} to {members}, so that "
+            f"two quorums share an honest one while up to {faults} may fail"
         )
 
 
@@ -122,7 +124,7 @@ class CommitteeConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_majority(self.threshold, len(self.members))
+        check_quorum(self.threshold, len(self.members))
         if len(self.keys) > 1 and not self.shared_view:
             raise ValueError(
                 f"{len(self.keys)} keys in one process sign one shared view: say shared_view: true "

@@ -77,6 +77,12 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         return word.signers() ^ ((1 << word.size()) - 1);
     }
 
+    /// @notice Never: without an owner nobody could remove a member, lift an owner's pause or set a
+    /// group's time back.
+    function renounceOwnership() public pure override {
+        revert OwnershipIsKept();
+    }
+
     /// @dev Start `epoch`, which must be the one after the current.
     function _startEpoch(
         uint32 epoch,
@@ -195,12 +201,14 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
             }
             at += SIGNATURE_BYTES;
         }
+        // One of the above is always wrong: were it ever not, what was refused stays refused.
+        assert(false);
     }
 
     function _checkMembers(address[] calldata members, uint256 threshold) private pure {
         uint256 size = members.length;
         if (size == 0 || size > MAX_MEMBERS) revert MemberCount(size, MAX_MEMBERS);
-        uint256 least = size / 2 + 1;
+        uint256 least = (size + (size - 1) / 3) / 2 + 1;
         if (threshold < least || threshold > size) {
             revert ThresholdOutOfRange(threshold, least, size);
         }

@@ -20,6 +20,7 @@ contract MarkOracle is Markets {
     using Reports for bytes;
 
     uint256 private constant MARK_BYTES = 0x100;
+    uint256 private constant MOST_FUTURE_MS = 1 minutes * 1000;
 
     bytes32 public immutable SALT;
     bytes32 public immutable DOMAIN_SEPARATOR;
@@ -28,7 +29,7 @@ contract MarkOracle is Markets {
     /// @param network Name of the deployment's network of chains, such as "mainnet".
     /// @param homeGovernor The governor the deployment obeys, on its home chain.
     /// @param nonce Tells apart deployments under one governor.
-    /// @param maxFutureMs How far a report's time may be ahead of the block's.
+    /// @param maxFutureMs How far a report's time may be ahead of the block's: a minute at most.
     constructor(
         string memory network,
         address homeGovernor,
@@ -36,6 +37,9 @@ contract MarkOracle is Markets {
         uint32 maxFutureMs,
         address initialOwner
     ) Ownable(initialOwner) {
+        if (maxFutureMs > MOST_FUTURE_MS) {
+            revert MaxFutureOutOfRange(maxFutureMs, MOST_FUTURE_MS);
+        }
         SALT = keccak256(abi.encode(network, homeGovernor, nonce));
         DOMAIN_SEPARATOR = Reports.domainSeparator(SALT);
         MAX_FUTURE_MS = maxFutureMs;

@@ -83,7 +83,7 @@ abstract contract Markets is JumpHold {
             word |= entry.place(i);
         }
         _words[group] = word;
-        emit GroupTimeReset(group, uint64(storedMs), timeMs, reason);
+        emit GroupTimeReset(group, uint64(storedMs), timeMs, word, reason);
     }
 
     /// @dev Pause for the caller. Says so where that changes anything.

@@ -216,6 +216,14 @@ contract MarkOracleTest is OracleFixture {
         oracle.verify(report);
     }
 
+    function test_constructor_RevertsIf_ReportsMayBeFarInTheFuture() public {
+        assertEq(deployOracle("test", owner, 2, 60_000, owner).MAX_FUTURE_MS(), 60_000);
+        vm.expectRevert(
+            abi.encodeWithSelector(IMarkOracle.MaxFutureOutOfRange.selector, 60_001, 60_000)
+        );
+        deployOracle("test", owner, 2, 60_001, owner);
+    }
+
     /// @notice A chain whose clock is off the time that words count takes nothing, rather than all.
     function test_update_RevertsIf_TheChainsClockIsOffTheScale() public {
         bytes memory report = fullBody(draft(1, nowMs()), QUORUM);

@@ -93,9 +93,17 @@ contract MarkOracleMarketsTest is OracleFixture {
 
         uint64 toMs = uint64(block.timestamp * 1000 - 1);
         vm.expectEmit(address(oracle));
-        emit IMarkOracle.GroupTimeReset(1, toMs + 3_600_001, toMs, "clock");
+        uint256 word = wordOf(
+            toMs - ORIGIN_MS,
+            bareEntry(1) | 12_345_678 | (18 << 27),
+            bareEntry(1),
+            0,
+            bareEntry(1) | 77
+        );
+        emit IMarkOracle.GroupTimeReset(1, toMs + 3_600_001, toMs, word, "clock");
         vm.prank(owner);
         oracle.resetTime(1, toMs, "clock");
+        assertEq(oracle.groupWord(1), word);
         // No price is changed, none can be acted on, none has a time ahead of the group's.
         Mark memory mark = oracle.readMark(4);
         assertEq(mark.priceE18, 12_345_678e18);

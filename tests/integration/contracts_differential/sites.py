@@ -24,7 +24,7 @@ NOW_MS: Final = 1_790_000_000_000
 """The block's time in every call."""
 LIMIT_MS: Final = NOW_MS + MAX_FUTURE_MS
 
-SIZES: Final = ((1, 1), (3, 2), (7, 5), (19, 13), (32, 17))
+SIZES: Final = ((1, 1), (3, 2), (7, 5), (19, 13), (32, 22))
 """Members and threshold of each site."""
 
 _GOVERNOR: Final = bytes(19) + b"\x01"

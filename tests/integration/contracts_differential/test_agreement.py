@@ -160,7 +160,7 @@ def test_what_is_stored_reads_as_python_decodes_it(sites: list[Site], data: st.D
 @settings(max_examples=2)
 @given(data=st.data())
 def test_the_largest_report_is_read_alike(sites: list[Site], data: st.DataObject) -> None:
-    """All groups a tree may have, whole and as a subset, signed by 17 of 32."""
+    """All groups a tree may have, whole and as a subset, signed by 22 of 32."""
     site = len(sites) - 1
     small = data.draw(drafts(site))
     word = data.draw(words(st.integers(NOW_MS, LIMIT_MS)))

@@ -35,7 +35,7 @@ def _config(**changes: Any) -> dict[str, Any]:
         ({"keys": []}, "one key and a view of its own"),
         ({"peers": PEERS | {"0x" + "22" * 20: "http://h:1"}}, "none of the members"),
         ({"peers": dict(list(PEERS.items())[:5])}, "lacks 2 members"),
-        ({"threshold": 4}, "5 to 5"),
+        ({"threshold": 4}, "5 to 7"),
         ({"threshold": 6}, "5 to 5"),
         ({"peers": PEERS | {MEMBERS[0]: "http://h:1/path"}}, "has a path"),
         ({"listen": "8646"}, "host:port"),

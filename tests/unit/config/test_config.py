@@ -123,7 +123,7 @@ def test_ratios_are_bps():
         ({"markets": {}}, "markets"),
         ({"markets": {"btc": {"number": 0}}}, "markets"),
         ({}, "markets: this key is required"),
-        (_committee(threshold=3), "more than half"),
+        (_committee(threshold=4), "it must be 5 to 7"),
         (_committee(members=MEMBERS[::-1]), "rising order"),
         (_committee(epoch=0), "epoch"),
         (

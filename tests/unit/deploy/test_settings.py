@@ -50,7 +50,7 @@ def test_a_deploy_file(tmp_path: Path):
         ({"owner": MEMBERS[1]}, "owner and member: a key that signs prices must not govern"),
         ({"guardian": MEMBERS[0].upper().replace("X", "x")}, "guardian and member"),
         ({"guardian": "0x" + "33" * 20}, "owner and guardian must not be one account"),
-        ({"committee": {"threshold": 1, "members": MEMBERS}}, "more than half"),
+        ({"committee": {"threshold": 1, "members": MEMBERS}}, "it must be 2 to 3"),
         ({"committee": {"threshold": 2, "members": MEMBERS[::-1]}}, "rising order"),
         ({"max_future": "1.5ms"}, "whole milliseconds"),
         ({"max_future": "2m"}, "up to 60s"),

@@ -6,7 +6,8 @@ pragma solidity 0.8.30;
 ///
 /// Assumptions:
 /// - Fewer than `threshold` members of a valid epoch sign what is not so. A report carries exactly
-///   `threshold` signatures; more would only cost gas.
+///   `threshold` signatures; more would only cost gas. A threshold near the number of members is
+///   allowed: it costs liveness, never safety.
 /// - The owner (governance) is honest, and slow: rotation is no emergency measure. Without overlap
 ///   (`previousValidUntilS = 0`) reports in flight under the old epoch fail; with it, the members
 ///   who leave can still sign until the overlap ends.
@@ -29,8 +30,12 @@ interface ICommittee {
     /// @notice Members must be non-zero and rise strictly, which also rules out duplicates.
     error MemberOrder(uint256 position, address member);
 
-    /// @notice The threshold must be more than half of the members, and at most all of them.
+    /// @notice With f = floor((n - 1) / 3) of n members at fault, the threshold must be at least
+    /// floor((n + f) / 2) + 1, so that any two quorums share an honest member; and at most n.
     error ThresholdOutOfRange(uint256 given, uint256 least, uint256 most);
+
+    /// @notice Ownership is handed on, never given up.
+    error OwnershipIsKept();
 
     /// @notice The overlap is longer than allowed (unix seconds): perhaps milliseconds were given.
     error OverlapTooLong(uint256 givenS, uint256 limitS);

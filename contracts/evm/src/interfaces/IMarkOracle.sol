@@ -135,7 +135,13 @@ interface IMarkOracle is ICommittee, IReportErrors {
     event MarketBound(uint256 indexed market, bytes32 indexed instrument, uint32 indexed epoch);
 
     /// @notice The owner set a group's time back.
-    event GroupTimeReset(uint256 indexed group, uint64 fromMs, uint64 toMs, string reason);
+    /// @param word The group's word as stored now.
+    event GroupTimeReset(
+        uint256 indexed group, uint64 fromMs, uint64 toMs, uint256 word, string reason
+    );
+
+    /// @notice A deployment may let reports be a minute ahead of the chain's clock, and no more.
+    error MaxFutureOutOfRange(uint256 givenMs, uint256 limitMs);
 
     /// @notice No report can name this market.
     error UnknownMarket(uint256 given, uint256 limit);
