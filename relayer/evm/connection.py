@@ -15,7 +15,7 @@ from relayer.evm.wire import BatchRefused, read_answers, retry_after_s
 
 RATE_LIMITED_S: Final = 1.0
 """How long one is left alone that refuses for too many requests and names no time."""
-SINGLY_S: Final = 600.0
+SINGLY_S: Final = 60.0
 """A batch is tried again after so long."""
 AT_ONCE: Final = 8
 """Single requests instead of a batch that are under way together."""
@@ -55,12 +55,9 @@ class Connection:
         self._client: Final = httpx.AsyncClient(
             timeout=timeout_s, transport=transport, trust_env=False
         )
-        self._singly_until = 0.0
-
-    @property
-    def singly(self) -> bool:
+        self.singly = False
         """Whether it takes no batches, as far as is known."""
-        return time.monotonic() < self._singly_until
+        self._batch_again_s = 0.0
 
     async def exchange(self, requests: Requests) -> list[dict[str, Any]]:
         """Return an answer for each request, in their order.
@@ -70,14 +67,14 @@ class Connection:
         """
         if len(requests) == 1:
             return await self._within(self._post(requests, requests[0]))
-        if not self.singly:
-            try:
-                return await self._within(self._post(requests, list(requests)))
-            except BatchRefused:
-                pass
-        answers = await self._within(self._one_by_one(requests))
-        if not self.singly:
-            self._singly_until = time.monotonic() + SINGLY_S
+        if self.singly and time.monotonic() < self._batch_again_s:
+            return await self._within(self._one_by_one(requests))
+        try:
+            answers = await self._within(self._post(requests, list(requests)))
+            self.singly = False
+        except BatchRefused:
+            answers = await self._within(self._one_by_one(requests))
+            self.singly, self._batch_again_s = True, time.monotonic() + SINGLY_S
         return answers
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 import structlog
 
-from relayer.evm.connection import RATE_LIMITED_S, SINGLY_S, Broken, Connection
+from relayer.evm.connection import RATE_LIMITED_S, Broken, Connection
 from relayer.evm.wire import Query, is_rate_limit
 from relayer.metrics import RelayerMetrics
 
@@ -121,11 +121,13 @@ class Endpoint:
             answers = await self._connection.exchange(requests)
         except Broken as error:
             raise self.failed(str(error), error.kind, bar_s=error.bar_s) from error
-        if self._connection.singly and not singly:
+        if singly and not self._connection.singly:
+            _log.info("rpc_recovered", chain=self._chain, endpoint=self.label)
+        elif self._connection.singly and not singly:
             self._metrics.rpc_errors.labels(self._chain, self.label, "no_batches").inc()
             _log.warning(
                 "rpc_failed", chain=self._chain, endpoint=self.label, kind="no_batches",
-                error=f"one request for each call, for {SINGLY_S:g} s",
+                error="one request for each call from now on",
             )  # fmt: skip
         self._metrics.rpc_latency.labels(self._chain, self.label).observe(time.monotonic() - began)
         if any(is_rate_limit(answer) for answer in answers):

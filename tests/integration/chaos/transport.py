@@ -156,7 +156,7 @@ ALONE = (
         Scenario(
             f"no batches ({code})",
             f"It refuses several calls in one request, with HTTP {code} and one error.",
-            "Asks one by one, some at a time; tries a batch again after 10 minutes.",
+            "Asks one by one, some at a time; tries a batch again each minute.",
             despite(partial(kinds.unbatched, code)),
             (),
             ("no_batches",),

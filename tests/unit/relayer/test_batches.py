@@ -98,12 +98,16 @@ async def test_a_batch_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> 
     plan = Plan(REFUSALS[0])
     rpc = client(plan)
     monkeypatch.setattr(connection, "SINGLY_S", 0.0)
-    assert await rpc.batch(CALLS) == ANSWERS
-    plan.refusal, singles = None, plan.singles
-    assert await rpc.batch(CALLS) == ANSWERS
+    with capture_logs() as log:
+        for _ in range(3):
+            assert await rpc.batch(CALLS) == ANSWERS
+        plan.refusal, singles = None, plan.singles
+        for _ in range(2):
+            assert await rpc.batch(CALLS) == ANSWERS
     await rpc.aclose()
 
-    assert (plan.batches, plan.singles) == (2, singles)
+    assert (plan.batches, plan.singles) == (5, singles)
+    assert [line["event"] for line in log] == ["rpc_failed", "rpc_recovered"]
 
 
 async def test_a_broken_server_is_not_taken_for_one_without_batches() -> None:
