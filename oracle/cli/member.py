@@ -16,7 +16,7 @@ from oracle.committee.journal import SigningJournal
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.transport import Peer
 from oracle.committee.rounds.rules import AcceptedConfig, Rules
-from oracle.committee.running.node import Node, Seat, State
+from oracle.committee.running.node import Files, Node, Seat
 from oracle.config.committee import CommitteeConfig
 from oracle.config.load import config_hash
 from oracle.config.root import Config
@@ -75,8 +75,8 @@ def member_service(
         journal = SigningJournal(state / JOURNAL)
         evidence = EvidenceFile(state / EVIDENCE)
         try:
-            held = State(journal, evidence, state / NEWEST)
-            await Node(bus, rules, seat, held, markets, metrics, now_ns).run()
+            files = Files(journal, evidence, state / NEWEST)
+            await Node(bus, rules, seat, files, markets, metrics, now_ns).run()
         finally:
             journal.close()
             evidence.close()

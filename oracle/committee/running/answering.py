@@ -25,8 +25,8 @@ _SLACK: Final = 4096
 _DONE: Final = Answer(200, b"")
 
 
-class Answers:
-    """The handlers of one member."""
+class Handlers:
+    """One member's."""
 
     def __init__(
         self,

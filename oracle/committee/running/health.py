@@ -17,7 +17,7 @@ LATE_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class Health:
+class HealthWatch:
     """Accounts for every slot, and says what is wrong now."""
 
     def __init__(

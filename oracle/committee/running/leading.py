@@ -1,4 +1,4 @@
-"""A leader's part: collect observations, finish what is in doubt, propose, gather signatures."""
+"""A leader's part: collect observations, finish what is in doubt, propose."""
 
 from __future__ import annotations
 
@@ -7,26 +7,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 import structlog
 
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.peers import Peers
-from oracle.committee.peering.transport import Answer
 from oracle.committee.rounds.median import withheld
 from oracle.committee.rounds.observing import Round
-from oracle.committee.rounds.pace import stride
-from oracle.committee.rounds.tally import Tally
 from oracle.committee.running.catching_up import CatchUp
+from oracle.committee.running.gathering import Gatherer
 from oracle.committee.running.keeping import Keeper
-from oracle.committee.wire import messages
+from oracle.committee.running.patience import Patience
 from oracle.committee.wire.observation import Last, Observation
-from oracle.committee.wire.proposal import Proposed
-from oracle.committee.wire.refusals import Reason, Refusal, Refused
-from oracle.committee.wire.refusing import read_refusal
-from oracle.model.errors import PlumblineError, Rejected, Retryable
-from oracle.report.signature import COMPACT_BYTES
+from oracle.committee.wire.refusals import Reason, Refused
+from oracle.model.errors import PlumblineError
 
 COLLECT_SHARE: Final = 0.2
 """Of a view's length: how long a leader waits for the rest once it has enough."""
@@ -51,20 +46,23 @@ class _Collecting:
 class Leader:
     """Leads the rounds that are this member's."""
 
+    gatherer_class: ClassVar[type[Gatherer]] = Gatherer
+
     def __init__(
         self,
         keeper: Keeper,
         peers: Peers,
         catch_up: CatchUp,
+        patience: Patience,
         metrics: CommitteeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._keeper, self._peers, self._catch_up = keeper, peers, catch_up
+        self._gatherer = self.gatherer_class(keeper, peers, patience, metrics, now_ns)
+        self._patience = patience
         self._rules, self._metrics, self._now_ns = keeper.rules, metrics, now_ns
         self._open: dict[Round, _Collecting] = {}
         self._over: deque[Round] = deque(maxlen=ROUNDS_REMEMBERED)
-        self._view_s = self._rules.view_ms / 1e3
-        self._first_slot = self._rules.slot_of(now_ns() // 10**6)
 
     async def offer(self, observation: Observation) -> None:
         """Take an observation for a round that this member leads.
@@ -95,7 +93,9 @@ class Leader:
                 Reason.FROM_FUTURE,
                 f"begins in {first - now_ms} ms; allowed are {rules.max_offset_ms}",
             )
-        late_ms = rules.max_offset_ms + rules.view_ms + 1e3 * self._patience_s(FINISH_SHARE, at)
+        late_ms = (
+            rules.max_offset_ms + rules.view_ms + 1e3 * self._patience.part_s(FINISH_SHARE, at)
+        )
         if after + late_ms < now_ms:
             raise Refused(Reason.TOO_OLD, f"ended {now_ms - after} ms ago")
         if at.slot <= self._keeper.reports.slot:
@@ -138,7 +138,9 @@ class Leader:
         member = self._keeper.member
         proposed = await self._keeper.call(member.propose, *at, observations)
         signature = await self._keeper.signer.sign(proposed.proposal.message())
-        if not await self._certified(proposed.signed(signature), "proposal", self._timeout_s(at)):
+        if not await self._gatherer.certified(
+            proposed.signed(signature), "proposal", self._patience.answer_s(at)
+        ):
             return "too_few_signatures"
         began_ms, _ = rules.window(*at)
         self._metrics.quorum.observe(max(self._now_ns() / 1e6 - began_ms, 0) / 1e3)
@@ -149,10 +151,13 @@ class Leader:
         at, loop = collecting.round, asyncio.get_running_loop()
         _, after_ms = self._rules.window(*at)
         left_ms = after_ms + self._rules.max_offset_ms - self._now_ns() / 1e6
-        enough_at, ends = None, loop.time() + max(left_ms / 1e3, self._patience_s(FINISH_SHARE, at))
+        enough_at, ends = (
+            None,
+            loop.time() + max(left_ms / 1e3, self._patience.part_s(FINISH_SHARE, at)),
+        )
         while len(collecting.observations) < self._expected() and loop.time() < ends:
             if enough_at is None and self._is_enough(collecting):
-                enough_at = loop.time() + COLLECT_SHARE * self._view_s
+                enough_at = loop.time() + COLLECT_SHARE * self._rules.view_ms / 1e3
                 ends = min(ends, enough_at)
             collecting.came.clear()
             try:
@@ -183,8 +188,8 @@ class Leader:
         # A lying leader can leave two for one slot, of which only one can be finished.
         doubts = await self._keeper.call(member.chain.doubts, at.slot + self._rules.slot_ms)
         for doubt in doubts[:MOST_FINISHED]:
-            limit_s = self._patience_s(FINISH_SHARE, at)
-            if await self._certified(doubt.proposed, "unfinished", limit_s):
+            limit_s = self._patience.part_s(FINISH_SHARE, at)
+            if await self._gatherer.certified(doubt.proposed, "unfinished", limit_s):
                 _log.info("report_finished", slot=doubt.slot, by_leader_of=at.slot)
                 return
 
@@ -195,7 +200,7 @@ class Leader:
         it is waited for as long as the slot lasts.
         """
         real = len(claims) > self._rules.faults
-        limit_s = self._timeout_s(at) if real else self._patience_s(FINISH_SHARE, at)
+        limit_s = self._patience.answer_s(at) if real else self._patience.part_s(FINISH_SHARE, at)
         ends = time.monotonic() + limit_s
         waiting = {self._peers.start(self._catch_up.fetch(*claim)) for claim in claims}
         while waiting and not self._catch_up.has(claims[0][1]):
@@ -204,79 +209,3 @@ class Leader:
             )
             if not done:
                 return
-
-    async def _certified(self, proposed: Proposed, what: str, limit_s: float) -> bool:
-        """Ask all members to sign; publish the report once enough have, or say who refused."""
-        tally = await self._keeper.call(self._keeper.member.tally, proposed)
-        body = proposed.encode()
-        timeout_s = self._timeout_s(Round(proposed.proposal.slot, proposed.proposal.view))
-        asking = {self._peers.start(self._own(proposed)): self._keeper.member.number}
-        for number in self._peers.numbers:
-            asked = self._peers.ask(number, messages.PROPOSAL, body, timeout_s)
-            asking[self._peers.start(asked)] = number
-        refused: dict[str, str] = {}
-        waiting, ends = set(asking), time.monotonic() + limit_s
-        while len(tally.signatures) + len(waiting) >= self._rules.quorum:
-            done, waiting = await asyncio.wait(
-                waiting, timeout=ends - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
-            )
-            if not done:
-                break
-            for task in done:
-                report = await self._counted(tally, asking[task], task.result(), refused)
-                if report is not None:
-                    await self._publish(report)
-                    return True
-        refused |= {str(asking[task]): "no answer yet" for task in waiting}
-        slot, view = proposed.proposal.slot, proposed.proposal.view
-        _log.warning(
-            "too_few_signatures",
-            what=what,
-            slot=slot,
-            view=view,
-            signed=sorted(tally.signatures),
-            needed=self._rules.quorum,
-            refused=refused,
-        )
-        return False
-
-    async def _own(self, proposed: Proposed) -> Answer | Refusal | None:
-        try:
-            judged = await self._keeper.vote(proposed, self._now_ns() // 10**6)
-        except Retryable as error:
-            return Refusal(Reason.NOT_DURABLE, str(error))
-        return judged if isinstance(judged, Refusal) else Answer(200, judged)
-
-    async def _counted(
-        self, tally: Tally, number: int, said: Answer | Refusal | None, refused: dict[str, str]
-    ) -> bytes | None:
-        """Count one answer; return the report once the signatures are enough."""
-        if said is None:
-            refused[str(number)] = "no answer"
-            return None
-        if isinstance(said, Answer) and said.taken and len(said.body) == COMPACT_BYTES:
-            try:
-                report = tally.add(number, said.body)
-            except Rejected as error:
-                said = Refusal(Reason.BAD_SIGNATURE, str(error))
-            else:
-                await self._keeper.accuser.note_vote(number, tally.unsigned, said.body)
-                return report
-        refusal = read_refusal(said.body) if isinstance(said, Answer) else said
-        refused[str(number)] = f"{refusal.reason}: {refusal.detail}"
-        self._metrics.refused.labels("proposal", str(refusal.reason), str(number)).inc()
-        return None
-
-    async def _publish(self, report: bytes) -> None:
-        self._peers.tell(messages.REPORT, report, max(self._rules.slot_ms / 1e3, 1.0))
-        await self._keeper.take([report])
-
-    def _patience_s(self, share: float, at: Round) -> float:
-        """Return how long a part of a round may take: of its view, or of all until the next try."""
-        newest = max(self._keeper.reports.slot, self._first_slot)
-        slots = stride(self._rules, newest, at.slot)
-        return share * (self._view_s if slots == 1 else slots * self._rules.slot_ms / 1e3)
-
-    def _timeout_s(self, at: Round) -> float:
-        """Return how long an answer may take: a slow one may be of use while the slot lasts."""
-        return max(self._patience_s(1.0, at), self._rules.slot_ms / 1e3)

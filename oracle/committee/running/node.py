@@ -1,4 +1,4 @@
-"""One member among its peers: observes every slot, leads its own, judges, signs and publishes."""
+"""One member among its peers: what it is made of, and the loops that run it."""
 
 from __future__ import annotations
 
@@ -21,26 +21,21 @@ from oracle.committee.peering.sessions import OwnSession
 from oracle.committee.peering.transport import Peer
 from oracle.committee.peering.trust import Sessions
 from oracle.committee.rounds.member import Member
-from oracle.committee.rounds.observing import Round, round_of, seen
-from oracle.committee.rounds.pace import is_tried, stride
 from oracle.committee.rounds.rules import Rules
-from oracle.committee.running.answering import Answers
+from oracle.committee.running.answering import Handlers
 from oracle.committee.running.catching_up import CatchUp
-from oracle.committee.running.health import Health
+from oracle.committee.running.health import HealthWatch
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.leading import Leader
+from oracle.committee.running.observer import Observer
+from oracle.committee.running.patience import Patience
 from oracle.committee.running.reports import Reports
 from oracle.committee.steps import Steps
-from oracle.committee.wire import messages
-from oracle.committee.wire.observation import Observation
-from oracle.committee.wire.refusals import Refused
-from oracle.committee.wire.refusing import read_refusal
 from oracle.keys.signer import Signer
 from oracle.listening import Keys, serving
-from oracle.model.errors import ConfigError, Rejected, Retryable
-from oracle.model.messages import Mark, StepManifest
+from oracle.model.errors import ConfigError, Rejected
 from oracle.model.topics import Topic
-from oracle.report.word import GROUP_SIZE, report_ms
+from oracle.report.word import GROUP_SIZE
 
 LISTEN_KEYS: Final = Keys("committee.listen", "committee.listen")
 LOOK_S: Final = 0.25
@@ -62,8 +57,8 @@ class Seat(NamedTuple):
     """What carries requests to them; by default the network."""
 
 
-class State(NamedTuple):
-    """What a member keeps on disk; a path that is None forgets."""
+class Files(NamedTuple):
+    """What a member keeps on disk; what is None is not kept."""
 
     journal: SigningJournal
     evidence: EvidenceFile | None
@@ -75,13 +70,14 @@ class Node:
 
     leader_class: ClassVar[type[Leader]] = Leader
     keeper_class: ClassVar[type[Keeper]] = Keeper
+    observer_class: ClassVar[type[Observer]] = Observer
 
     def __init__(
         self,
         bus: Bus,
         rules: Rules,
         seat: Seat,
-        state: State,
+        files: Files,
         markets: Mapping[str, int],
         metrics: CommitteeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
@@ -92,34 +88,37 @@ class Node:
             ConfigError: the key is no member's, the rules are unsafe, or the journal another's.
         """
         self._bus, self._rules, self._seat, self._now_ns = bus, rules, seat, now_ns
-        self._metrics = metrics
         committee = rules.committee
         number = _number(rules, seat.signer.address)
         started_ms = now_ns() // 10**6
-        member = Member(number, rules, state.journal, started_ms)
+        member = Member(number, rules, files.journal, started_ms)
         salt, own = "0x" + committee.salt.hex(), OwnSession(committee.salt, seat.signer)
         sessions = Sessions(committee.salt, committee.members)
-        self.reports: Final = Reports(bus, salt, metrics, state.newest, now_ns)
-        self._keeper = self.keeper_class(member, seat.signer, self.reports, state.evidence, metrics)
+        self.reports: Final = Reports(bus, salt, metrics, files.newest, now_ns)
+        self._keeper = self.keeper_class(member, seat.signer, self.reports, files.evidence, metrics)
         self.peers: Final = Peers(seat.peers, own, sessions, metrics, now_ns, seat.http)
         self._catch_up = CatchUp(self._keeper, self.peers, metrics, rules.slot_ms / 1e3)
-        self._leader = self.leader_class(self._keeper, self.peers, self._catch_up, metrics, now_ns)
-        self.health: Final = Health(self._keeper, self.peers, metrics, started_ms)
+        patience = Patience(rules, self.reports, started_ms)
+        leader = self.leader_class(
+            self._keeper, self.peers, self._catch_up, patience, metrics, now_ns
+        )
+        self.health: Final = HealthWatch(self._keeper, self.peers, metrics, started_ms)
+        self._observer = self.observer_class(
+            self._keeper, self.peers, leader, patience, self.health, metrics
+        )
         groups = max(markets.values()) // GROUP_SIZE + 1
-        answers = Answers(self._keeper, self._leader, self._catch_up, metrics, groups, now_ns)
+        handlers = Handlers(self._keeper, leader, self._catch_up, metrics, groups, now_ns)
         self._gate = Gate(
             committee.members,
             own,
             sessions,
-            answers.routes(),
+            handlers.routes(),
             lambda: self.health.reasons(self._now_ms()),
             metrics,
             max(20.0, REQUESTS_A_SLOT * 1e3 / rules.slot_ms),
             now_ns,
         )
         self._steps = Steps(markets)
-        self._observed = Round(-1, -1)
-        self._first_slot = rules.slot_of(started_ms)
 
     @property
     def number(self) -> int:
@@ -151,7 +150,7 @@ class Node:
         while True:
             step = self._steps.take(await view.take())
             if step is not None:
-                await self._observe(*step)
+                await self._observer.step(*step)
 
     async def _restore(self) -> None:
         """Go on from the newest report of the run before, and from what the others have."""
@@ -175,57 +174,6 @@ class Node:
                 if numbers:
                     turn += 1
                     self.peers.start(self._catch_up.ask(numbers[turn % len(numbers)]))
-
-    async def _observe(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
-        """Sign what a step says if it is the first of its round, and send it to the leader."""
-        time_ms = report_ms(manifest.time_ns)
-        self.health.stepped(time_ms)
-        at = round_of(self._rules, time_ms)
-        if at <= self._observed or at.slot <= self.reports.slot:
-            return
-        if not is_tried(self._rules, max(self.reports.slot, self._first_slot), at):
-            return
-        self._observed = at
-        said = seen(manifest, marks)
-        try:
-            observation = await self._keeper.call(self._keeper.member.observe, *at, *said)
-            signature = await self._keeper.signer.sign(observation.message())
-        except Refused as refused:
-            _log.info("not_observed", slot=at.slot, view=at.view, why=str(refused))
-            return
-        except Retryable as error:
-            _log.warning("not_observed", slot=at.slot, view=at.view, why=str(error))
-            return
-        observation = observation.signed(signature)
-        leader = self._rules.leader(*at)
-        if leader == self.number:
-            await self._lead(observation)
-        else:
-            self.peers.start(self._send(leader, observation))
-
-    async def _lead(self, observation: Observation) -> None:
-        try:
-            await self._leader.offer(observation)
-        except Refused as refused:
-            _log.info("own_observation_refused", why=str(refused))
-
-    async def _send(self, leader: int, observation: Observation) -> None:
-        newest = max(self.reports.slot, self._first_slot)
-        slots = stride(self._rules, newest, observation.slot)
-        timeout_s = slots * self._rules.slot_ms / 1e3
-        answer = await self.peers.ask(leader, messages.OBSERVATION, observation.encode(), timeout_s)
-        if answer is None or answer.taken:
-            return
-        refusal = read_refusal(answer.body)
-        self._metrics.refused.labels("observation", refusal.reason, str(leader)).inc()
-        _log.info(
-            "observation_refused",
-            slot=observation.slot,
-            view=observation.view,
-            peer=leader,
-            reason=refusal.reason,
-            detail=refusal.detail,
-        )
 
     def _now_ms(self) -> int:
         return self._now_ns() // 10**6

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from oracle.committee.running.gathering import Gatherer
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.leading import Leader
 from oracle.committee.running.node import Node
+from oracle.committee.running.observer import Observer
 from oracle.committee.wire import messages
 from oracle.committee.wire.observation import Observation
 from oracle.committee.wire.proposal import Proposed
@@ -22,26 +24,31 @@ class SignsAnything(Keeper):
         return await self.signer.sign(unsigned.message(self.rules.committee.salt))
 
 
-class TwoFaced(Node):
-    """Observes two things in every round, and signs anything."""
-
-    keeper_class = SignsAnything
+class TwoFacedObserver(Observer):
+    """Tells the leader two things of every round."""
 
     async def _send(self, leader: int, observation: Observation) -> None:
         other = observation._replace(inputs_root=bytes(32))
         other = other.signed(await self._keeper.signer.sign(other.message()))
         for one in (observation, other):
-            await self.peers.ask(leader, messages.OBSERVATION, one.encode(), 0.5)
+            await self._peers.ask(leader, messages.OBSERVATION, one.encode(), 0.5)
 
 
-class SplittingLeader(Leader):
+class TwoFaced(Node):
+    """Observes two things in every round, and signs anything."""
+
+    keeper_class = SignsAnything
+    observer_class = TwoFacedObserver
+
+
+class SplittingGatherer(Gatherer):
     """Shows one half of the members one proposal and the other half another."""
 
-    async def _certified(self, proposed: Proposed, what: str, limit_s: float) -> bool:
+    async def certified(self, proposed: Proposed, what: str, limit_s: float) -> bool:
         observations = proposed.proposal.observations
         quorum = self._rules.quorum
         if len(observations) == quorum:
-            return await super()._certified(proposed, what, limit_s)
+            return await super().certified(proposed, what, limit_s)
         for chosen, half in (
             (observations[:quorum], self._peers.numbers[::2]),
             (observations[-quorum:], self._peers.numbers[1::2]),
@@ -55,17 +62,29 @@ class SplittingLeader(Leader):
         return False
 
 
+class SplittingLeader(Leader):
+    """Gathers signatures of two reports at once."""
+
+    gatherer_class = SplittingGatherer
+
+
 class Splitter(Node):
     """Equivocates in every round that it leads."""
 
     leader_class = SplittingLeader
 
 
-class MuteLeader(Leader):
+class MuteGatherer(Gatherer):
     """Gathers signatures and shows nobody the report."""
 
     async def _publish(self, report: bytes) -> None:
         """Say nothing."""
+
+
+class MuteLeader(Leader):
+    """Keeps the reports of its rounds to itself."""
+
+    gatherer_class = MuteGatherer
 
 
 class Mute(Node):

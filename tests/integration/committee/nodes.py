@@ -20,7 +20,7 @@ from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.http import KeptAlive, NoAnswer, Said
 from oracle.committee.peering.transport import Peer
 from oracle.committee.rounds.rules import AcceptedConfig, Rules
-from oracle.committee.running.node import Node, Seat, State
+from oracle.committee.running.node import Files, Node, Seat
 from oracle.keys.signer import LocalSigner, Signer
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark, SignedReport, StepManifest
@@ -115,7 +115,7 @@ class Running:
             self.bus,
             cluster.rules(config),
             Seat(signer, "127.0.0.1", cluster.links.ports[number], peers, http),
-            State(self._journal, self._evidence, folder / "newest"),
+            Files(self._journal, self._evidence, folder / "newest"),
             MARKETS,
             CommitteeMetrics(self.registry),
             self.now_ns,

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.clocks import PeerClocks
 from oracle.committee.rounds.rules import AcceptedConfig, Rules
-from oracle.committee.running.health import Health
+from oracle.committee.running.health import HealthWatch
 from oracle.report.committee import Committee
 from tests.unit.committee_node.links import MEMBERS, SALT
 
@@ -29,7 +29,7 @@ class World:
         self.peers = SimpleNamespace(reachable=list(range(1, 7)), clocks=PeerClocks())
         keeper = SimpleNamespace(rules=RULES, reports=self.reports)
         metrics = CommitteeMetrics(self.registry)
-        self.health = Health(keeper, self.peers, metrics, T0)  # type: ignore[arg-type]  # hand-made
+        self.health = HealthWatch(keeper, self.peers, metrics, T0)  # type: ignore[arg-type]  # by hand
         self.health.stepped(T0)
 
     def slots(self, outcome: str) -> float:
