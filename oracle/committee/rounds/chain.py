@@ -136,12 +136,7 @@ class Chain:
             Refused: with the rule that it breaks.
         """
         rules, proposal = self._rules, proposed.proposal
-        if proposal.salt != rules.committee.salt:
-            raise Refused(Reason.OTHER_DEPLOYMENT, f"salt 0x{proposal.salt.hex()}")
-        if proposal.epoch != rules.committee.epoch:
-            raise Refused(
-                Reason.OTHER_EPOCH, f"epoch {proposal.epoch}, here {rules.committee.epoch}"
-            )
+        self.check_epoch(proposal)
         if len(proposal.observations) < rules.quorum:
             raise Refused(
                 Reason.TOO_FEW_OBSERVATIONS,
@@ -156,26 +151,40 @@ class Chain:
         message = unsigned.message(rules.committee.salt)
         return InDoubt(proposal.slot, time_ms, message, keccak(message), proposed, unsigned)
 
-    def check_round(self, proposal: Proposal) -> None:
-        """Check that the round's leader signed a proposal, and that its observations count now.
+    def message(self, proposed: Proposed) -> bytes:
+        """Return what signatures of a proposal's report are over, no signature in it checked.
+
+        Raises:
+            Rejected: its observations make no report.
+        """
+        proposal = proposed.proposal
+        unsigned = combine(proposal.observations, self._rules.faults, proposal.prev_ms)
+        return unsigned.message(self._rules.committee.salt)
+
+    def check_epoch(self, proposal: Proposal) -> None:
+        """Check that a proposal says it is of this deployment and epoch.
+
+        Raises:
+            Refused: it is not.
+        """
+        committee = self._rules.committee
+        if proposal.salt != committee.salt:
+            raise Refused(Reason.OTHER_DEPLOYMENT, f"salt 0x{proposal.salt.hex()}")
+        if proposal.epoch != committee.epoch:
+            raise Refused(Reason.OTHER_EPOCH, f"epoch {proposal.epoch}, here {committee.epoch}")
+
+    def check_leader(self, proposal: Proposal) -> None:
+        """Check that its leader signed a proposal, and that its observations count in its round.
 
         Raises:
             Refused: with the rule that it breaks.
         """
-        rules = self._rules
-        leader = rules.leader(proposal.slot, proposal.view)
-        if proposal.leader != leader:
-            raise Refused(
-                Reason.NOT_LEADER,
-                f"member {proposal.leader} in slot {proposal.slot} view {proposal.view}, whose "
-                f"leader is {leader}",
-            )
         try:
-            proposal.verify(rules.committee.members[leader])
+            proposal.verify(self._rules.committee.members[proposal.leader])
         except Rejected as error:
             raise Refused(Reason.BAD_SIGNATURE, str(error)) from error
         for one in proposal.observations:
-            rules.check_timely(one, proposal.slot, proposal.view)
+            self._rules.check_timely(one, proposal.slot, proposal.view)
 
     def _proven(self, proposed: Proposed) -> int:
         """Return the slot of a proposal's base, once it proves the time that it follows."""
@@ -213,12 +222,9 @@ class Chain:
 
     def _verified(self, body: bytes) -> Report:
         report = decode(body)
-        committee = self._rules.committee_of(report.epoch)
-        if committee is None:
-            raise Rejected(f"a report of epoch {report.epoch}, whose committee is not known here")
         if len(report.leaves) != report.groups:
             raise Rejected(f"{len(report.leaves)} of {report.groups} groups; it takes all")
-        return committee.verify(body)
+        return self._rules.committee.verify(body)
 
 
 def _age(doubt: InDoubt) -> tuple[int, int]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from eth_hash.auto import keccak
+
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.rounds.chain import Chain, InDoubt
 from oracle.committee.rounds.choosing import lost
 from oracle.committee.rounds.rules import Rules
 from oracle.committee.rounds.sanity import check_entries
 from oracle.committee.wire.observation import Last, Observation
-from oracle.committee.wire.proposal import Proposed
+from oracle.committee.wire.proposal import Proposal, Proposed
 from oracle.committee.wire.refusals import Reason, Refused
+from oracle.model.errors import Rejected
 
 MS_NS: Final = 1_000_000
 
@@ -45,44 +48,94 @@ class Judge:
             Refused: with the rule that it breaks.
             Retryable: the journal does not take it.
         """
+        proposal = proposed.proposal
+        self._chain.check_epoch(proposal)
+        again = self._signed_before(proposed)
+        if again is not None:
+            return again
+        self._check_round(proposal, now_ms)  # no signature is looked at before all this holds
+        self._chain.check_leader(proposal)
         doubt = self._chain.weigh(proposed)
-        vote = Vote(self._number, doubt.slot, doubt.digest, doubt.message)
-        signed = self._journal.newest
-        if signed is not None and signed.digest == doubt.digest.hex():
-            return vote
-        self._chain.check_round(proposed.proposal)
         self._check_time(doubt, now_ms)
-        self._check_slot(doubt)
+        self._check_other(doubt)
         self._chain.prove(proposed)
         self._check_base(doubt)
         self._check_entries(doubt, views)
         self._journal.write(self._entry(doubt))
         self._chain.keep(doubt)
-        return vote
+        return Vote(self._number, doubt.slot, doubt.digest, doubt.message)
 
-    def _check_time(self, doubt: InDoubt, now_ms: int) -> None:
+    def _signed_before(self, proposed: Proposed) -> Vote | None:
+        """Return the vote once more if this member signed the same report before.
+
+        Its digest names all observations with their signatures, so these are those it checked.
+        """
+        signed, slot = self._journal.newest, proposed.proposal.slot
+        if signed is None or (signed.epoch, signed.slot) != (self._rules.committee.epoch, slot):
+            return None
+        try:
+            message = self._chain.message(proposed)
+        except Rejected:
+            return None  # what is wrong with it is said by the check that it fails
+        digest = keccak(message)
+        if digest.hex() != signed.digest:
+            return None
+        return Vote(self._number, slot, digest, message)
+
+    def _check_round(self, proposal: Proposal, now_ms: int) -> None:
+        """Check what the proposal's header says of its round, against the clock and the journal."""
+        rules, slot = self._rules, proposal.slot
+        signed, newest = self._journal.newest, self._chain.certified
+        rules.check_round(slot, proposal.view)
+        leader = rules.leader(slot, proposal.view)
+        if proposal.leader != leader:
+            raise Refused(
+                Reason.NOT_LEADER,
+                f"member {proposal.leader} in slot {slot} view {proposal.view}, whose leader is "
+                f"{leader}",
+            )
+        if len(proposal.observations) < rules.quorum:
+            raise Refused(
+                Reason.TOO_FEW_OBSERVATIONS,
+                f"{len(proposal.observations)} observations; it takes {rules.quorum}",
+            )
+        first, after = rules.window(slot, proposal.view)
+        self._check_clock(first, after - 1, now_ms)
+        if newest is not None and slot <= newest.slot:
+            raise Refused(Reason.SLOT_IS_DONE, f"slot {slot}; slot {newest.slot} is certified")
+        if signed is not None and slot < signed.slot:
+            raise Refused(Reason.SIGNED_LATER, f"slot {slot}; signed slot {signed.slot}")
+
+    def _check_clock(self, first_ms: int, last_ms: int, now_ms: int) -> None:
+        """Check that a time from the first to the last may be signed now."""
         rules = self._rules
-        if doubt.time_ms > now_ms + rules.max_offset_ms:
+        if first_ms > now_ms + rules.max_offset_ms:
             raise Refused(
                 Reason.FROM_FUTURE,
-                f"time {doubt.time_ms} ms is {doubt.time_ms - now_ms} ms ahead; allowed are "
+                f"time {first_ms} ms is {first_ms - now_ms} ms ahead; allowed are "
                 f"{rules.max_offset_ms}",
             )
-        if doubt.time_ms < now_ms - rules.max_age_ms:
+        if last_ms < now_ms - rules.max_age_ms:
             raise Refused(
                 Reason.TOO_OLD,
-                f"time {doubt.time_ms} ms is {now_ms - doubt.time_ms} ms old; allowed are "
-                f"{rules.max_age_ms}",
+                f"time {last_ms} ms is {now_ms - last_ms} ms old; allowed are {rules.max_age_ms}",
             )
 
-    def _check_slot(self, doubt: InDoubt) -> None:
-        signed, newest = self._journal.newest, self._chain.certified
-        if newest is not None and doubt.slot <= newest.slot:
+    def _check_time(self, doubt: InDoubt, now_ms: int) -> None:
+        """Check the report's time: by the clock, and that it rises over epochs too."""
+        self._check_clock(doubt.time_ms, doubt.time_ms, now_ms)
+        signed = self._journal.newest
+        if signed is None or signed.epoch == self._rules.committee.epoch:
+            return  # within an epoch what it follows says so
+        if doubt.time_ms <= signed.time_ns // MS_NS:
             raise Refused(
-                Reason.SLOT_IS_DONE, f"slot {doubt.slot}; slot {newest.slot} is certified"
+                Reason.TIME_NOT_AFTER_BASE,
+                f"time {doubt.time_ms} ms; in epoch {signed.epoch} it signed "
+                f"{signed.time_ns // MS_NS} ms",
             )
-        if signed is not None and doubt.slot < signed.slot:
-            raise Refused(Reason.SIGNED_LATER, f"slot {doubt.slot}; signed slot {signed.slot}")
+
+    def _check_other(self, doubt: InDoubt) -> None:
+        signed = self._journal.newest
         if signed is not None and doubt.slot == signed.slot:
             raise Refused(
                 Reason.SIGNED_ANOTHER,
@@ -129,15 +182,16 @@ class Judge:
         check_entries(leaves, nearest.codes(), observations, rules)
 
     def _entry(self, doubt: InDoubt) -> Signed:
-        before = self._journal.newest
+        before, epoch = self._journal.newest, self._rules.committee.epoch
+        known_ms = before.group_ms if before is not None and before.epoch == epoch else {}
         times = dict.fromkeys(range(len(doubt.unsigned.leaves)), doubt.time_ms)
         return Signed(
             deployment="0x" + self._rules.committee.salt.hex(),
-            epoch=self._rules.committee.epoch,
+            epoch=epoch,
             slot=doubt.slot,
             time_ns=doubt.time_ms * MS_NS,
             digest=doubt.digest.hex(),
-            group_ms={**(before.group_ms if before else {}), **times},
+            group_ms={**known_ms, **times},
             body=doubt.unsigned.encode(),
             view=doubt.proposed.proposal.view,
             proposal=doubt.proposed.encode(),

@@ -34,8 +34,6 @@ class Rules(NamedTuple):
     """Older proposals are signed only by who signed them before."""
     view_age_ms: int = 2_000
     """How far in time a member's own marks may be from a proposal that it judges by them."""
-    past: tuple[Committee, ...] = ()
-    """Committees of earlier epochs, whose last report the first of this one follows."""
 
     @property
     def size(self) -> int:
@@ -93,9 +91,16 @@ class Rules(NamedTuple):
         first = slot + view * self.view_ms
         return first, first + self.view_ms
 
-    def committee_of(self, epoch: int) -> Committee | None:
-        """Return the committee of this or an earlier epoch, where it is known."""
-        return next((one for one in (self.committee, *self.past) if one.epoch == epoch), None)
+    def check_round(self, slot: int, view: int) -> None:
+        """Check that there is such a round.
+
+        Raises:
+            Refused: no slot begins then, or it has no such view.
+        """
+        if slot % self.slot_ms:
+            raise Refused(Reason.NOT_A_SLOT, f"{slot} ms is no multiple of {self.slot_ms}")
+        if view >= self.views:
+            raise Refused(Reason.OTHER_ROUND, f"view {view} of a slot that has {self.views}")
 
     def admit(self, observation: Observation, slot: int, view: int) -> None:
         """Check that an observation counts in this round.
@@ -112,16 +117,13 @@ class Rules(NamedTuple):
         Raises:
             Refused: with the rule that it breaks.
         """
-        if slot % self.slot_ms:
-            raise Refused(Reason.NOT_A_SLOT, f"{slot} ms is no multiple of {self.slot_ms}")
+        self.check_round(slot, view)
         if (observation.slot, observation.view) != (slot, view):
             raise Refused(
                 Reason.OTHER_ROUND,
                 f"observation of slot {observation.slot} view {observation.view}, not of {slot} "
                 f"view {view}",
             )
-        if view >= self.views:
-            raise Refused(Reason.OTHER_ROUND, f"view {view} of a slot that has {self.views}")
         first, after = self.window(slot, view)
         if not first <= observation.time_ms < after:
             raise Refused(

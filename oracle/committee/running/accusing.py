@@ -40,7 +40,7 @@ class Accuser:
     ) -> None:
         """Take the file, and `call`, which runs what waits for the disk."""
         self._rules, self._evidence, self._metrics, self._call = rules, evidence, metrics, call
-        self._witness = Witness(rules.committee, *rules.past)
+        self._witness = Witness(rules.committee)
         self._said: dict[tuple[int, int], str] = {}
 
     async def note_observations(self, observations: Sequence[Observation]) -> None:
@@ -49,7 +49,12 @@ class Accuser:
             await self._keep(self._witness.observation(one))
 
     async def note_proposal(self, proposal: Proposal) -> None:
-        """Compare a proposal whose observations were checked, and these, with what was said.
+        """Compare a proposal whose observations were checked, and these, with what was said."""
+        await self.note_leader(proposal)
+        await self.note_observations(proposal.observations)
+
+    async def note_leader(self, proposal: Proposal) -> None:
+        """Compare a proposal with what its leader said before.
 
         Whoever finishes another's proposal need not show its signature, so it is checked here.
         """
@@ -58,7 +63,6 @@ class Accuser:
             if proposal.leader < len(members):
                 proposal.verify(members[proposal.leader])
                 await self._keep(self._witness.proposal(proposal))
-        await self.note_observations(proposal.observations)
 
     async def note_vote(self, member: int, unsigned: Unsigned, signature: bytes) -> None:
         """Compare a checked signature of a report with what its member signed before."""

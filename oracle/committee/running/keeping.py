@@ -40,6 +40,10 @@ _BEFORE_SIGNATURES: Final = frozenset(
     }
 )
 """A proposal refused for one of these is not known to be anybody's."""
+_BEFORE_OBSERVATIONS: Final = frozenset(
+    {Reason.FROM_FUTURE, Reason.TOO_OLD, Reason.SLOT_IS_DONE, Reason.SIGNED_LATER}
+)
+"""Refused for one of these it may still contradict its leader; its observations prove nothing."""
 _log = structlog.get_logger(__name__)
 
 
@@ -76,7 +80,9 @@ class Keeper:
             Retryable: the key gives no signature now.
         """
         judged = await self.call(self.member.judge, proposed, now_ms)
-        if isinstance(judged, Vote) or judged.reason not in _BEFORE_SIGNATURES:
+        if isinstance(judged, Refusal) and judged.reason in _BEFORE_OBSERVATIONS:
+            await self.accuser.note_leader(proposed.proposal)
+        elif isinstance(judged, Vote) or judged.reason not in _BEFORE_SIGNATURES:
             await self.accuser.note_proposal(proposed.proposal)
         return await self.signer.sign(judged.message) if isinstance(judged, Vote) else judged
 
@@ -125,12 +131,11 @@ class Keeper:
             )  # fmt: skip
 
     def check(self, report: Report, body: bytes) -> None:
-        """Require that a committee of this deployment signed a report with all its groups.
+        """Require that the committee signed a report with all its groups.
 
         Raises:
             Rejected: it did not.
         """
-        committee = self.rules.committee_of(report.epoch)
-        if committee is None or len(report.leaves) != report.groups:
-            raise Rejected(f"report of epoch {report.epoch} with {len(report.leaves)} groups")
-        committee.verify(body)
+        if len(report.leaves) != report.groups:
+            raise Rejected(f"report with {len(report.leaves)} of {report.groups} groups")
+        self.rules.committee.verify(body)

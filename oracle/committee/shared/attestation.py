@@ -127,7 +127,7 @@ class Attestor:
         """Sign one step's marks, once they are in the journal."""
         with self._seconds.time():
             previous = self._journal.newest
-            known_ms = previous.group_ms if previous else {}
+            known_ms = self._group_ms(previous)
             report = Unsigned(
                 epoch=self._committee.epoch,
                 slot=self._slot_of(step.time_ns),
@@ -146,6 +146,11 @@ class Attestor:
             )
             await asyncio.to_thread(self._journal.write, signed)
             return await self._report(report, step.time_ns)
+
+    def _group_ms(self, previous: Signed | None) -> dict[int, int]:
+        """Return each group's time in this epoch: its chain begins with it, here as elsewhere."""
+        same_epoch = previous is not None and previous.epoch == self._committee.epoch
+        return previous.group_ms if previous is not None and same_epoch else {}
 
     async def _report(self, report: Unsigned, time_ns: int) -> SignedReport:
         signatures = await self._keys.sign(report.message(self._committee.salt))

@@ -6,6 +6,7 @@ import pytest
 
 from oracle.committee.journal import SigningJournal
 from oracle.committee.rounds.judging import Vote
+from oracle.committee.rounds.member import Member
 from oracle.committee.wire.proposal import Base, BaseKind, Proposed
 from oracle.committee.wire.refusals import Reason, Refused
 from tests.unit.committee.party import SLOT_MS, T0, VIEW_MS, entry
@@ -54,9 +55,12 @@ def test_a_signature_of_another_is_not_counted(member):
         a_member().tally(FIRST).add(member, PARTY.voted(vote))
 
 
+OTHER_LEADER = 1 + PARTY.rules.leader(T0, 0) % 6
+
+
 def _proposal_cases() -> list[tuple[Proposed, Reason]]:
     stranger = PARTY.observation(4).signed(PARTY.observation(3).signature)
-    other_leader = PARTY.proposal(seen(), leader=1 + PARTY.rules.leader(T0, 0) % 6)
+    other_leader = PARTY.proposal(seen(), leader=OTHER_LEADER)
     unsigned = Proposed(FIRST.proposal.signed(b"\1" * 64), Base())
     changed = FIRST.proposal._replace(prev_ms=T0 - 1)
     in_doubt = Base(BaseKind.IN_DOUBT, FIRST.proposal.encode())
@@ -101,6 +105,58 @@ def test_a_bad_proposal_is_refused_by_name(proposed, expected):
     answer = a_member(journal=journal).judge(proposed, NOW + proposed.proposal.slot - T0)
     assert reason(answer) is expected, answer
     assert journal.newest is None
+
+
+def _unsigned(proposed: Proposed) -> Proposed:
+    """Return a proposal that its leader signed, of observations that nobody did."""
+    bad = [one.signed(b"\1" * 64) for one in proposed.proposal.observations]
+    return PARTY.proposal(bad, leader=proposed.proposal.leader)
+
+
+def _done() -> Member:
+    member = a_member()
+    member.certify(FIRST_BODY)
+    return member
+
+
+def _later() -> Member:
+    member = a_member()
+    member.judge(PARTY.proposal(seen(NEXT)), NOW + SLOT_MS)
+    return member
+
+
+@pytest.mark.parametrize(
+    ("member", "proposed", "now_ms", "expected"),
+    [
+        (a_member, PARTY.proposal(seen(T0 + 1)), NOW, Reason.NOT_A_SLOT),
+        (a_member, PARTY.proposal(seen(T0, 2)), NOW, Reason.OTHER_ROUND),
+        (
+            a_member,
+            PARTY.proposal(seen(), leader=OTHER_LEADER),
+            NOW,
+            Reason.NOT_LEADER,
+        ),
+        (a_member, PARTY.proposal(seen(members=range(4))), NOW, Reason.TOO_FEW_OBSERVATIONS),
+        (a_member, FIRST, T0 - 251, Reason.FROM_FUTURE),
+        (a_member, FIRST, T0 + VIEW_MS + 10_000, Reason.TOO_OLD),
+        (_done, FIRST, NOW, Reason.SLOT_IS_DONE),
+        (_later, FIRST, NOW, Reason.SIGNED_LATER),
+        (a_member, PARTY.proposal(seen(time_ms=T0 - 1)), NOW, Reason.TIME_OUTSIDE_VIEW),
+        (a_member, FIRST, NOW, Reason.BAD_SIGNATURE),
+    ],
+)
+def test_what_is_cheap_to_see_is_seen_before_signatures(member, proposed, now_ms, expected):
+    """Each observation's signature costs time, which whoever is not due must not get of us."""
+    answer = member().judge(_unsigned(proposed), now_ms)
+    assert reason(answer) is expected
+    assert "proposal is not signed" not in answer.detail
+
+
+def test_the_leaders_signature_comes_before_the_observations():
+    """One that the leader did not send costs one check, not seven."""
+    forged = _unsigned(FIRST)
+    forged = forged._replace(proposal=forged.proposal.signed(b"\1" * 64))
+    assert "the proposal" in a_member().judge(forged, NOW).detail
 
 
 @pytest.mark.parametrize("price", [10_100, 9_900])

@@ -9,7 +9,7 @@ import pytest
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.rounds.judging import Vote
 from oracle.committee.wire.observation import Last
-from oracle.committee.wire.proposal import BaseKind
+from oracle.committee.wire.proposal import Base, BaseKind
 from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import ConfigError
 from tests.unit.committee.party import SALT, SLOT_MS, T0, VIEW_MS
@@ -134,14 +134,18 @@ def test_a_journal_whose_proposal_is_not_its_report_stops_the_member():
             PARTY.member(6, journal)
 
 
-def test_the_journal_keeps_what_a_finisher_and_a_later_release_need():
-    """The view, the proposal with its base, and the last time of groups that are gone."""
+@pytest.mark.parametrize(("epoch", "kept"), [(1, {5: 7}), (0, {})])
+def test_the_journal_keeps_what_a_finisher_and_a_later_release_need(epoch, kept):
+    """The view, the proposal with its base, and the last time in this epoch of groups that are
+    gone: what was before begins no chain of this one."""
     journal = SigningJournal(None)
     a_member(journal=journal).judge(FIRST, NOW)
-    journal.newest = Signed(**{**fields(journal.newest), "group_ms": {0: 1, 5: 7}, "epoch": 0})
-    second = PARTY.proposal(seen(NEXT, 1))
+    changes = {"group_ms": {0: 1, 5: 7}, "epoch": epoch}
+    journal.newest = Signed(**{**fields(journal.newest), **changes})
+    base = Base(BaseKind.IN_DOUBT, FIRST.proposal.encode()) if epoch == 1 else Base()
+    second = PARTY.proposal(seen(NEXT, 1), T0 + 50 if epoch == 1 else 0, base)
     member = a_member(journal=journal)
     assert isinstance(member.judge(second, NEXT + VIEW_MS + 60), Vote)
     assert (member.last.slot, member.last.view) == (NEXT, 1)
     assert journal.newest.proposal == second.encode()
-    assert journal.newest.group_ms == {0: NEXT + VIEW_MS + 50, 5: 7}
+    assert journal.newest.group_ms == {0: NEXT + VIEW_MS + 50, **kept}

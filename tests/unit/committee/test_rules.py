@@ -9,14 +9,11 @@ from oracle.committee.rounds.judging import Vote
 from oracle.committee.rounds.rules import AcceptedConfig
 from oracle.committee.wire.observation import Last
 from oracle.committee.wire.proposal import Base, BaseKind
-from oracle.committee.wire.refusals import Reason
+from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import ConfigError
-from oracle.report.committee import Committee
-from oracle.report.report import decode
-from tests.unit.committee.party import CONFIG, SALT, SLOT_MS, T0, VIEW_MS, Party
+from tests.unit.committee.party import CONFIG, SLOT_MS, T0, VIEW_MS, Party
 from tests.unit.committee.rounds import (
     FIRST,
-    FIRST_BODY,
     NEXT,
     NOW,
     PARTY,
@@ -94,36 +91,53 @@ def test_a_restart_with_another_configuration_finishes_what_was_signed():
     assert reason(changed.member(5).judge(FIRST, NOW)) is not None
 
 
-def test_a_new_epoch_begins_with_what_it_knows_of_the_old():
-    """With the old members named, its first report follows their last; without, it says 0."""
-    old = Committee(SALT, 0, 5, PARTY.committee.members)
-    before = decode(FIRST_BODY)
-    heard = [PARTY.observation(n, T0 - SLOT_MS, epoch=0) for n in range(5)]
-    made = PARTY.proposal(heard, epoch=0)
-    first = Party(7)
-    first.committee = old
-    first.rules = first.rules._replace(committee=old)
-    body = first.certified(made)
-    assert before.epoch == 1
-    knows = Party(7, past=(old,)).member(6)
-    PARTY.observed(knows, T0)
-    knows.certify(body)
+def _report_of_epoch_0() -> bytes:
+    old = Party(7)
+    old.committee = old.committee._replace(epoch=0)
+    old.rules = old.rules._replace(committee=old.committee)
+    heard = [old.observation(n, T0 - SLOT_MS, epoch=0) for n in range(5)]
+    return old.certified(old.proposal(heard, epoch=0))
+
+
+def test_a_new_epoch_follows_nothing():
+    """Nobody can prove which report was the last of the old one: the first report says 0."""
+    member, body = a_member(), _report_of_epoch_0()
+    with pytest.raises(Refused, match="epoch 0"):
+        member.certify(body)
     following_it = PARTY.proposal(seen(), T0 - 200, Base(BaseKind.CERTIFIED, body))
-    assert reason(knows.judge(FIRST, NOW)) is Reason.BASE_TOO_OLD
-    assert isinstance(knows.judge(following_it, NOW), Vote)
-    forgets = a_member()
-    assert reason(forgets.judge(following_it, NOW)) is Reason.BASE_UNPROVEN
-    assert isinstance(forgets.judge(FIRST, NOW), Vote)
+    assert reason(member.judge(following_it, NOW)) is Reason.BASE_UNPROVEN
+    assert FIRST.proposal.prev_ms == 0
+    assert isinstance(member.judge(FIRST, NOW), Vote)
 
 
-def test_a_journal_of_an_epoch_before_holds_its_slots_only():
-    """Slots rise over epochs; what was in doubt ended with its epoch."""
+@pytest.fixture
+def moved_on() -> SigningJournal:
+    """Return the journal of a member that signed in the epoch before, at T0 + 50."""
     journal = SigningJournal(None)
     a_member(journal=journal).judge(FIRST, NOW)
-    journal.newest = Signed(**{**fields(journal.newest), "epoch": 0})
-    member = a_member(journal=journal)
+    journal.newest = Signed(**{**fields(journal.newest), "epoch": 0, "digest": "ab" * 32})
+    return journal
+
+
+def test_slots_rise_over_epochs(moved_on):
+    """What was in doubt ended with its epoch; no slot of it is signed again in the next."""
+    member = a_member(journal=moved_on)
     assert member.last == Last()
-    assert reason(member.judge(FIRST, NOW)) is None
-    other = PARTY.proposal(seen(members=(0, 1, 2, 3, 5)))
-    assert reason(member.judge(other, NOW)) is Reason.SIGNED_ANOTHER
+    assert reason(member.judge(FIRST, NOW)) is not None
+    early = PARTY.proposal(seen(T0 - SLOT_MS))
+    assert reason(member.judge(early, NOW)) is Reason.SIGNED_LATER
     assert isinstance(member.judge(PARTY.proposal(seen(NEXT)), NOW + SLOT_MS), Vote)
+
+
+def test_times_rise_over_epochs_too(moved_on):
+    """Slots of another length overlap: a member signs no moment in two epochs."""
+    for time_ms, expected in [
+        (T0 + SLOT_MS + 50, Reason.TIME_NOT_AFTER_BASE),
+        (T0 + SLOT_MS + 51, None),
+    ]:
+        late = Signed(**{**fields(moved_on.newest), "time_ns": (T0 + SLOT_MS + 50) * 10**6})
+        journal = SigningJournal(None)
+        journal.newest = late
+        heard = [PARTY.observation(n, NEXT, time_ms=time_ms) for n in range(5)]
+        answer = a_member(journal=journal).judge(PARTY.proposal(heard), NOW + SLOT_MS)
+        assert reason(answer) is expected

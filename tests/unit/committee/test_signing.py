@@ -186,18 +186,23 @@ async def test_what_was_journalled_but_not_published_gets_out(tmp_path: Path):
 
 
 async def test_an_ended_epoch_is_not_signed_again():
-    """What was signed under the epoch before stays as it is; times chain on."""
+    """What was signed under the epoch before stays as it is, and the next epoch's chain begins: its
+    first report says 0, in every group, and the second follows the first."""
     journal = SigningJournal(None)
     await _reports(
         lambda bus: _attestor(bus, journal=journal), lambda bus: _publish_step(bus, 1, T0), 1
     )
     following = COMMITTEE._replace(epoch=2)
-    (report,) = await _reports(
-        lambda bus: _attestor(bus, following, journal=journal),
-        lambda bus: _publish_step(bus, 2, T0 + S),
-        2,
-    )
-    assert following.verify(report.body).leaves[0].prev_ms == T0 // 10**6
+
+    async def publish(bus):
+        await _publish_step(bus, 2, T0 + S // 2)  # the slot that the epoch before has signed
+        await _publish_step(bus, 3, T0 + S)
+        await asyncio.sleep(0.05)
+        await _publish_step(bus, 4, T0 + 2 * S)
+
+    reports = await _reports(lambda bus: _attestor(bus, following, journal=journal), publish, 3)
+    leaves = [following.verify(report.body).leaves[0] for report in reports]
+    assert [leaf.prev_ms for leaf in leaves] == [0, (T0 + S) // 10**6]
 
 
 async def test_steps_are_told_apart_however_they_interleave():
