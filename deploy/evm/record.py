@@ -35,6 +35,9 @@ class Outcome(msgspec.Struct, frozen=True):
     block: int
     gas_used: int
     paid_wei: int
+    succeeded: bool = True
+    block_hash: str = ""
+    """Another one later: the chain dropped the block."""
 
 
 class StepRecord(msgspec.Struct, frozen=True):
@@ -57,7 +60,7 @@ class Deployed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parameters: dict[str, Any]
     steps: dict[str, StepRecord] = {}
     complete: bool = False
-    """Everything was read back and is as it should be."""
+    """Everything was read back as it should be, so many blocks deep as the deploy file says."""
     version: int = VERSION
 
 
@@ -100,9 +103,8 @@ class Record:
         Raises:
             Retryable: the disk does not take it.
         """
-        self._write(
-            msgspec.structs.replace(self.deployed, steps={**self.deployed.steps, name: step})
-        )
+        steps = {**self.deployed.steps, name: step}
+        self._write(msgspec.structs.replace(self.deployed, steps=steps, complete=False))
 
     def drop_step(self, name: str) -> None:
         """Forget a step whose nonce another transaction took.
@@ -111,7 +113,7 @@ class Record:
             Retryable: the disk does not take it.
         """
         steps = {key: step for key, step in self.deployed.steps.items() if key != name}
-        self._write(msgspec.structs.replace(self.deployed, steps=steps))
+        self._write(msgspec.structs.replace(self.deployed, steps=steps, complete=False))
 
     def write_complete(self) -> None:
         """Note that everything is as it should be."""

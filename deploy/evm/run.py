@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +14,7 @@ from eth_hash.auto import keccak
 
 from deploy.evm.artifact import Artifact
 from deploy.evm.factory import FACTORY, FACTORY_CODE
+from deploy.evm.finality import Finality
 from deploy.evm.record import Deployed, Record
 from deploy.evm.settings import MS_NS, ChainConfig, DeployFile
 from deploy.evm.steps import Parameters, Plan, State, Step, reads, state_of
@@ -19,8 +22,9 @@ from deploy.evm.wallet import Limits, Wallet
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.keys.signer import Signer
-from oracle.model.errors import ConfigError, Retryable
+from oracle.model.errors import ConfigError, Rejected, Retryable
 from relayer.evm import results
+from relayer.evm.errors import NodeError
 from relayer.evm.fees import GWEI
 from relayer.evm.node import Node
 from relayer.evm.reverts import Reverts
@@ -66,11 +70,15 @@ class Done:
 class ChainDeployment:
     """One chain's deployment, opened by `opened`."""
 
-    def __init__(self, plan: Plan, node: Node, wallet: Wallet, record: Record) -> None:
+    def __init__(
+        self, plan: Plan, node: Node, wallet: Wallet, record: Record, limits: Limits
+    ) -> None:
         self.plan: Final = plan
         self._node: Final = node
         self._wallet: Final = wallet
         self._record: Final = record
+        self._limits: Final = limits
+        self._finality: Final = Finality(node, wallet.address, record)
 
     async def estimate(self) -> Estimate:
         """Return what is to do and the most that it costs; sends nothing.
@@ -91,17 +99,53 @@ class ChainDeployment:
             Retryable: not everything is in a block; nothing is lost, run again.
         """
         await self._check_chain()
+        if not self._record.deployed.complete:
+            await self._finality.look()
         await self._wallet.finish()
-        for turn in range(2 * len(self.plan.steps)):  # a step may be displaced, and done again
+        sent: set[str] = set()
+        for turn in range(3 * len(self.plan.steps)):  # a step may be displaced, and done again
             state = await self._state()
             step = self.plan.next_step(state)
-            if step is None:
+            if step is not None:
+                if turn == 0:
+                    self._refuse_poor(await self._estimate(step))
+                if step.name in sent:
+                    self._refuse_failed(step.name)
+                sent.add(step.name)
+                await self._wallet.send(step)
+            elif self._record.deployed.complete or await self._is_final():
                 self._record.write_complete()
                 return Done(self._record.deployed, self.plan.is_accepted(state))
-            if turn == 0:
-                self._refuse_poor(await self._estimate(step))
-            await self._wallet.send(step)
+            else:
+                await self._wallet.finish()
         raise Retryable(f"{self.plan.address}: steps are in blocks and change nothing; run again")
+
+    async def _is_final(self) -> bool:
+        """Wait until the chain has had all of it for as many blocks as asked for; return False when
+        something fell out of it meanwhile."""
+        limits, deadline = self._limits, time.monotonic() + self._limits.finality_timeout_s
+        while True:
+            head, kept = await self._finality.look()
+            if not kept:
+                return False
+            block = head.number - limits.finality_depth + 1
+            with suppress(NodeError):  # an endpoint may not have this block yet
+                if block >= 0 and self.plan.next_step(await self._state(hex(block))) is None:
+                    return True
+            if time.monotonic() >= deadline:
+                raise Retryable(
+                    f"{self.plan.address}: all is done, but not yet {limits.finality_depth} blocks "
+                    f"deep after {limits.finality_timeout_s:g} s; run again to see it through"
+                )
+            await asyncio.sleep(limits.poll_s)
+
+    def _refuse_failed(self, name: str) -> None:
+        """Do not send again what failed and is still to do: nobody else did it either."""
+        step = self._record.step(name)
+        if step is not None and step.outcome is not None and not step.outcome.succeeded:
+            raise Rejected(
+                f"step {name}: transaction {step.outcome.hash} failed in block {step.outcome.block}"
+            )
 
     async def _check_chain(self) -> None:
         await self._node.rpc.check()
@@ -111,17 +155,21 @@ class ChainDeployment:
                 f"{FACTORY}; deploy it first (docs/deploying.md says how)"
             )
 
-    async def _state(self) -> State:
-        code = await self._node.code(self.plan.address)
+    async def _state(self, block: str = "latest") -> State:
+        code = (await self._codes([self.plan.address], block))[0]
         if not code or self.plan.artifact.difference(code) is not None:
             return State(code)
         datas = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
         calls: list[Query] = [
-            ("eth_call", [{"to": self.plan.address, "data": "0x" + data.hex()}, "latest"])
+            ("eth_call", [{"to": self.plan.address, "data": "0x" + data.hex()}, block])
             for data in datas
         ]
         answers = await self._node.rpc.agreed(calls, lambda said: tuple(map(results.data, said)))
         return state_of(self.plan, code, answers)
+
+    async def _codes(self, addresses: Sequence[str], block: str) -> tuple[bytes, ...]:
+        calls: list[Query] = [("eth_getCode", [address, block]) for address in addresses]
+        return await self._node.rpc.agreed(calls, lambda said: tuple(map(results.data, said)))
 
     async def _estimate(self, step: Step | None) -> Estimate:
         steps = self.plan.steps
@@ -171,10 +219,14 @@ async def opened(
         exits.callback(record.close)
         node, reverts = Node(rpc), Reverts(list(artifact.abi))
         limits = Limits(
-            round(chain.max_fee_gwei * GWEI), chain.receipt_timeout / 1e9, chain.poll / 1e9
+            max_fee_wei=round(chain.max_fee_gwei * GWEI),
+            receipt_timeout_s=chain.receipt_timeout / 1e9,
+            poll_s=chain.poll / 1e9,
+            finality_depth=chain.finality_depth,
+            finality_timeout_s=chain.finality_timeout / 1e9,
         )
         wallet = Wallet(node, signer, limits, record, reverts)
-        yield ChainDeployment(plan, node, wallet, record)
+        yield ChainDeployment(plan, node, wallet, record, limits)
 
 
 def parameters_of(file: DeployFile, chain: ChainConfig, signer: Signer) -> Parameters:

@@ -7,6 +7,7 @@ bytes go out again, and a nonce never gets a transaction for another step.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,8 @@ import structlog
 from eth_utils.address import to_checksum_address
 from msgspec.structs import replace
 
-from deploy.evm.record import Bid, Outcome, Record, StepRecord
+from deploy.evm.finality import outcome_of
+from deploy.evm.record import Bid, Record, StepRecord
 from deploy.evm.steps import Step
 from oracle.keys.signer import Signer
 from oracle.model.errors import Rejected, Retryable
@@ -24,9 +26,9 @@ from relayer.evm.fees import Fees, outbid, quote, quote_legacy
 from relayer.evm.node import Node
 from relayer.evm.results import Mined
 from relayer.evm.reverts import Reverts
+from relayer.evm.sender import GAS_MARGIN_PERCENT
 from relayer.evm.transaction import Call, call_of, sign_transaction
 
-GAS_MARGIN_PERCENT: Final = 120
 BIDS: Final = 6
 LATE_RECEIPT_POLLS: Final = 5
 
@@ -40,6 +42,8 @@ class Limits:
     max_fee_wei: int
     receipt_timeout_s: float
     poll_s: float
+    finality_depth: int
+    finality_timeout_s: float
 
 
 class Wallet:
@@ -67,21 +71,22 @@ class Wallet:
         return quote(history, self._limits.max_fee_wei)
 
     async def finish(self) -> None:
-        """See into a block what an earlier run signed and did not see there.
+        """See into a block what was signed and is in none, or in none any more.
 
         Raises:
             Retryable: it is in none yet.
         """
-        for name, step in dict(self._record.deployed.steps).items():
+        steps = self._record.deployed.steps
+        for name, step in sorted(steps.items(), key=lambda item: item[1].nonce):
             if step.outcome is None:
                 _log.info("resuming", step=name, nonce=step.nonce, bids=len(step.bids))
                 await self._see_through(name)
 
     async def send(self, step: Step) -> None:
-        """Send a step's transaction and return once it is in a block.
+        """Send a step's transaction and return once it is in a block, failed or not.
 
         Raises:
-            Rejected: it would revert, or did.
+            Rejected: it would revert.
             ConfigError: the wallet cannot pay, or has transactions of somebody else pending.
             Retryable: not in a block in time; run again.
         """
@@ -184,13 +189,11 @@ class Wallet:
             wait_s = min(2 * wait_s, self._limits.poll_s)
 
     def _settle(self, name: str, step: StepRecord, mined: Mined) -> None:
-        outcome = Outcome(mined.transaction, mined.block, mined.gas_used, mined.paid_wei)
-        self._record.write_step(name, replace(step, outcome=outcome))
-        _log.info("mined", step=name, transaction=mined.transaction, block=mined.block)
-        if not mined.succeeded:
-            raise Rejected(
-                f"step {name}: transaction {mined.transaction} failed in block {mined.block}"
-            )
+        self._record.write_step(name, replace(step, outcome=outcome_of(mined)))
+        _log.log(
+            logging.INFO if mined.succeeded else logging.WARNING, "mined",
+            step=name, transaction=mined.transaction, block=mined.block, succeeded=mined.succeeded,
+        )  # fmt: skip
 
     async def _displaced(self, name: str, step: StepRecord) -> None:
         """The nonce is spent: by a bid whose receipt comes late, or by somebody else. Then what is

@@ -132,7 +132,7 @@ class _Command:
             self._shown[name]["transactions"] = {
                 step: entry.outcome.hash
                 for step, entry in one.record.steps.items()
-                if entry.outcome is not None
+                if entry.outcome is not None and entry.outcome.succeeded
             }
             accepted = (
                 "its owner has accepted it"

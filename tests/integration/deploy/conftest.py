@@ -114,7 +114,8 @@ class Site:
         assert [name for name in record["steps"] if not name.startswith("jump.")] == STEPS
         for at, step in enumerate(record["steps"].values()):
             receipt = await self.node.w3.eth.get_transaction_receipt(step["outcome"]["hash"])
-            assert (receipt["status"], step["nonce"]) == (1, at)
+            assert (receipt["status"], step["nonce"], step["outcome"]["succeeded"]) == (1, at, True)
+            assert receipt["blockHash"].to_0x_hex() == step["outcome"]["block_hash"]
         members, threshold, _ = await self.read("committee", 1)
         assert [member.lower() for member in members] == self.data["committee"]["members"]
         assert threshold == self.data["committee"]["threshold"]
@@ -145,6 +146,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
                     "key": {"keystore": str(key.keystore), "password_file": str(key.password_file)},
                     "poll": "50ms",
                     "timeout": "10s",
+                    "finality_depth": 1,
                 }
             },
         }

@@ -1,0 +1,108 @@
+"""What is done only counts once the chain keeps it: reorganisations, failed and late blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deploy.evm.factory import FACTORY, deploying
+from oracle.model.errors import Retryable
+from tests.integration.deploy.conftest import STEPS, Site
+
+pytestmark = pytest.mark.evm
+
+
+async def _until(site: Site, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return the record once it is as asked for."""
+    async with asyncio.timeout(60):
+        while True:
+            if site.record.exists():
+                record: dict[str, Any] = json.loads(site.record.read_text())
+                if is_so(record):
+                    return record
+            await asyncio.sleep(0.02)
+
+
+def _all_mined(record: dict[str, Any]) -> bool:
+    return [name for name, step in record["steps"].items() if step["outcome"]] == STEPS
+
+
+async def test_a_chain_that_drops_the_last_blocks(site: Site):
+    """What fell out is sent again, the same bytes; the record says where it is now."""
+    site.write(chain={"finality_depth": 12})
+    deploying_it = asyncio.create_task(site.deploy())
+    before = await _until(site, _all_mined)
+    assert not before["complete"]
+    await site.rpc("anvil_reorg", 2, [])
+    await site.node.mine()
+    after = await _until(
+        site,
+        lambda record: _all_mined(record) and record["steps"] != before["steps"],
+    )
+    await site.node.mine(12)
+    await deploying_it
+    record = await site.check_complete()
+    assert await site.nonce() == len(STEPS)
+    for name in STEPS:
+        assert record["steps"][name]["bids"] == before["steps"][name]["bids"]
+    for name in STEPS[:2]:
+        assert record["steps"][name] == before["steps"][name] == after["steps"][name]
+
+
+async def test_it_is_not_complete_before_it_is_deep(site: Site):
+    """It ends with what is missing; run again once the blocks are there, it sends nothing."""
+    site.write(chain={"finality_depth": 9, "finality_timeout": "300ms"})
+    with pytest.raises(Retryable, match=r"not yet 9 blocks deep after 0\.3 s; run again"):
+        await site.deploy()
+    assert not json.loads(site.record.read_text())["complete"]
+    await site.node.mine(8)
+    await site.deploy()
+    await site.check_complete()
+    assert await site.nonce() == len(STEPS)
+
+
+async def test_blocks_that_are_gone_when_it_runs_again(site: Site):
+    """The chain dropped what an earlier run saw in blocks: it goes out again, unasked."""
+    site.write(chain={"finality_depth": 9, "finality_timeout": "300ms"})
+    with pytest.raises(Retryable, match="run again"):
+        await site.deploy()
+    await site.rpc("anvil_reorg", 3, [])
+    site.write(chain={"finality_depth": 1})
+    await site.deploy()
+    await site.check_complete()
+    assert await site.nonce() == len(STEPS)
+
+
+async def test_our_transaction_fails_because_another_was_first(site: Site):
+    """Somebody's deployment of the same code is mined before ours: the contract is there all the
+    same, and the record does not call ours a success."""
+    await site.rpc("evm_setAutomine", False)
+    stranger = site.node.w3.to_checksum_address("0x" + "77" * 20)
+    await site.node.fund(stranger, 100)
+    async with site.opened() as chain:
+        running = asyncio.create_task(chain.run())
+        await _until(site, lambda record: "deploy" in record["steps"])
+        await site.rpc("anvil_impersonateAccount", stranger)
+        data = "0x" + deploying(chain.plan.creation).hex()
+        fees = {"maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": hex(10**11)}
+        theirs = {"from": stranger, "to": FACTORY, "data": data, "gas": hex(10_000_000)} | fees
+        await site.rpc("eth_sendTransaction", theirs)
+        await _until_both_wait(site)
+        await site.node.mine()
+        await site.rpc("evm_setAutomine", True)
+        done = await running
+    outcomes = {name: step.outcome for name, step in done.record.steps.items()}
+    assert [name for name, out in outcomes.items() if out and not out.succeeded] == ["deploy"]
+    assert done.record.complete
+    _, out, _ = await site.plumb("--yes", "--json")
+    assert list(json.loads(out)["chains"]["alpha"]["transactions"]) == STEPS[1:]
+
+
+async def _until_both_wait(site: Site) -> None:
+    async with asyncio.timeout(60):
+        while (await site.rpc("txpool_status"))["pending"] != "0x2":  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
