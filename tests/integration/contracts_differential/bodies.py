@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from oracle.model.fixed import Px
@@ -71,13 +73,14 @@ TIME: Final = st.one_of(
 @st.composite
 def drafts(draw: st.DrawFn, site: int, epoch: int = 1) -> Draft:
     """A report of a few groups, any of which are carried; words repeat, for speed."""
-    size, threshold = SIZES[site]
+    size, threshold, revoked = SIZES[site]
     groups = draw(st.integers(1, 9))
     prev = st.just(0) | st.integers(EPOCH_2020_MS + 1, NOW_MS)
     some = draw(st.lists(st.tuples(prev, words(TIME)), min_size=1, max_size=3))
     leaves = tuple(Leaf(at, *some[at % len(some)]) for at in range(groups))
     carried = draw(st.sets(st.integers(0, groups - 1), min_size=1))
-    signers = draw(st.permutations(range(size)))[:threshold]
+    free = [member for member in range(size) if member not in revoked]
+    signers = draw(st.permutations(free))[:threshold]
     slot, root = draw(st.integers(0, _UINT64)), draw(st.binary(min_size=32, max_size=32))
     unsigned = Unsigned(epoch, slot, root, leaves)
     return Draft(unsigned, tuple(sorted(carried)), tuple(sorted(signers)))
@@ -141,7 +144,7 @@ def _wrong_epoch(draw: st.DrawFn, site: Site, draft: Draft) -> tuple[bytes, str]
 def _wrong_deployment(draw: st.DrawFn, site: Site, draft: Draft) -> tuple[bytes, str]:
     salt = draw(st.binary(min_size=32, max_size=32))
     committee = site.committee._replace(salt=salt)
-    other = Site(site.oracle, committee, site.keys, site.rpc_url, site.client, site.reverts)
+    other = replace(site, committee=committee)
     return encode(report_of(other, draft)), "BadSignature"
 
 
@@ -183,6 +186,14 @@ def _wrong_signers(draw: st.DrawFn, site: Site, draft: Draft) -> tuple[bytes, st
         beyond = 1 << draw(st.integers(size, 31))
         report = report._replace(signers=report.signers ^ (1 << draft.signers[-1]) | beyond)
     return encode(report), "WrongSignerCount"
+
+
+def _revoked_signer(draw: st.DrawFn, site: Site, draft: Draft) -> tuple[bytes, str]:
+    """As many as the threshold, each with a good signature, but revoked ones among them."""
+    assume(site.revoked)
+    some = draw(st.sets(st.sampled_from(site.revoked), min_size=1))
+    signers = sorted(some) + list(draft.signers[len(some) :])
+    return encode(report_of(site, draft._replace(signers=tuple(sorted(signers))))), "RevokedSigner"
 
 
 def _wrong_signature(draw: st.DrawFn, site: Site, draft: Draft) -> tuple[bytes, str]:
@@ -257,6 +268,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _future,
     _pause_bits,
     _wrong_signers,
+    _revoked_signer,
     _wrong_signature,
     _wrong_length,
     _wrong_order,

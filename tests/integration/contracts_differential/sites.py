@@ -13,6 +13,7 @@ import httpx
 from eth_abi.abi import decode, encode
 
 from deploy.sandbox.chains.anvil import SandboxChain
+from deploy.sandbox.chains.contracts import transact
 from deploy.sandbox.chains.oracle import MAX_FUTURE_MS, deploy_mark_oracle
 from oracle.report.committee import Committee
 from oracle.report.digest import deployment_salt
@@ -24,8 +25,14 @@ NOW_MS: Final = 1_790_000_000_000
 """The block's time in every call."""
 LIMIT_MS: Final = NOW_MS + MAX_FUTURE_MS
 
-SIZES: Final = ((1, 1), (3, 2), (7, 5), (19, 13), (32, 22))
-"""Members and threshold of each site."""
+SIZES: Final = (
+    (1, 1, ()),
+    (3, 2, (0,)),
+    (7, 5, (2, 6)),
+    (19, 13, ()),
+    (32, 22, (31,)),
+)
+"""Members and threshold of each site, and who of them is revoked."""
 
 _GOVERNOR: Final = bytes(19) + b"\x01"
 _TIMEOUT_S: Final = 30.0
@@ -61,6 +68,7 @@ class Site:
 
     oracle: str
     committee: Committee
+    revoked: tuple[int, ...]
     keys: tuple[coincurve.PrivateKey, ...]
     rpc_url: str
     client: httpx.Client
@@ -119,18 +127,25 @@ def open_sites() -> Iterator[list[Site]]:
 
 
 async def _deploy(chain: SandboxChain, at: int, client: httpx.Client) -> Site:
-    size, threshold = SIZES[at]
+    size, threshold, revoked = SIZES[at]
     keys = tuple(members(size))
     addresses = tuple(address(key) for key in keys)
+    checksummed = [chain.w3.to_checksum_address(member) for member in addresses]
+    owner = await chain.account()
     oracle = await deploy_mark_oracle(
         chain,
         network="plumbline-test",
         home_governor="0x" + _GOVERNOR.hex(),
         nonce=at,
-        members=[chain.w3.to_checksum_address(member) for member in addresses],
+        members=checksummed,
         threshold=threshold,
         guardian="0x" + _GOVERNOR.hex(),
+        owner=owner,
     )
+    contract = chain.w3.eth.contract(chain.w3.to_checksum_address(oracle), abi=load_abi())
+    for member in revoked:
+        revoke = contract.functions.revokeMember(1, checksummed[member])
+        await transact(chain.w3, revoke, owner)
     salt = deployment_salt("plumbline-test", _GOVERNOR, at)
     committee = Committee(salt, 1, threshold, addresses)
-    return Site(oracle, committee, keys, chain.rpc_url, client, Reverts(load_abi()))
+    return Site(oracle, committee, revoked, keys, chain.rpc_url, client, Reverts(load_abi()))

@@ -49,7 +49,7 @@ _CLASSES: Final = (
     ("with these leaves and signers", {"BadLength", "WrongSignerCount", "UnknownEpoch"}),
     ("report of epoch", {"UnknownEpoch"}),
     ("signed by members", {"WrongSignerCount"}),
-    ("signature", {"BadSignature"}),
+    ("signature", {"BadSignature", "RevokedSigner"}),
 )
 """What Python says, and the errors that say the same. Where a body has several faults, the two
 may name another: only what is checked before, on either side, is listed beside it."""
@@ -71,6 +71,9 @@ def python_says(site: Site, body: bytes) -> Report | set[str]:
             if text in str(error):
                 return errors
         raise
+    # Who is revoked only the chain knows.
+    if any(report.signers >> member & 1 for member in site.revoked):
+        return {"RevokedSigner"}
     if any(leaf.decoded().time_ms > LIMIT_MS for leaf in report.leaves):
         return {"FutureTime"}
     return report
