@@ -12,6 +12,7 @@ from eth_hash.auto import keccak
 
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.shares import Shares
 from oracle.committee.peering.transport import Answer
 from oracle.committee.peering.trust import Nonces, Sessions, check_signature, check_time
 from oracle.committee.wire.refusing import NOT_NOW, health_body, refusal_body
@@ -27,10 +28,6 @@ from oracle.model.errors import Retryable
 
 BODY_S: Final = 2.0
 """For the body of a request, once its head is here."""
-AT_ONCE: Final = 16
-"""Requests of one member that are worked on at a time."""
-BURST_S: Final = 4.0
-"""So many seconds' worth of a member's requests may come at once."""
 _SAID_EVERY_S: Final = 5.0
 
 _STATUS: Final = {
@@ -54,25 +51,6 @@ class Route(NamedTuple):
     most_bytes: int
 
 
-class Budget:
-    """How often one member may ask: `per_second` on average, `BURST_S` times that at once."""
-
-    def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._per_second, self._monotonic = per_second, monotonic
-        self._left, self._at = per_second * BURST_S, monotonic()
-
-    def take(self) -> bool:
-        """Take one from the budget, if there is one."""
-        now = self._monotonic()
-        grown = self._left + (now - self._at) * self._per_second
-        self._left = min(self._per_second * BURST_S, grown)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 class Gate:
     """An ASGI application: signed requests of members reach their handlers, nothing else does."""
 
@@ -93,9 +71,7 @@ class Gate:
         self._own, self._sessions, self._routes = own, sessions, routes
         self._health, self._metrics, self._now_ns = health, metrics, now_ns
         self._nonces = Nonces()
-        self._per_second = per_second
-        self._budgets = {address: Budget(per_second) for address in members}
-        self._working = dict.fromkeys(members, 0)
+        self._shares = Shares(members, per_second)
         self._said: dict[tuple[str, str], float] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -172,18 +148,11 @@ class Gate:
         self._nonces.take(envelope.session.member, envelope.nonce, envelope.time_ns, now_ns)
 
     async def _worked(self, sender: bytes, route: Route, body: bytes) -> Answer:
-        if not self._budgets[sender].take() or self._working[sender] >= AT_ONCE:
-            raise Distrusted(
-                Distrust.TOO_MANY,
-                f"up to {self._per_second:g} requests a second, {AT_ONCE} at a time",
-            )
-        self._working[sender] += 1
-        try:
-            return await route.handler(self._numbers[sender], body)
-        except Retryable as error:
-            return Answer(503, refusal_body(NOT_NOW, str(error)))
-        finally:
-            self._working[sender] -= 1
+        with self._shares.taken(sender):
+            try:
+                return await route.handler(self._numbers[sender], body)
+            except Retryable as error:
+                return Answer(503, refusal_body(NOT_NOW, str(error)))
 
     async def _send(self, send: Send, request: bytes | None, answer: Answer) -> None:
         headers = [(b"content-type", b"application/octet-stream")]

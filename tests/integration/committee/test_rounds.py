@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,16 +13,19 @@ from tests.integration.committee.byzantine import LIARS, Liar, Mute, Splitter, T
 from tests.integration.committee.nodes import (
     COMMITTEE,
     CONFIG,
+    KEYS,
     PRICE_E2,
     SLOT_MS,
     Cluster,
     Running,
     cluster,
 )
+from tests.unit.committee_node.signers import Moody
 
 ALL = tuple(range(7))
 PAIR = (2, 3)
 """They lead one after the other."""
+LED = "plumbline_committee_rounds_total"
 OTHERS = tuple(n for n in ALL if n not in PAIR)
 
 
@@ -244,13 +247,53 @@ async def test_a_report_left_in_doubt_is_finished(tmp_path: Path):
             _check_chain(seven.members[number])
 
 
+async def test_a_key_that_fails_and_works_again(tmp_path: Path):
+    """Two whose vaults go away say so and are missed by nobody; they come back by themselves."""
+    async with cluster(tmp_path) as seven:
+        moody = {number: Moody(KEYS[number].secret) for number in PAIR}
+        seven.signers = dict(moody)
+        seven.start(*ALL)
+        await seven.more(2, *ALL)
+        for signer in moody.values():
+            signer.well = False
+        await seven.until(
+            lambda: all(
+                sum(
+                    seven.members[n].value(
+                        "plumbline_committee_refused_total", reason="not_now", peer=str(number)
+                    )
+                    for n in OTHERS
+                )
+                for number in PAIR
+            ),
+            "the leaders are told that there is no signature now",
+        )
+        await _whole_turn(seven, OTHERS)
+        asked = {number: signer.asked for number, signer in moody.items()}
+        for signer in moody.values():
+            signer.well = True
+        led = {n: seven.members[n].value(LED, outcome="certified") for n in PAIR}
+        await seven.until(
+            lambda: all(seven.members[n].value(LED, outcome="certified") > led[n] for n in PAIR),
+            "both lead again",
+        )
+        assert all(signer.asked > asked[number] for number, signer in moody.items())
+        for number in ALL:
+            assert seven.evidence(number) == []
+            _check_chain(seven.members[number])
+
+
 async def test_restarts_sign_nothing_twice(tmp_path: Path):
     """A member that is stopped at any moment and comes back leaves no evidence against it."""
     async with cluster(tmp_path) as seven:
         seven.start(*ALL)
         await seven.more(1, *ALL)
         for turn in range(6):
-            await asyncio.sleep(0.17 * SLOT_MS / 1e3 * (turn + 1))
+            phase_ms = turn * SLOT_MS // 6
+            await seven.until(
+                lambda at=phase_ms: 0 <= time.time_ns() // 10**6 % SLOT_MS - at < SLOT_MS // 6,
+                f"{phase_ms} ms into a slot",
+            )
             await seven.stop(turn)
             seven.start(turn)
         await seven.more(4, *ALL)

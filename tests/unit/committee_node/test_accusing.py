@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
-import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from oracle.committee.evidence.file import EvidenceFile
+from oracle.committee.evidence.file import EvidenceFile, Kept
+from oracle.committee.evidence.proof import Evidence
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.running.accusing import Accuser
+from oracle.model.errors import Retryable
 from tests.unit.committee.party import SLOT_MS, T0, Party, entry
 
 PARTY = Party(7)
+
+
+class Moody(EvidenceFile):
+    """A file whose disk is sometimes full."""
+
+    full = False
+
+    def add(self, evidence: Evidence) -> Kept:
+        """Keep it, or say that there is no room."""
+        if self.full:
+            raise Retryable("No space left on device")
+        return super().add(evidence)
 
 
 class Watching:
@@ -23,7 +34,7 @@ class Watching:
 
     def __init__(self, path: Path | None, member_bytes: int = 1_800) -> None:
         self.registry = CollectorRegistry()
-        self.file = EvidenceFile(path, member_bytes) if path else None
+        self.file = Moody(path, member_bytes) if path else None
 
         async def at_once(work, given):
             return work(given)
@@ -56,21 +67,15 @@ async def test_a_full_share_is_said_once_and_counted_always(tmp_path: Path):
     assert (watching.counted(), watching.counted(1)) == (30, 1)
 
 
-async def test_a_disk_that_fails_is_said_once_and_again_when_it_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_disk_that_fails_is_said_once_and_again_when_it_works(tmp_path: Path):
     """The lie is counted and named though it cannot be kept, and kept when it comes again."""
     watching = Watching(tmp_path / "evidence")
-    real = os.fsync
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
+    assert watching.file is not None
     with capture_logs() as logs:
-        monkeypatch.setattr(os, "fsync", full)
+        watching.file.full = True
         for turn in range(10):
             await watching.lie(turn)
-        monkeypatch.setattr(os, "fsync", real)
+        watching.file.full = False
         await watching.lie(9)
     assert [entry["kept"] for entry in logs] == ["not_kept", "new"]
     assert "No space left" in logs[0]["why"]

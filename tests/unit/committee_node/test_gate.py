@@ -9,8 +9,9 @@ import pytest
 from eth_hash.auto import keccak
 
 from oracle.committee.peering.clocks import PeerClocks
-from oracle.committee.peering.gate import AT_ONCE, BURST_S, Budget, Route
+from oracle.committee.peering.gate import Route
 from oracle.committee.peering.sessions import OwnSession
+from oracle.committee.peering.shares import AT_ONCE, BURST_S, Budget
 from oracle.committee.peering.transport import (
     FAILURES_TO_OPEN,
     Answer,
