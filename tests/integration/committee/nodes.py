@@ -48,6 +48,8 @@ class View:
     price_e2: int
     validity: Validity = Validity.VALID
     running: bool = True
+    conf_e8: int = 5_000
+    premium_e8: int = 100
 
 
 @dataclass
@@ -164,7 +166,7 @@ class Running:
         return Mark(
             market, number, sequence, now_ns, self.view.validity, "", BreakerState.NORMAL,
             Px(self.view.price_e2, -2), Px(self.view.price_e2, -2) if priced else None, None,
-            5000, 100, now_ns, now_ns, (),
+            self.view.conf_e8, self.view.premium_e8, now_ns, now_ns, (),
         )  # fmt: skip
 
     async def _read(self) -> None:
