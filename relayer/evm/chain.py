@@ -24,7 +24,7 @@ from relayer.evm.abi import (
     update_call,
 )
 from relayer.evm.book import Sent
-from relayer.evm.errors import MAX_REASON, NodeError, Reverted
+from relayer.evm.errors import MAX_REASON, NodeError, OtherDeployment, Reverted
 from relayer.evm.fees import GWEI
 from relayer.evm.journal import Journal
 from relayer.evm.ledger import Purpose
@@ -89,11 +89,7 @@ class EvmChain:
         except Reverted:
             found = b""
         if found != salt:
-            raise ConfigError(
-                f"chain {self.name}: the contract at {self._oracle} has deployment salt "
-                f"0x{found.hex() or '(none)'}, the configuration's is 0x{salt.hex()}; mend "
-                "'oracle' or 'deployment'"
-            )
+            raise OtherDeployment(self.name, self._oracle, found, salt)
         self._sender.resume()
 
     async def held(self, groups: Collection[int]) -> dict[int, bytes]:

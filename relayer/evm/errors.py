@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any, Final
 
-from oracle.model.errors import Rejected, Retryable
+from oracle.model.errors import ConfigError, Rejected, Retryable
 from relayer.base import TooLarge
 
 MAX_REASON: Final = 500
@@ -59,6 +59,17 @@ class InNoBlock(Retryable):
 
 class GasAboveMax(TooLarge):
     """A call needs more gas than one transaction may use."""
+
+
+class OtherDeployment(ConfigError):
+    """The contract at an address is not one of the configured deployment."""
+
+    def __init__(self, chain: str, oracle: str, found: bytes, salt: bytes) -> None:
+        super().__init__(
+            f"chain {chain}: the contract at {oracle} has deployment salt "
+            f"0x{found.hex()[:64] or '(none)'}, the configuration's is 0x{salt.hex()}; mend "
+            "'oracle' or 'deployment'"
+        )
 
 
 class SendRefusal(Enum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median_high, median_low
 from typing import Any, Final
 
@@ -29,6 +30,10 @@ class Look:
     """By so much the count may be higher: no quorum rules it out."""
     quorate: bool = True
     """Whether a quorum of endpoints answered."""
+
+
+AtBlock = tuple[Head, tuple[bytes, ...], int]
+"""A block, what calls return there, and a balance."""
 
 
 class Node:
@@ -63,12 +68,15 @@ class Node:
         to: str,
         datas: Sequence[bytes],
         account: str,
-        choose: Callable[[Sequence[bytes]], bytes],
-    ) -> tuple[Head, tuple[bytes, ...], int]:
+        choose: Callable[[Sequence[bytes]], bytes] | None = None,
+    ) -> AtBlock:
         """Return what several calls return and an account's balance, of one block.
 
         Where endpoints have to agree, it is the newest block that enough of them know; when they
         do not, `choose` takes one of the values that they claim.
+
+        Raises:
+            QuorumFailed: they do not, and there is no `choose`.
         """
         tag = "latest"
         if self.rpc.several:
@@ -80,18 +88,11 @@ class Node:
             *(("eth_call", [{"to": to, "data": "0x" + data.hex()}, tag]) for data in datas),
         ]
 
-        def parse(said: list[Any]) -> tuple[Head, tuple[bytes, ...], int]:
+        def parse(said: list[Any]) -> AtBlock:
             values = tuple(results.data(result) for result in said[2:])
             return results.head(said[0]), values, results.quantity(said[1])
 
-        def settle(
-            said: list[tuple[Head, tuple[bytes, ...], int]],
-        ) -> tuple[Head, tuple[bytes, ...], int]:
-            values = tuple(map(choose, zip(*(values for _, values, _ in said), strict=True)))
-            oldest = min((head for head, *_ in said), key=lambda head: head.number)
-            return oldest, values, min(balance for *_, balance in said)
-
-        return await self.rpc.agreed(calls, parse, settle)
+        return await self.rpc.agreed(calls, parse, partial(_settled, choose) if choose else None)
 
     async def look(self, account: str, hashes: Sequence[str]) -> Look:
         """Return the wallet's count and the receipts of `hashes`, as far as a quorum says so."""
@@ -171,9 +172,16 @@ class Node:
         await self.rpc.broadcast(raw)
 
 
+def _settled(choose: Callable[[Sequence[bytes]], bytes], said: list[AtBlock]) -> AtBlock:
+    claimed = zip(*(values for _, values, _ in said), strict=True)
+    oldest = min((head for head, *_ in said), key=lambda head: head.number)
+    return oldest, tuple(map(choose, claimed)), min(balance for *_, balance in said)
+
+
 def is_clear(looks: Sequence[Look], quorum: int) -> bool:
-    """Tell whether more endpoints could not change what is known of any receipt."""
-    for said in zip(*(look.mined for look in looks), strict=True):
+    """Tell whether more endpoints could not change what is known: of the count, of any receipt."""
+    counts = [look.confirmed for look in looks]
+    for said in (counts, *zip(*(look.mined for look in looks), strict=True)):
         if max(said.count(one) for one in said) < quorum:
             return False
     return True

@@ -152,7 +152,7 @@ def test_one_look_is_what_a_quorum_says() -> None:
 
 
 def test_a_look_is_clear_when_nobody_else_could_change_it() -> None:
-    """Every receipt, or its absence, has a quorum."""
+    """Every receipt, or its absence, has a quorum, and so has the wallet's count."""
     has, has_not = look(6, 100, mined()), look(6, 100, None)
     other = look(6, 100, replace(mined(), succeeded=False))
 
@@ -160,7 +160,8 @@ def test_a_look_is_clear_when_nobody_else_could_change_it() -> None:
     assert is_clear([has, other, has], 2)
     assert not is_clear([has, has_not], 2)
     assert not is_clear([has, has_not, other], 2)
-    assert is_clear([look(6), look(7)], 2)
+    assert not is_clear([look(6), look(7)], 2)
+    assert is_clear([look(6), look(7), look(6)], 2)
 
 
 def test_a_receipt_counts_for_no_more_than_its_bid() -> None:

@@ -279,6 +279,23 @@ async def test_the_honest_are_waited_for(rpc: JsonRpc, nodes: Nodes) -> None:
     assert await estimate == 100
 
 
+@pytest.mark.parametrize("lie", ["0x0", "0xffff"])
+async def test_a_wrong_count_waits_for_a_third(rpc: JsonRpc, nodes: Nodes, lie: str) -> None:
+    """A liar who is fast makes half of the first two answers: neither is believed."""
+    nodes.says["one"] = lambda method, _: lie if method == "eth_getTransactionCount" else None
+    nodes.hanging = {"three"}
+    look = asyncio.create_task(Node(rpc).look(WALLET, []))
+    async with asyncio.timeout(4):
+        while len([m for _, m in nodes.asked if m == "eth_getTransactionCount"]) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not look.done()
+    nodes.open.set()
+
+    assert (await look).confirmed == 2
+
+
 async def test_those_that_failed_before_are_not_waited_for(rpc: JsonRpc, nodes: Nodes) -> None:
     """Two of three hang for good: the third's answer comes long before their time-out."""
     for name in ("two", "three"):
