@@ -239,6 +239,28 @@ async def test_a_gap_of_nonces_is_filled(home: Site) -> None:
     assert await _count(home) == 5
 
 
+async def test_what_was_set_aside_goes_in_its_turn(home: Site) -> None:
+    """The chain is put back by 100 nonces and comes there again: the same bytes land after all."""
+    chain, far = home.connect(), 100
+    start = await home.rpc("evm_snapshot")
+    await home.rpc("anvil_setNonce", home.key.address, hex(far))
+    before = await chain.push(deliver(1, fresh_word()))
+    await home.rpc("evm_revert", start)
+    await until(lambda: home.metric("faults_total", fault="rolled_back") == 1)
+    await home.rpc("anvil_dropAllTransactions")
+    assert (await chain.push(deliver(2, fresh_word(101_000)))).accepted
+    assert await _count(home) == 1
+    await home.rpc("anvil_setNonce", home.key.address, hex(far))
+    word = fresh_word(102_000)
+
+    assert (await chain.push(deliver(3, word))).accepted
+
+    assert await _count(home) == far + 2
+    assert before.transaction in [receipt.transaction for receipt in await chain.settled()]
+    assert await chain.held([0]) == {0: word}
+    assert chain.in_flight() == []
+
+
 async def test_legacy_fees(home: Site) -> None:
     """Where the operator says so, one price pays for all gas."""
     chain = home.connect(fees="legacy")
