@@ -28,7 +28,7 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_ns: int
     digest: str
     group_ms: dict[int, int]
-    """The last time of every group signed in this epoch (unix ms), also of those not in this one."""
+    """The last time of every group signed in this epoch (unix ms), also of those not in it now."""
     body: bytes
     """The report's wire format, with no signers."""
     view: int = 0

@@ -35,7 +35,14 @@ from oracle.report.report import sign_complete
 from tests.unit.committee.party import SLOT_MS, T0, Party, entry
 
 FAIR_PRICE = 10_000
-LIES = (entry(1), entry(99_999_999), entry(validity=Validity.HALTED), entry(10_050))
+LIES = (
+    entry(1),
+    entry(99_999_999),
+    entry(10_050),
+    entry(validity=Validity.HALTED),
+    entry(validity=Validity.TOO_VOLATILE),
+    entry()._replace(premium_e8=10**8, conf_e8=10**8),
+)
 _PARTIES = {n: Party(n, max_age_ms=10**9, view_age_ms=10**9) for n in (4, 7)}
 
 _Round = tuple[int, int]
@@ -144,8 +151,7 @@ class CommitteeMachine(RuleBasedStateMachine):
             if stored is not None:
                 with contextlib.suppress(Refused):  # a liar's may prove nothing
                     leader.learn(Proposed.decode(stored))
-        unfinished = leader.unfinished(self.slot)
-        if unfinished is not None:
+        for unfinished in leader.chain.doubts(self.slot)[:1]:
             self._collect(unfinished.proposed, leader, voters)
         try:
             made = self.party.proposed(leader, seen)
@@ -257,11 +263,14 @@ class CommitteeMachine(RuleBasedStateMachine):
 
     @invariant()
     def inside_the_honest_range(self) -> None:
-        """No certified price is a lie."""
+        """No certified price, premium or confidence is a lie."""
         for digest in self.certified:
             for leaf in self.doubts[digest].unsigned.leaves:
-                price = leaf.decoded().entries[0].price
-                assert price is None or FAIR_PRICE <= price.mantissa / 1000 < FAIR_PRICE + self.n
+                found = leaf.decoded().entries[0]
+                if found.price is None:
+                    continue
+                assert FAIR_PRICE <= found.price.mantissa / 1000 < FAIR_PRICE + self.n
+                assert (found.premium_e8, found.conf_e8) == (0, 1_000)
 
     def teardown(self) -> None:
         """Once messages arrive again, every honest leader but the first few gets its report."""

@@ -183,11 +183,6 @@ class Member:
         with self._turn:
             return self.chain.learn(proposed)
 
-    def unfinished(self, slot: int) -> InDoubt | None:
-        """Return the newest proposal in doubt of a slot before this one: finish it first."""
-        with self._turn:
-            return next(iter(self.chain.doubts(slot)), None)
-
     def tally(self, proposed: Proposed) -> Tally:
         """Return the empty tally of a proposal's report.
 

@@ -7,16 +7,18 @@ from typing import Final, NamedTuple, Self
 
 from eth_hash.auto import keccak
 
+from oracle.committee.wire.statement import Shape, check_signer
 from oracle.model.errors import Rejected
 from oracle.report.report import MAX_GROUPS, MAX_MEMBERS
 from oracle.report.round_messages import observation_message
-from oracle.report.signature import COMPACT_BYTES, recover
+from oracle.report.signature import COMPACT_BYTES
 from oracle.report.word import PAUSE_MASK, check_entry, report_ms, unpack_word
 
 VERSION: Final = 1
 _HEADER: Final = struct.Struct(">B32sIQIHQ32s32s32sQI32sQH")
 _WORD_BYTES: Final = 32
 MAX_BYTES: Final = _HEADER.size + MAX_GROUPS * _WORD_BYTES + COMPACT_BYTES
+_SHAPE: Final = Shape("an observation", VERSION, _HEADER, MAX_BYTES)
 
 
 class Last(NamedTuple):
@@ -57,9 +59,7 @@ class Observation(NamedTuple):
 
     def content(self) -> bytes:
         """Return the canonical bytes that are signed."""
-        header = _HEADER.pack(
-            VERSION, *self[:9], *self.last, len(self.words)
-        )  # fmt: skip
+        header = _HEADER.pack(VERSION, *self[:9], *self.last, len(self.words))
         return header + b"".join(self.words)
 
     def message(self) -> bytes:
@@ -84,14 +84,7 @@ class Observation(NamedTuple):
         Raises:
             Rejected: malformed, with what was found and what is allowed.
         """
-        if len(data) < _HEADER.size or len(data) > MAX_BYTES:
-            raise Rejected(
-                f"an observation has {_HEADER.size} to {MAX_BYTES} bytes, this has {len(data)}"
-            )
-        fields = _HEADER.unpack_from(data)
-        if fields[0] != VERSION:
-            raise Rejected(f"observation version {fields[0]} is not known; this knows {VERSION}")
-        groups = fields[-1]
+        *fields, groups = _SHAPE.read_header(data)
         end = _HEADER.size + groups * _WORD_BYTES
         if not 1 <= groups <= MAX_GROUPS or len(data) != end + COMPACT_BYTES:
             raise Rejected(
@@ -99,7 +92,7 @@ class Observation(NamedTuple):
                 f"{MAX_GROUPS} groups; this has {len(data)} bytes"
             )
         words = (data[at : at + _WORD_BYTES] for at in range(_HEADER.size, end, _WORD_BYTES))
-        found = cls._make((*fields[1:10], Last._make(fields[10:-1]), tuple(words), data[end:]))
+        found = cls._make((*fields[:9], Last._make(fields[9:]), tuple(words), data[end:]))
         found._check()
         return found
 
@@ -121,5 +114,5 @@ class Observation(NamedTuple):
         Raises:
             Rejected: no signature, or somebody else's.
         """
-        if recover(keccak(self.message()), self.signature) != member:
-            raise Rejected(f"the observation of member {self.member} is not signed by it")
+        what = f"the observation of member {self.member}"
+        check_signer(self.message(), self.signature, member, what)

@@ -14,15 +14,17 @@ from eth_hash.auto import keccak
 
 from oracle.committee.wire import observation as observed
 from oracle.committee.wire.observation import Observation
+from oracle.committee.wire.statement import Shape, check_signer
 from oracle.model.errors import Rejected
 from oracle.report.report import MAX_MEMBERS
 from oracle.report.round_messages import proposal_message
-from oracle.report.signature import COMPACT_BYTES, recover
+from oracle.report.signature import COMPACT_BYTES
 
 VERSION: Final = 1
 _HEADER: Final = struct.Struct(">B32sIQIHQH")
 _LENGTH: Final = struct.Struct(">I")
 MAX_BYTES: Final = _HEADER.size + MAX_MEMBERS * (_LENGTH.size + observed.MAX_BYTES) + COMPACT_BYTES
+_SHAPE: Final = Shape("a proposal", VERSION, _HEADER, MAX_BYTES)
 
 
 class Proposal(NamedTuple):
@@ -66,12 +68,7 @@ class Proposal(NamedTuple):
         Raises:
             Rejected: malformed, with what was found and what is allowed.
         """
-        if not _HEADER.size + COMPACT_BYTES <= len(data) <= MAX_BYTES:
-            raise Rejected(f"a proposal has up to {MAX_BYTES} bytes, this has {len(data)}")
-        fields = _HEADER.unpack_from(data)
-        if fields[0] != VERSION:
-            raise Rejected(f"proposal version {fields[0]} is not known; this knows {VERSION}")
-        count = fields[-1]
+        *fields, count = _SHAPE.read_header(data)
         if not 1 <= count <= MAX_MEMBERS:
             raise Rejected(f"{count} observations; a proposal has 1 to {MAX_MEMBERS}")
         observations, at = _decode_observations(data, count)
@@ -83,7 +80,7 @@ class Proposal(NamedTuple):
         members = [one.member for one in observations]
         if sorted(set(members)) != members:
             raise Rejected(f"observations of members {members}: they must rise strictly")
-        return cls._make((*fields[1:-1], observations, data[at:]))
+        return cls._make((*fields, observations, data[at:]))
 
     def verify(self, leader: bytes) -> None:
         """Check that the member with this 20-byte address signed it.
@@ -91,8 +88,8 @@ class Proposal(NamedTuple):
         Raises:
             Rejected: no signature, or somebody else's.
         """
-        if recover(keccak(self.message()), self.signature) != leader:
-            raise Rejected(f"the proposal is not signed by member {self.leader}")
+        what = f"the proposal of member {self.leader}"
+        check_signer(self.message(), self.signature, leader, what)
 
 
 def _decode_observations(data: bytes, count: int) -> tuple[tuple[Observation, ...], int]:

@@ -15,8 +15,8 @@ UNREADABLE: Final = "unreadable"
 _KNOWN: Final = frozenset({*map(str, Reason), *map(str, Distrust), NOT_NOW})
 
 
-class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a member did not do what it was asked."""
+class PeerRefusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a peer, as it says, did not do what it was asked."""
 
     reason: str
     detail: str = ""
@@ -31,20 +31,20 @@ class Health(msgspec.Struct, frozen=True):
 
 def refusal_body(reason: str, detail: str) -> bytes:
     """Return the body of an answer that refuses."""
-    return msgspec.json.encode(Refusal(str(reason), detail[:_MOST_CHARS]))
+    return msgspec.json.encode(PeerRefusal(str(reason), detail[:_MOST_CHARS]))
 
 
-def read_refusal(body: bytes) -> Refusal:
+def read_refusal(body: bytes) -> PeerRefusal:
     """Return what a peer says of its refusal: a name that is known here, and a printable line.
 
     The name becomes a metric's label: a peer must not be able to make up more and more of them.
     """
     try:
-        said = msgspec.json.decode(body, type=Refusal)
+        said = msgspec.json.decode(body, type=PeerRefusal)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return Refusal(UNREADABLE)
+        return PeerRefusal(UNREADABLE)
     reason = said.reason if said.reason in _KNOWN else UNREADABLE
-    return Refusal(reason, "".join(c for c in said.detail[:_MOST_CHARS] if c.isprintable()))
+    return PeerRefusal(reason, "".join(c for c in said.detail[:_MOST_CHARS] if c.isprintable()))
 
 
 def health_body(reasons: list[str]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.rounds.judging import Vote
+from oracle.committee.rounds.member import Member
 from oracle.committee.wire.proposal import Base, BaseKind, Proposed
 from oracle.committee.wire.refusals import Reason, Refusal
 from oracle.model.validity import Validity
@@ -34,6 +35,11 @@ def a_member(
 def reason(answer: Vote | Refusal) -> Reason | None:
     """Return why it was refused, or nothing for a vote."""
     return answer.reason if isinstance(answer, Refusal) else None
+
+
+def in_doubt(member: Member, slot: int) -> list[bytes]:
+    """Return the digests of what a member knows to be in doubt before a slot, newest first."""
+    return [doubt.digest for doubt in member.chain.doubts(slot)]
 
 
 def follows(body: bytes, slot: int = NEXT, **changes) -> Proposed:

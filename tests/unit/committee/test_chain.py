@@ -23,6 +23,7 @@ from tests.unit.committee.rounds import (
     PARTY,
     a_member,
     follows,
+    in_doubt,
     reason,
     seen,
     with_a_bad_signature,
@@ -34,8 +35,8 @@ def test_the_same_report_is_signed_again():
     """So that another leader can finish it, however much later; no other one for its slot is."""
     member = a_member()
     vote = member.judge(FIRST, NOW)
-    assert member.unfinished(NEXT).digest == vote.digest
-    assert member.unfinished(T0) is None
+    assert in_doubt(member, NEXT) == [vote.digest]
+    assert in_doubt(member, T0) == []
     assert member.judge(FIRST, NOW + 10**6) == vote
     other = PARTY.proposal(seen(members=(0, 1, 2, 3, 5)))
     assert reason(member.judge(other, NOW)) is Reason.SIGNED_ANOTHER
@@ -113,7 +114,7 @@ def test_what_can_never_be_certified_is_nothing_to_follow():
     made = PARTY.proposal(seen(NEXT), T0 + 60, base)
     assert reason(member.judge(made, NOW + SLOT_MS)) is Reason.BASE_TOO_OLD
     member.learn(dead)
-    assert member.unfinished(NEXT) is None
+    assert in_doubt(member, NEXT) == []
 
 
 def test_a_certified_base_that_is_new_here_is_adopted():

@@ -21,6 +21,7 @@ from tests.unit.committee.rounds import (
     PARTY,
     a_member,
     fields,
+    in_doubt,
     reason,
     seen,
 )
@@ -82,11 +83,11 @@ def test_a_leader_asks_for_what_others_signed():
     assert leader.wanted(heard) == [(0, heard[0].last)]
     leader.learn(FIRST)
     assert leader.wanted(heard) == []
-    assert leader.unfinished(slot).digest == digest
+    assert in_doubt(leader, slot) == [digest]
     proposed = PARTY.proposed(leader, heard)
     assert (proposed.base.kind, proposed.proposal.prev_ms) == (BaseKind.IN_DOUBT, T0 + 50)
     leader.certify(FIRST_BODY)
-    assert leader.unfinished(slot) is None
+    assert in_doubt(leader, slot) == []
     assert leader.wanted(heard) == []
 
 
@@ -108,7 +109,7 @@ def test_a_restart_remembers_what_was_signed(tmp_path: Path):
     again = a_member(journal=SigningJournal(tmp_path / "j.json"), heard=False)
     assert again.last == Last(T0, 0, vote.digest, T0 + 50)
     assert again.stored_proposal(vote.digest) == FIRST.encode()
-    assert again.unfinished(NEXT).digest == vote.digest
+    assert in_doubt(again, NEXT) == [vote.digest]
     assert again.judge(FIRST, NOW) == vote
     other = PARTY.proposal(seen(members=(0, 1, 2, 3, 5)))
     assert reason(again.judge(other, NOW)) is Reason.SIGNED_ANOTHER

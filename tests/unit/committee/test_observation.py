@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
 
 from oracle.committee.wire.observation import MAX_BYTES, Last, Observation
@@ -12,6 +10,7 @@ from oracle.committee.wire.proposal import Base, BaseKind, Proposal, Proposed
 from oracle.model.errors import Rejected
 from oracle.report.word import EMPTY, PAUSE_MASK, encode_word
 from tests.unit.committee.party import SALT, T0, Party, entry
+from tests.vectors import typed
 
 PARTY = Party(7)
 SEEN = PARTY.observation(3, entries=(entry(),) * 5, last=Last(T0 - 250, 1, b"d" * 32, T0 - 200))
@@ -85,29 +84,15 @@ def test_every_byte_is_signed(at):
 
 def test_an_observation_is_signed_as_eip712():
     """An independent implementation gives the same digest, so hardware signers can show it."""
-    typed = {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "salt", "type": "bytes32"},
-            ],
-            "Observation": [
-                {"name": "contentHash", "type": "bytes32"},
-                {"name": "epoch", "type": "uint32"},
-                {"name": "slot", "type": "uint64"},
-                {"name": "view", "type": "uint32"},
-                {"name": "member", "type": "uint16"},
-            ],
-        },
-        "primaryType": "Observation",
-        "domain": {"name": "Plumbline", "version": "1", "salt": SALT},
-        "message": {
-            "contentHash": keccak(SEEN.content()), "epoch": 1, "slot": T0, "view": 0, "member": 3,
-        },
-    }  # fmt: skip
-    signed = Account.sign_message(encode_typed_data(full_message=typed), PARTY.keys[3].secret)
-    assert signed.message_hash == keccak(SEEN.message())
+    fields = {
+        "contentHash": ("bytes32", keccak(SEEN.content())),
+        "epoch": ("uint32", 1),
+        "slot": ("uint64", T0),
+        "view": ("uint32", 0),
+        "member": ("uint16", 3),
+    }
+    signed = typed.digest(SALT, "Observation", fields, PARTY.keys[3].secret)
+    assert signed == keccak(SEEN.message())
 
 
 def test_what_one_member_signs_is_never_taken_for_something_else():
