@@ -12,9 +12,9 @@ from eth_hash.auto import keccak
 
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.sessions import OwnSession
-from oracle.committee.peering.shares import Shares
+from oracle.committee.peering.shares import Budget, Shares
 from oracle.committee.peering.transport import Answer
-from oracle.committee.peering.trust import Nonces, Sessions, check_signature, check_time
+from oracle.committee.peering.trust import WINDOW_NS, Nonces, Sessions, check_signature, check_time
 from oracle.committee.wire.refusing import NOT_NOW, health_body, refusal_body
 from oracle.committee.wire.requests import (
     ANSWER_HEADER,
@@ -28,6 +28,8 @@ from oracle.model.errors import Retryable
 
 BODY_S: Final = 2.0
 """For the body of a request, once its head is here."""
+LATE_PER_SECOND: Final = 4.0
+"""Of one member's requests that are not of now: so many get a refusal that is signed."""
 _SAID_EVERY_S: Final = 5.0
 
 _STATUS: Final = {
@@ -71,6 +73,7 @@ class Gate:
         self._own, self._sessions, self._routes = own, sessions, routes
         self._health, self._metrics, self._now_ns = health, metrics, now_ns
         self._nonces = Nonces()
+        self._late = {address: Budget(LATE_PER_SECOND) for address in members}
         self._shares = Shares(members, per_second)
         self._said: dict[tuple[str, str], float] = {}
 
@@ -84,6 +87,7 @@ class Gate:
         request: bytes | None = None
         try:
             envelope, route = self._opened(scope)
+            self._glance(envelope)
             body = await self._body(scope, receive, route.most_bytes)
             request = self._believed(envelope, scope["path"], body)
             self._take(envelope)
@@ -140,6 +144,16 @@ class Gate:
         message = envelope.message(self._own.salt, path, body)
         check_signature(message, envelope.signature, envelope.session)
         return keccak(message)
+
+    def _glance(self, envelope: Envelope) -> None:
+        """Refuse what no signature would save: replays, and most of what is not of now.
+
+        Some of that is answered all the same, signed: a member learns so that its clock is off.
+        """
+        now_ns, sender = self._now_ns(), envelope.session.member
+        self._nonces.require_new(sender, envelope.nonce)
+        if abs(envelope.time_ns - now_ns) > WINDOW_NS and not self._late[sender].take():
+            check_time(envelope, now_ns)
 
     def _take(self, envelope: Envelope) -> None:
         """Require that a believed request is of now, and new."""

@@ -64,6 +64,15 @@ class Nonces:
         self._order: dict[bytes, deque[tuple[int, bytes]]] = {}
         self._seen: set[tuple[bytes, bytes]] = set()
 
+    def require_new(self, sender: bytes, nonce: bytes) -> None:
+        """Require that no request with this nonce was taken.
+
+        Raises:
+            Distrusted: one was.
+        """
+        if (sender, nonce) in self._seen:
+            raise Distrusted(Distrust.REPLAYED, f"nonce {nonce.hex()} was taken before")
+
     def take(self, sender: bytes, nonce: bytes, time_ns: int, now_ns: int) -> None:
         """Remember a believed request.
 
@@ -73,8 +82,7 @@ class Nonces:
         order = self._order.setdefault(sender, deque())
         while order and order[0][0] < now_ns:
             self._seen.discard((sender, order.popleft()[1]))
-        if (sender, nonce) in self._seen:
-            raise Distrusted(Distrust.REPLAYED, f"nonce {nonce.hex()} was taken before")
+        self.require_new(sender, nonce)
         if len(order) >= NONCES_HELD:
             raise Distrusted(
                 Distrust.TOO_MANY, f"more than {NONCES_HELD} requests within the window"

@@ -111,6 +111,30 @@ async def test_a_replay_is_refused():
     assert read_refusal(answers[1].content).reason == "replayed"
 
 
+async def test_a_replay_costs_no_signature():
+    """It is known by its number: nothing of it is verified, and nothing signed for it."""
+    link = Link()
+    envelope = await link.own.envelope(MEMBERS[1], PATH, b"", NOW_NS)
+    headers = {REQUEST_HEADER: envelope.encode()}
+    assert (await link.http.post(f"http://member{PATH}", headers=headers)).status_code == 200
+    forged = {REQUEST_HEADER: envelope._replace(signature=bytes(64)).encode()}
+    answer = await link.http.post(f"http://member{PATH}", headers=forged)
+    assert read_refusal(answer.content).reason == "replayed"
+    assert ANSWER_HEADER not in answer.headers
+
+
+async def test_old_requests_cost_a_bounded_number_of_signatures():
+    """Who repeats what it overheard an hour ago cannot keep this member busy with it."""
+    link = Link()
+    envelope = await link.own.envelope(MEMBERS[1], PATH, b"", NOW_NS - 60 * S)
+    headers = {REQUEST_HEADER: envelope.encode()}
+    answers = [await link.http.post(f"http://member{PATH}", headers=headers) for _ in range(40)]
+    assert {read_refusal(answer.content).reason for answer in answers} == {"too_old"}
+    signed = sum(ANSWER_HEADER in answer.headers for answer in answers)
+    assert 0 < signed < len(answers)
+    assert (await link.client.ask(PATH, b"", 1)).taken
+
+
 @pytest.mark.parametrize(("off_ns", "reason"), [(1, "from_future"), (-1, "too_old")])
 async def test_a_request_outside_the_window_is_refused_with_our_clock(off_ns, reason):
     """The refusal is signed, so the sender still learns how far its clock is off."""
