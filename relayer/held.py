@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
 from relayer.policy import PushPolicy
+
+FUTURE_S: Final = 30.0
+"""A mark, or a report, further ahead of our clock says that a clock is wrong: no age is known."""
 
 
 class HeldMark(NamedTuple):
@@ -16,6 +19,17 @@ class HeldMark(NamedTuple):
     price: Px | None
     time_ms: int
     validity: Validity
+
+
+class Sight(NamedTuple):
+    """What a contract holds, and a wallet, at one block."""
+
+    block: int
+    block_time_s: float
+    marks: Mapping[str, HeldMark]
+    """By market."""
+    balance_wei: int
+    gas_price_wei: int
 
 
 def age_s(mark: HeldMark, now_ns: int) -> float | None:

@@ -73,6 +73,9 @@ class RelayerMetrics:
             "rpc_usable", "1 while it answers and is not behind.", "chain", "endpoint"
         )
         self.balance_wei = gauge("balance_wei", "Balance of the wallet, in wei.", "chain")
+        self.wallet_poor = gauge(
+            "wallet_poor", "0 well, 1 lasts less than it should, 2 hardly an update more.", "chain"
+        )
         self.nonce = gauge("nonce", "Next nonce of the wallet.", "chain")
         self.owned = gauge("owned", "1 while this relayer has the chain.", "chain")
         self.wallet_shared = gauge(

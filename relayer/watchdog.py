@@ -15,8 +15,9 @@ import structlog
 
 from oracle.model.errors import PlumblineError
 from relayer.base import Clock
-from relayer.held import HeldMark
+from relayer.held import FUTURE_S, Sight
 from relayer.metrics import RelayerMetrics
+from relayer.purse import Purse, purse
 
 _log = structlog.get_logger(__name__)
 
@@ -29,8 +30,8 @@ class Reader(Protocol):
         """The chain's name."""
         ...
 
-    async def marks(self, numbers: Mapping[str, int]) -> dict[str, HeldMark]:
-        """Return what it holds for each market.
+    async def look(self, numbers: Mapping[str, int], wallet: str) -> Sight:
+        """Return what it holds for each market, and what a wallet has there.
 
         Raises:
             PlumblineError: it cannot be read.
@@ -39,14 +40,24 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Wallet:
+    """Our wallet on a chain, what it spent there in 24 hours, and for how long it should last."""
+
+    address: str
+    spent_day_wei: Callable[[], int]
+    runway_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
-    """A chain, and from which age its markets are overdue."""
+    """A chain, from which age its markets are overdue, and what pays there."""
 
     reader: Reader
     numbers: Mapping[str, int]
     """Market to its number."""
     limits_s: Mapping[str, float]
     """Market to that age."""
+    wallet: Wallet
 
 
 @dataclass
@@ -103,7 +114,8 @@ class Watchdog:
         chain = watched.reader.name
         while True:
             try:
-                marks = await watched.reader.marks(watched.numbers)
+                sight = await watched.reader.look(watched.numbers, watched.wallet.address)
+                self._judge_wallet(chain, watched.wallet, sight)
             except PlumblineError as error:
                 self._unreadable(chain, str(error))
             except Exception as error:  # noqa: BLE001 - a defect here must not blind us to the rest
@@ -113,7 +125,8 @@ class Watchdog:
                 self._unreadable(chain, "")
                 self._metrics.watched.labels(chain).set(self._clock() / 1e9)
                 # As the chain says now: after a reorganisation that may be older than before.
-                newest_ms |= {name: mark.time_ms for name, mark in marks.items() if mark.time_ms}
+                marks = sight.marks.items()
+                newest_ms |= {name: mark.time_ms for name, mark in marks if mark.time_ms}
             for market, time_ms in newest_ms.items():
                 self._judge(chain, market, time_ms, watched.limits_s[market])
             await asyncio.sleep(self._every_s)
@@ -132,6 +145,34 @@ class Watchdog:
             age_s=round(age_s, 1),
             limit_s=limit_s,
         )
+        self._alarms.set(
+            "mark_in_future",
+            f"{chain}/{market}",
+            age_s < -FUTURE_S,
+            chain=chain,
+            market=market,
+            ahead_s=round(-age_s, 1),
+        )
+
+    def _judge_wallet(self, chain: str, wallet: Wallet, sight: Sight) -> None:
+        """Also where another relayer has the chain: it may be ours the next second."""
+        spent_wei = wallet.spent_day_wei()
+        stands = purse(sight.balance_wei, spent_wei, sight.gas_price_wei, wallet.runway_s)
+        self._metrics.balance_wei.labels(chain).set(sight.balance_wei)
+        self._metrics.wallet_poor.labels(chain).set(stands)
+        for event, alarm in (
+            ("wallet_runs_out", stands is Purse.RUNS_OUT),
+            ("wallet_too_poor", stands is Purse.TOO_POOR),
+        ):
+            self._alarms.set(
+                event,
+                chain,
+                alarm,
+                chain=chain,
+                wallet=wallet.address,
+                balance_wei=sight.balance_wei,
+                spent_day_wei=spent_wei,
+            )
 
     def _unreadable(self, chain: str, error: str) -> None:
         self._metrics.unreadable.labels(chain).set(bool(error))
@@ -145,4 +186,5 @@ class Watchdog:
             self._metrics.report_age.set(age_s)
             self._metrics.reports_silent.set(silent)
             self._alarms.set("reports_silent", "", silent, age_s=round(age_s, 1))
+            self._alarms.set("reports_in_future", "", age_s < -FUTURE_S, ahead_s=round(-age_s, 1))
             await asyncio.sleep(min(self._every_s, self._silence_s / 4))

@@ -49,7 +49,7 @@ from relayer.metrics import RelayerMetrics
 from relayer.roster import Terms, name_of
 from relayer.service import Relayer
 from relayer.tiers import daily_budget, push_policies
-from relayer.watchdog import Watchdog, Watched
+from relayer.watchdog import Wallet, Watchdog, Watched
 
 _log = structlog.get_logger(__name__)
 
@@ -241,10 +241,12 @@ class Stack:
         """Return the chains with connections for the watchdog alone."""
         numbers = {name: market.number for name, market in self.config.markets.items()}
         watched = []
-        for chain, to in zip(self.config.chains, destinations, strict=True):
-            self.readers.append(MarkReader(chain, metrics))
+        for chain, served, to in zip(self.config.chains, self.chains, destinations, strict=True):
+            self.readers.append(MarkReader(chain, metrics, salt=salt_of(self.config)))
             limits = limits_s(to.policies, numbers, self.config.relayer.overdue)
-            watched.append(Watched(self.readers[-1], numbers, limits))
+            runway_s = self.config.relayer.runway / 1e9
+            wallet = Wallet(served.wallet, served.spent_day_wei, runway_s)
+            watched.append(Watched(self.readers[-1], numbers, limits, wallet))
         return watched
 
     def _api(self) -> dict[str, Service]:

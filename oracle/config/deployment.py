@@ -227,9 +227,12 @@ class EvmChainConfig(Section):
     @property
     def quorum(self) -> int:
         """How many endpoints must agree on what is read."""
-        if self.read_quorum is not None:
-            return self.read_quorum
-        return len(self.rpc) // 2 + 1 if len(self.rpc) > 2 else 1
+        return _majority(self.rpc) if self.read_quorum is None else self.read_quorum
+
+    @property
+    def watch_quorum(self) -> int:
+        """How many of the watchdog's endpoints must agree."""
+        return _majority(self.watch_rpc) if self.watch_rpc else self.quorum
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -239,6 +242,10 @@ class EvmChainConfig(Section):
                 "be met; lower it or name more endpoints"
             )
         return self
+
+
+def _majority(urls: list[HttpUrl]) -> int:
+    return len(urls) // 2 + 1 if len(urls) > 2 else 1
 
 
 class ApiConfig(Section):

@@ -14,7 +14,7 @@ from oracle.model.errors import Retryable
 from relayer.evm.abi import UPDATED_TOPIC, stored_groups
 from relayer.evm.endpoint import Head
 from relayer.evm.errors import Malformed
-from relayer.evm.results import data, first_head, quantity
+from relayer.evm.results import data, first_head, number, quantity
 from relayer.evm.rpc import JsonRpc
 
 DAY_S: Final = 86_400.0
@@ -57,16 +57,19 @@ class History:
         """Return a wallet's updates, newest first."""
         return [update for update in self.updates if update.sender == wallet.lower()]
 
-    def wei_per_day(self, wallet: str, now_s: float) -> float | None:
-        """Return a wallet's rate of spending since its first update here; None of fewer than two.
+    def wei_per_day(self, wallet: str, now_s: float, useless: int = 0) -> float | None:
+        """Return a wallet's rate of spending since its first update here; None of nothing after it.
 
         The first one only begins the time, so that a relayer that started an hour ago is not
-        taken to spend a day's fees in that hour, nor an hour's in a day.
+        taken to spend a day's fees in that hour, nor an hour's in a day. What stored nothing
+        (reverts, no-ops, fillers of nonces) leaves no event: it is taken to cost what an update
+        does, which is more than it did.
         """
         updates = self.of(wallet)
-        if len(updates) < 2:
+        if len(updates) + useless < 2:
             return None
         paid = sum(update.paid_wei for update in updates[:-1])
+        paid += useless * self.spent_wei(wallet) // len(updates)
         return paid * DAY_S / max(now_s - updates[-1].time_s, 1.0)
 
 
@@ -77,31 +80,43 @@ class HistoryReader:
         self._rpc: Final = rpc
         self._oracle: Final = oracle
 
-    async def head(self) -> Head:
-        """Return the newest block.
-
-        Raises:
-            Retryable: the chain cannot be reached.
-        """
-        return await self._rpc.first([("eth_getBlockByNumber", ["latest", False])], first_head)
-
-    async def read(self, head: Head, window_s: float = DAY_S) -> History:
-        """Return the updates up to `head`, of a day or of as much as the bounds allow.
+    async def read(self, block: int, time_s: float, window_s: float = DAY_S) -> History:
+        """Return the updates up to a block, of a day or of as much as the bounds allow.
 
         Raises:
             Retryable: the chain cannot be reached, or does not tell.
         """
-        events, from_s = await self._events(head, head.time_s - window_s)
+        events, from_s = await self._events(block, time_s, time_s - window_s)
         if len(events) > MOST_RECEIPTS:
             events = events[:MOST_RECEIPTS]
             from_s = events[-1].time_s
         updates = await self._updates([event for event in events if event.time_s >= from_s])
-        return History(tuple(updates), head.time_s - from_s)
+        return History(tuple(updates), time_s - from_s)
 
-    async def _events(self, head: Head, since_s: float) -> tuple[list[_Event], float]:
+    async def useless_of(self, history: History, wallet: str) -> int:
+        """Return how many transactions of a wallet since its first update here stored nothing.
+
+        Raises:
+            Retryable: the chain cannot be reached, or does not tell.
+        """
+        updates = history.of(wallet)
+        if not updates:
+            return 0
+        sent = await self._rpc.first(
+            [
+                ("eth_getTransactionByHash", [updates[-1].transaction]),
+                ("eth_getTransactionCount", [wallet, "latest"]),
+            ],
+            _sent_since,
+        )
+        return max(sent - len(updates), 0)
+
+    async def _events(
+        self, block: int, time_s: float, since_s: float
+    ) -> tuple[list[_Event], float]:
         """Return events, newest first, and the time that they go back to."""
         events: list[_Event] = []
-        span, end, known, known_s = FIRST_SPAN, head.number + 1, head.number, float(head.time_s)
+        span, end, known, known_s = FIRST_SPAN, block + 1, block, time_s
         for _ in range(MOST_REQUESTS):
             if end == 0 or known_s <= since_s or len(events) >= MOST_RECEIPTS:
                 break
@@ -177,6 +192,14 @@ def _events_of(logs: Any) -> list[_Event]:
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"answers {logs!r:.80}") from error
+
+
+def _sent_since(said: list[Any]) -> int:
+    """Count a transaction and those after it."""
+    try:
+        return number(said[1]) - number(said[0]["nonce"])
+    except (KeyError, TypeError) as error:
+        raise Malformed(f"answers {said!r:.80}") from error
 
 
 def _update(receipt: Any, events: Mapping[str, _Event]) -> Update:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import httpx
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from prometheus_client import CollectorRegistry
@@ -39,6 +40,7 @@ class MarkReader:
         metrics: RelayerMetrics | None = None,
         *,
         salt: bytes | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name: Final = chain.name
         self.rpc: Final = JsonRpc(
@@ -50,6 +52,7 @@ class MarkReader:
             quorum=chain.watch_quorum,
             max_lag_blocks=chain.max_lag_blocks,
             max_lag_s=chain.max_lag / 1e9,
+            transport=transport,
         )
         self._node: Final = Node(self.rpc)
         self._salt: Final = salt

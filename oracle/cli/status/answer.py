@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from relayer.held import FUTURE_S
+from relayer.purse import DAY_S, LEAST_UPDATES, Purse, purse
+
 
 class MarketStatus(msgspec.Struct, frozen=True):
     """A market on a chain."""
@@ -23,6 +26,11 @@ class MarketStatus(msgspec.Struct, frozen=True):
     def overdue(self) -> bool:
         """Whether it alarms."""
         return self.age_s is None or self.age_s > self.limit_s
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it is stamped so far in the future that a clock must be wrong; it alarms."""
+        return self.age_s is not None and self.age_s < -FUTURE_S
 
 
 class LastUpdate(msgspec.Struct, frozen=True):
@@ -44,6 +52,8 @@ class Spending(msgspec.Struct, frozen=True):
     over_s: float
     """Of the last 24 hours, as far as the endpoint tells."""
     updates: int
+    useless: int
+    """Transactions since the first of them that stored nothing, taken to cost what they do."""
     wei_per_day: float | None
     runway_days: float | None
 
@@ -60,6 +70,7 @@ class ChainStatus(msgspec.Struct, frozen=True):
     """The relayer that took it last, as far as the bus tells."""
     wallet: str = ""
     balance_wei: int | None = None
+    gas_price_wei: int | None = None
     spending: Spending | None = None
     last: LastUpdate | None = None
     notes: tuple[str, ...] = ()
@@ -86,6 +97,7 @@ def alarms_of(chains: tuple[ChainStatus, ...], ours_error: str, runway_days: flo
         if chain.error:
             found.append(f"{chain.chain}: cannot be read: {chain.error}")
         found += [f"{chain.chain}: {_overdue(m)}" for m in chain.markets if m.overdue]
+        found += [f"{chain.chain}: {_ahead(m)}" for m in chain.markets if m.ahead]
         found += [f"{chain.chain}: {text}" for text in _poor(chain, runway_days)]
     return found
 
@@ -99,11 +111,26 @@ def _overdue(market: MarketStatus) -> str:
     )
 
 
+def _ahead(market: MarketStatus) -> str:
+    return (
+        f"{market.market} is stamped {-(market.age_s or 0):.0f} s in the future: either this "
+        "machine's clock is behind, or the committee's are ahead"
+    )
+
+
 def _poor(chain: ChainStatus, runway_days: float) -> list[str]:
-    if chain.balance_wei == 0:
-        return [f"wallet {chain.wallet} is empty"]
-    lasts = chain.spending.runway_days if chain.spending else None
-    if lasts is not None and lasts < runway_days:
+    if chain.balance_wei is None:
+        return []
+    spending, lasts = chain.spending, chain.spending.runway_days if chain.spending else None
+    wei_per_day = (spending.wei_per_day if spending else None) or 0.0
+    price_wei = chain.gas_price_wei or 0
+    stands = purse(chain.balance_wei, wei_per_day, price_wei, runway_days * DAY_S)
+    if stands is Purse.TOO_POOR:
+        return [
+            f"wallet {chain.wallet} has {chain.balance_wei} wei: at the present gas price that is "
+            f"less than {LEAST_UPDATES} updates cost"
+        ]
+    if stands is Purse.RUNS_OUT and lasts is not None:
         return [
             f"wallet {chain.wallet} lasts {lasts:.1f} days at the last day's rate; "
             f"the limit is {runway_days:g} days"

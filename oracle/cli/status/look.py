@@ -8,20 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-
 from oracle.cli.figures import distance_bps
 from oracle.cli.status.answer import ChainStatus, LastUpdate, MarketStatus, Spending
 from oracle.config.deployment import EvmChainConfig
 from oracle.keys.addresses import address_of
 from oracle.model.errors import ConfigError, PlumblineError, Retryable
 from oracle.model.fixed import Px, float_nearest
-from relayer.evm.endpoint import Head
 from relayer.evm.history import DAY_S, History, HistoryReader
-from relayer.evm.reader import MarkReader
-from relayer.evm.results import quantity
-from relayer.held import HeldMark, age_s
-from relayer.metrics import RelayerMetrics
+from relayer.evm.reader import NOBODY, MarkReader
+from relayer.held import HeldMark, Sight, age_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +32,16 @@ class ChainLook:
     """Reads one chain again and again; use `aclose` at the end."""
 
     def __init__(
-        self, chain: EvmChainConfig, numbers: Mapping[str, int], limits_s: Mapping[str, float]
+        self,
+        chain: EvmChainConfig,
+        numbers: Mapping[str, int],
+        limits_s: Mapping[str, float],
+        salt: bytes,
     ) -> None:
         self.chain: Final = chain
         self._numbers: Final = numbers
         self._limits_s: Final = limits_s
-        self._reader: Final = MarkReader(chain, RelayerMetrics(CollectorRegistry()))
+        self._reader: Final = MarkReader(chain, salt=salt)
         self._history: Final = HistoryReader(self._reader.rpc, chain.oracle)
         self._wallet, self._notes = _wallet(chain)
 
@@ -50,29 +49,27 @@ class ChainLook:
         """Return what the chain says now; never raises for what is the chain's own affair."""
         try:
             async with asyncio.timeout(bound_s):
-                head = await self._history.head()
-                marks, balance_wei = await asyncio.gather(
-                    self._reader.marks(self._numbers), self._balance()
-                )
+                sight = await self._reader.look(self._numbers, self._wallet or NOBODY)
         except TimeoutError:
             return self._failed(f"no answer within {bound_s:g} s")
         except PlumblineError as error:
             return self._failed(str(error))
-        spending, last, notes = await self._spending(head, balance_wei, bound_s)
+        spending, last, notes = await self._spending(sight, bound_s)
         now_ns = time.time_ns()
         return ChainStatus(
             chain=self.chain.name,
             chain_id=self.chain.chain_id,
-            block=head.number,
-            block_age_s=round(now_ns / 1e9 - head.time_s, 1),
+            block=sight.block,
+            block_age_s=round(now_ns / 1e9 - sight.block_time_s, 1),
             wallet=self._wallet,
-            balance_wei=balance_wei,
+            balance_wei=sight.balance_wei if self._wallet else None,
+            gas_price_wei=sight.gas_price_wei,
             spending=spending,
             last=last,
             notes=(*self._notes, *notes),
             markets=tuple(
                 _market(name, mark, self._limits_s[name], ours.marks.get(name), now_ns)
-                for name, mark in marks.items()
+                for name, mark in sight.marks.items()
             ),
         )
 
@@ -89,27 +86,19 @@ class ChainLook:
             notes=self._notes,
         )
 
-    async def _balance(self) -> int | None:
-        if not self._wallet:
-            return None
-        return await self._reader.rpc.first(
-            [("eth_getBalance", [self._wallet, "latest"])], lambda said: quantity(said[0])
-        )
-
     async def _spending(
-        self, head: Head, balance_wei: int | None, bound_s: float
+        self, sight: Sight, bound_s: float
     ) -> tuple[Spending | None, LastUpdate | None, tuple[str, ...]]:
         """Read events apart from the marks: many endpoints refuse them or take long."""
         try:
             async with asyncio.timeout(bound_s):
-                history = await self._history.read(head)
+                history = await self._history.read(sight.block, sight.block_time_s)
+                useless = await self._history.useless_of(history, self._wallet)
         except (TimeoutError, Retryable) as error:
             why = str(error) or f"no answer within {bound_s:g} s"
             return None, None, (f"last update and spending are unknown: {why}",)
         last = _last(history, self._wallet)
-        if balance_wei is None:
-            return None, last, ()
-        return _spent(history, self._wallet, balance_wei, float(head.time_s)), last, ()
+        return (_spent(history, self._wallet, sight, useless) if self._wallet else None), last, ()
 
 
 def _wallet(chain: EvmChainConfig) -> tuple[str, tuple[str, ...]]:
@@ -149,12 +138,13 @@ def _last(history: History, wallet: str) -> LastUpdate | None:
     )
 
 
-def _spent(history: History, wallet: str, balance_wei: int, now_s: float) -> Spending:
-    rate = history.wei_per_day(wallet, now_s)
+def _spent(history: History, wallet: str, sight: Sight, useless: int) -> Spending:
+    rate = history.wei_per_day(wallet, sight.block_time_s, useless)
     return Spending(
         spent_wei=history.spent_wei(wallet),
         over_s=min(history.over_s, DAY_S),
         updates=len(history.of(wallet)),
+        useless=useless,
         wei_per_day=rate,
-        runway_days=None if not rate else round(balance_wei / rate, 2),
+        runway_days=None if not rate else round(sight.balance_wei / rate, 2),
     )

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from rich.live import Live
 
+from oracle.cli.deployment import salt_of
 from oracle.cli.output import console
 from oracle.cli.status.answer import ChainStatus, Status, alarms_of
 from oracle.cli.status.look import ChainLook, Ours
@@ -47,6 +48,7 @@ class Observer:
                 chain,
                 numbers,
                 limits_s(push_policies(chain, numbers), numbers, config.relayer.overdue),
+                salt_of(config),
             )
             for chain in config.chains
             if chain.name in chains or not chains

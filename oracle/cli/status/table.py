@@ -53,7 +53,10 @@ def _markets(chains: Iterable[ChainStatus]) -> Table:
 
 def _age(market: MarketStatus) -> Text:
     text = "never" if market.age_s is None else age_text(market.age_s)
-    return Text(f"{ALARM} {text}", style="bold red") if market.overdue else Text(text)
+    if market.ahead and market.age_s is not None:
+        text = f"{age_text(-market.age_s)} ahead"
+    alarms = market.overdue or market.ahead
+    return Text(f"{ALARM} {text}", style="bold red") if alarms else Text(text)
 
 
 def _chains(chains: Iterable[ChainStatus]) -> Table:
@@ -82,13 +85,14 @@ def _spent(chain: ChainStatus) -> str:
     spending = chain.spending
     if spending is None:
         return NOTHING
+    wasted = f"\n{spending.useless} for nothing" if spending.useless else ""
     runway = spending.runway_days
     lasts = (
         NOTHING if runway is None else f"{runway:,.1f} days" if runway < 10_000 else "> 27 years"
     )
     return (
         f"{_coins(spending.spent_wei)} in {spending.over_s / 3600:.1f} h\n"
-        f"{spending.updates} updates\nlasts {lasts}"
+        f"{spending.updates} updates{wasted}\nlasts {lasts}"
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.plumb import PLUMB, plumb
-from tests.integration.relayer.conftest import Site
+from tests.integration.relayer.conftest import Site, deliver, fresh_word, now_ms
 from tests.integration.status.conftest import NOBODY, Deployment
+from tests.unit.relayer.words import SALT
 
 pytestmark = pytest.mark.evm
 
@@ -72,7 +73,7 @@ async def test_each_alarm_has_its_sentence(deployment: Deployment) -> None:
         "our own marks are unknown",
         "home: BTC-USD had no accepted update",
         "home: wallet 0x",
-        "is empty",
+        "less than 10 updates cost",
         "dead: cannot be read",
     ):
         assert words in text
@@ -80,6 +81,34 @@ async def test_each_alarm_has_its_sentence(deployment: Deployment) -> None:
     assert done.returncode == 3
     assert "! cannot be read" in done.stdout
     assert "our own marks" not in done.stdout
+
+
+async def test_what_stored_nothing_is_in_the_runway(deployment: Deployment) -> None:
+    """A no-op has no event; by the wallet's nonces it is seen, and the runway is shorter by it."""
+    for price in (100_000, 100_100):
+        await deployment.push(price)
+    file = deployment.write()
+    (before,) = (await answer("--config", file, "--no-ours"))["chains"]
+    assert before["spending"]["useless"] == 0
+    old = deliver(1, fresh_word(100_000, at_ms=now_ms() - 3_600_000))
+    assert (await deployment.site.chain.push(old)).groups == ()
+    (after,) = (await answer("--config", file, "--no-ours"))["chains"]
+    assert (after["spending"]["updates"], after["spending"]["useless"]) == (2, 1)
+    assert after["spending"]["spent_wei"] == before["spending"]["spent_wei"]
+    assert after["spending"]["wei_per_day"] > 0
+    assert "1 for nothing" in (await run("--config", file, "--no-ours")).stdout
+
+
+async def test_a_contract_of_another_deployment_is_no_mark_of_ours(deployment: Deployment) -> None:
+    """It answers every call as ours would; the two salts are shown, and no price."""
+    await deployment.push(100_000)
+    file = deployment.write()
+    file.write_text(file.read_text().replace("nonce: 1", "nonce: 2"))
+    found = await answer("--config", file, "--no-ours", code=3)
+    (chain,) = found["chains"]
+    assert chain["markets"] == []
+    assert f"has deployment salt 0x{SALT.hex()}" in chain["error"]
+    assert chain["error"] in found["alarms"][0]
 
 
 async def test_a_market_that_was_never_pushed(deployment: Deployment) -> None:

@@ -34,12 +34,17 @@ def market(age_s: float | None = 10.0) -> MarketStatus:
 
 
 def chain(
-    *markets: MarketStatus, balance_wei: int = 10**18, runway_days: float | None = 100.0
+    *markets: MarketStatus,
+    balance_wei: int = 10**18,
+    runway_days: float | None = 100.0,
+    gas_price_wei: int = 10**9,
+    useless: int = 0,
 ) -> ChainStatus:
     """A chain that can be read."""
     return ChainStatus(
-        "alpha", 1, "", 100, 1.0, WALLET, WALLET, balance_wei,
-        Spending(5 * 10**15, 86_400.0, 100, 5e15, runway_days),
+        "alpha", 1, "", 100, 1.0, WALLET, WALLET, balance_wei, gas_price_wei,
+        Spending(5 * 10**15, 86_400.0, 100, useless,
+                 runway_days and 1e18 / runway_days, runway_days),
         LastUpdate("0x" + "12" * 32, 99, 13.0, WALLET, True, 59_184, 10**13), (), markets,
     )  # fmt: skip
 
@@ -51,7 +56,11 @@ def chain(
         (chain(market(180.0)), None),
         (chain(market(180.1)), "BTC-USD had no accepted update for 180 s; the limit is 180 s"),
         (chain(market(None)), "BTC-USD was never updated"),
-        (chain(balance_wei=0), f"wallet {WALLET} is empty"),
+        (chain(market(-30.0)), None),
+        (chain(market(-30.1)), "BTC-USD is stamped 30 s in the future"),
+        (chain(balance_wei=0), f"wallet {WALLET} has 0 wei"),
+        (chain(gas_price_wei=10**12), None),
+        (chain(gas_price_wei=10**12 + 1), "less than 10 updates cost"),
         (chain(runway_days=6.9), "lasts 6.9 days"),
         (chain(runway_days=7.0), None),
         (chain(runway_days=None), None),
@@ -79,9 +88,11 @@ def _shown(*chains: ChainStatus, width: int = 80) -> str:
 
 def test_it_fits_80_columns_without_colour() -> None:
     """An operator over ssh sees every figure whole, and a mark beside what alarms."""
-    text = _shown(chain(market(None), market(200.0)), ChainStatus("beta", 2, error="no answer"))
+    found = chain(market(None), market(200.0), market(-45.0), useless=7)
+    text = _shown(found, ChainStatus("beta", 2, error="no answer"))
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("65,123.40", "! never", "! 3 m 20 s", "-1.0 bps", "lasts 100.0 days",
+    for words in ("65,123.40", "! never", "! 3 m 20 s", "! 45 s ahead", "100 updates",
+                  "7 for nothing", "-1.0 bps", "lasts 100.0 days",
                   "59,184 gas", "13 s ago by us", "! cannot be read", "0.0050 in 24.0 h",
                   "1.0000 coins", "! beta: cannot be read: no answer"):  # fmt: skip
         assert words in text, words

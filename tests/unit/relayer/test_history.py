@@ -35,11 +35,17 @@ class Provider:
         self.l1_fee: str | None = None
         self.logs_asked = 0
         self.refuses_logs = False
+        self.useless = 0
+        """Transactions of ours that stored nothing."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)
         answers = [self._answer(item) for item in (asked if isinstance(asked, list) else [asked])]
         return httpx.Response(200, json=answers if isinstance(asked, list) else answers[0])
+
+    def nonce_of(self, block: int) -> int:
+        """Return the nonce of our update in a block, or of the last before it."""
+        return len([at for at in range(0, block + 1, 100) if at % 1000]) - 1
 
     def time_s(self, block: int) -> int:
         """Return a block's time."""
@@ -55,7 +61,11 @@ class Provider:
             return {**head, "result": self._header(number)}
         if method == "eth_getLogs":
             return head | self._logs(params[0])
+        if method == "eth_getTransactionCount":
+            return {**head, "result": hex(self.nonce_of(self.blocks) + 1 + self.useless)}
         block = int(params[0], 16)
+        if method == "eth_getTransactionByHash":
+            return {**head, "result": {"nonce": hex(self.nonce_of(block))}}
         receipt = {
             "transactionHash": params[0],
             "blockNumber": hex(block),
@@ -94,7 +104,19 @@ async def read(provider: Provider, window_s: float = DAY_S) -> History:
     )  # fmt: skip
     reader = HistoryReader(rpc, ORACLE)
     try:
-        return await reader.read(await reader.head(), window_s)
+        return await reader.read(provider.blocks, HEAD_S, window_s)
+    finally:
+        await rpc.aclose()
+
+
+async def useless(provider: Provider, found: History) -> int:
+    """Ask a provider what the history leaves out."""
+    rpc = JsonRpc(
+        "alpha", 1, ["http://one.test"], 5.0, RelayerMetrics(CollectorRegistry()),
+        transport=httpx.MockTransport(provider),
+    )  # fmt: skip
+    try:
+        return await HistoryReader(rpc, ORACLE).useless_of(found, US)
     finally:
         await rpc.aclose()
 
@@ -153,6 +175,16 @@ async def test_it_is_bounded() -> None:
     assert whole_s - 100 * BLOCK_S <= found.over_s <= whole_s
 
 
+async def test_what_stored_nothing_is_counted_by_nonces() -> None:
+    """Reverts and no-ops leave no event; the wallet paid for them all the same."""
+    provider = Provider(blocks=4_950)
+    found = await read(provider)
+    assert await useless(provider, found) == 0
+    provider.useless = 3
+    assert await useless(provider, found) == 3
+    assert await useless(provider, History((), 0.0)) == 0
+
+
 def _update(time_s: float, paid_wei: int = 10, sender: str = US) -> Update:
     return Update("0x1", sender, 1, time_s, 1, paid_wei, (0,))
 
@@ -164,6 +196,14 @@ def test_the_rate_is_of_the_time_since_our_first_update() -> None:
     stopped = History(tuple(_update(-3600.0 * n) for n in range(20, 24)), DAY_S)
     assert stopped.wei_per_day(US, 0.0) == pytest.approx(30 * 24 / 23)
     assert stopped.wei_per_day(US.upper().replace("0X", "0x"), 0.0) is not None
+
+
+def test_the_rate_has_what_stored_nothing_in_it() -> None:
+    """At the price of an update; also when there is but one of those."""
+    hourly = History(tuple(_update(-3600.0 * n) for n in range(4)), DAY_S)
+    assert hourly.wei_per_day(US, 0.0, useless=3) == pytest.approx(480)
+    one = History((_update(-3600.0),), DAY_S)
+    assert one.wei_per_day(US, 0.0, useless=2) == pytest.approx(480)
 
 
 def test_one_update_is_no_rate() -> None:

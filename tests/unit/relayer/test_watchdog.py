@@ -12,13 +12,14 @@ from structlog.testing import capture_logs
 from oracle.model.errors import Retryable
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
-from relayer.held import HeldMark
+from relayer.held import HeldMark, Sight
 from relayer.metrics import RelayerMetrics
-from relayer.watchdog import Watchdog, Watched
+from relayer.watchdog import Wallet, Watchdog, Watched
 from tests.unit.relayer.test_service import until
 
 NUMBERS = {"BTC-USD": 0, "ETH-USD": 4}
 START_S = 1_800_000_000
+WALLET = "0x" + "ab" * 20
 
 
 class FakeReader:
@@ -28,18 +29,21 @@ class FakeReader:
         self.name = name
         self.times_s: dict[str, float] = dict.fromkeys(NUMBERS, START_S)
         self.error: Exception | None = None
+        self.balance_wei, self.gas_price_wei = 10**18, 10**9
         self.open = asyncio.Event()
         self.open.set()
 
-    async def marks(self, numbers: Mapping[str, int]) -> dict[str, HeldMark]:
+    async def look(self, numbers: Mapping[str, int], wallet: str) -> Sight:
         """Answer, fail or hang."""
         await self.open.wait()
         if self.error is not None:
             raise self.error
-        return {
+        assert wallet == WALLET
+        marks = {
             name: HeldMark(Px(1, 0), round(self.times_s[name] * 1000), Validity.VALID)
             for name in numbers
         }
+        return Sight(1, START_S, marks, self.balance_wei, self.gas_price_wei)
 
 
 class Bench:
@@ -49,9 +53,12 @@ class Bench:
         self.now_s = float(START_S)
         self.asked = 0
         self.report_ns: int | None = START_S * 10**9
+        self.spent_day_wei = 0
+        wallet = Wallet(WALLET, lambda: self.spent_day_wei, runway_s=7 * 86_400.0)
+        limits = dict.fromkeys(NUMBERS, 180.0)
         self.registry = CollectorRegistry()
         self.watchdog = Watchdog(
-            [Watched(reader, NUMBERS, dict.fromkeys(NUMBERS, 180.0)) for reader in readers],
+            [Watched(reader, NUMBERS, limits, wallet) for reader in readers],
             lambda: self.report_ns,
             RelayerMetrics(self.registry),
             self._clock,
@@ -175,3 +182,46 @@ async def test_silence_of_reports_alarms() -> None:
         bench.report_ns = round(bench.now_s * 1e9)
         await until(lambda: bench.metric("reports_silent") == 0)
     assert len(_events(logs, "reports_silent")) == 1
+
+
+async def test_what_is_stamped_in_the_future_alarms() -> None:
+    """Its age is below zero, and by that it would never be overdue: a clock is wrong."""
+    reader = FakeReader()
+    bench = Bench(reader)
+    reader.times_s["BTC-USD"] = START_S + 30
+    reader.times_s["ETH-USD"] = START_S + 30.001
+    bench.report_ns = (START_S + 31) * 10**9
+    async with running(bench) as logs:
+        await until(lambda: bool(_events(logs, "mark_in_future")))
+        await until(lambda: bool(_events(logs, "reports_in_future")))
+        bench.now_s += 1
+        await until(lambda: bool(_events(logs, "mark_in_future_over")))
+        await until(lambda: bool(_events(logs, "reports_in_future_over")))
+    assert [entry["market"] for entry in _events(logs, "mark_in_future")] == ["ETH-USD"]
+    assert len(_events(logs, "reports_in_future")) == 1
+
+
+async def test_a_poor_wallet_alarms() -> None:
+    """When it does not last, and when it can hardly pay once more: that in 10 updates' gas."""
+    reader = FakeReader()
+    bench = Bench(reader)
+
+    def poor() -> float:
+        return bench.metric("wallet_poor", chain="alpha")
+
+    async with running(bench) as logs:
+        await until(lambda: poor() == 0)
+        bench.spent_day_wei = 10**18 // 6
+        await until(lambda: poor() == 1)
+        reader.gas_price_wei = 10**12 + 1
+        await until(lambda: poor() == 2)
+        reader.balance_wei, bench.spent_day_wei = 10**19, 0
+        await until(lambda: poor() == 0)
+        assert bench.metric("balance_wei", chain="alpha") == 10**19
+    said = [e["event"] for e in logs if str(e["event"]).startswith("wallet")]
+    assert said == [
+        "wallet_runs_out",
+        "wallet_runs_out_over",
+        "wallet_too_poor",
+        "wallet_too_poor_over",
+    ]
