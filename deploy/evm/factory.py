@@ -19,6 +19,7 @@ FACTORY_CODE: Final = bytes.fromhex(
     "828234f58015156039578182fd5b8082525050506014600cf3"
 )
 """Pinned: whatever else is at that address would make an address of its own choosing."""
+NOBODY: Final = "0x" + "00" * 20
 SALT: Final = keccak(b"plumbline.oracle")
 
 

@@ -40,6 +40,14 @@ class Outcome(msgspec.Struct, frozen=True):
     """Another one later: the chain dropped the block."""
 
 
+class AdapterRecord(msgspec.Struct, frozen=True):
+    """An adapter. Whatever it was deployed with is part of its address, and never changes."""
+
+    contract: str
+    address: str
+    creation_code_keccak: str
+
+
 class StepRecord(msgspec.Struct, frozen=True):
     """One step: the nonce it has, what was signed for it, and what became of it."""
 
@@ -59,6 +67,7 @@ class Deployed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     creation_code_keccak: str
     parameters: dict[str, Any]
     steps: dict[str, StepRecord] = {}
+    adapters: dict[str, AdapterRecord] = {}
     complete: bool = False
     """Everything was read back as it should be, so many blocks deep as the deploy file says."""
     version: int = VERSION
@@ -83,8 +92,14 @@ class Record:
             raise ConfigError(f"cannot take record {path}: {error.strerror}") from error
         try:
             self._own()
-            self.deployed: Deployed = self._read() or fresh
-            _refuse_another(path, self.deployed, fresh)
+            found = self._read() or fresh
+            _refuse_another(path, found, fresh)
+            added = fresh.adapters.keys() - found.adapters.keys()
+            self.deployed: Deployed = msgspec.structs.replace(
+                found,
+                adapters=found.adapters | fresh.adapters,
+                complete=found.complete and not added,
+            )
         except BaseException:
             self.close()
             raise
@@ -156,6 +171,12 @@ def _refuse_another(path: Path, found: Deployed, wanted: Deployed) -> None:
         for name in sorted(known.keys() | asked.keys())
         if known.get(name) != asked.get(name)
     ]
+    differing += [
+        f"adapter {name} is at {found.adapters[name].address}, by the deploy file it would be at "
+        f"{wanted.adapters[name].address}: it never changes, so give the other one another name"
+        for name in sorted(found.adapters.keys() & wanted.adapters.keys())
+        if found.adapters[name] != wanted.adapters[name]
+    ]
     if differing:
         raise ConfigError(
             f"{path} is the record of another deployment: {'; '.join(differing)}. Restore the "
@@ -167,7 +188,7 @@ def _flat(data: Mapping[str, Any], path: str = "") -> dict[str, str]:
     """Return what must not change, by dotted name."""
     flat: dict[str, str] = {}
     for key, value in data.items():
-        if not path and key in ("steps", "complete"):
+        if not path and key in ("steps", "complete", "adapters"):
             continue
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{path}{key}.")

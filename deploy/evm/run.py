@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +12,26 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
+from deploy.evm.adapter_settings import MS_NS
+from deploy.evm.adapters import adapters_of
 from deploy.evm.artifact import Artifact
-from deploy.evm.factory import FACTORY, FACTORY_CODE
+from deploy.evm.comparing import Governed
+from deploy.evm.factory import NOBODY, address_of
 from deploy.evm.finality import Finality
-from deploy.evm.record import Deployed, Record
-from deploy.evm.settings import MS_NS, ChainConfig, DeployFile
-from deploy.evm.steps import Parameters, Plan, State, Step, reads, state_of
+from deploy.evm.reading import ChainReader
+from deploy.evm.record import AdapterRecord, Deployed, Record
+from deploy.evm.settings import ChainConfig, DeployFile
+from deploy.evm.steps import Parameters, Plan, Step, creation_of
 from deploy.evm.wallet import Limits, Wallet
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Rejected, Retryable
-from relayer.evm import results
 from relayer.evm.errors import NodeError
 from relayer.evm.fees import GWEI
 from relayer.evm.node import Node
 from relayer.evm.reverts import Reverts
 from relayer.evm.rpc import JsonRpc
-from relayer.evm.wire import Query
 from relayer.metrics import RelayerMetrics
 
 CONTRACT: Final = "MarkOracle"
@@ -51,6 +53,8 @@ class Estimate:
     gas: int
     max_fee_wei: int
     balance_wei: int
+    adapters: Mapping[str, str]
+    """Their addresses."""
 
     @property
     def cost_wei(self) -> int:
@@ -78,6 +82,7 @@ class ChainDeployment:
         self._wallet: Final = wallet
         self._record: Final = record
         self._limits: Final = limits
+        self._reader: Final = ChainReader(plan, node)
         self._finality: Final = Finality(node, wallet.address, record)
 
     async def estimate(self) -> Estimate:
@@ -87,8 +92,8 @@ class ChainDeployment:
             ConfigError: the chain is another, has no factory, or something else is there.
             Retryable: no node answers.
         """
-        await self._check_chain()
-        return await self._estimate(self.plan.next_step(await self._state()))
+        await self._reader.check()
+        return await self._estimate(self.plan.next_step(await self._reader.state()))
 
     async def run(self) -> Done:
         """Do what is to do, step by step, and read everything back; run again to resume.
@@ -98,13 +103,13 @@ class ChainDeployment:
             Rejected: a transaction would revert, or did.
             Retryable: not everything is in a block; nothing is lost, run again.
         """
-        await self._check_chain()
+        await self._reader.check()
         if not self._record.deployed.complete:
             await self._finality.look()
         await self._wallet.finish()
         sent: set[str] = set()
         for turn in range(3 * len(self.plan.steps)):  # a step may be displaced, and done again
-            state = await self._state()
+            state = await self._reader.state()
             step = self.plan.next_step(state)
             if step is not None:
                 if turn == 0:
@@ -120,6 +125,14 @@ class ChainDeployment:
                 await self._wallet.finish()
         raise Retryable(f"{self.plan.address}: steps are in blocks and change nothing; run again")
 
+    async def governed(self) -> Governed | None:
+        """Return what must be alike on all chains; None before there is a committee.
+
+        Raises:
+            Retryable: no node answers.
+        """
+        return await self._reader.governed()
+
     async def _is_final(self) -> bool:
         """Wait until the chain has had all of it for as many blocks as asked for; return False when
         something fell out of it meanwhile."""
@@ -130,7 +143,7 @@ class ChainDeployment:
                 return False
             block = head.number - limits.finality_depth + 1
             with suppress(NodeError):  # an endpoint may not have this block yet
-                if block >= 0 and self.plan.next_step(await self._state(hex(block))) is None:
+                if block >= 0 and self.plan.next_step(await self._reader.state(hex(block))) is None:
                     return True
             if time.monotonic() >= deadline:
                 raise Retryable(
@@ -147,37 +160,14 @@ class ChainDeployment:
                 f"step {name}: transaction {step.outcome.hash} failed in block {step.outcome.block}"
             )
 
-    async def _check_chain(self) -> None:
-        await self._node.rpc.check()
-        if await self._node.code(FACTORY) != FACTORY_CODE:
-            raise ConfigError(
-                f"chain {self._node.rpc.chain}: the deterministic deployment proxy is not at "
-                f"{FACTORY}; deploy it first (docs/deploying.md says how)"
-            )
-
-    async def _state(self, block: str = "latest") -> State:
-        code = (await self._codes([self.plan.address], block))[0]
-        if not code or self.plan.artifact.difference(code) is not None:
-            return State(code)
-        datas = [self.plan.artifact.call(name, arguments) for name, arguments in reads(self.plan)]
-        calls: list[Query] = [
-            ("eth_call", [{"to": self.plan.address, "data": "0x" + data.hex()}, block])
-            for data in datas
-        ]
-        answers = await self._node.rpc.agreed(calls, lambda said: tuple(map(results.data, said)))
-        return state_of(self.plan, code, answers)
-
-    async def _codes(self, addresses: Sequence[str], block: str) -> tuple[bytes, ...]:
-        calls: list[Query] = [("eth_getCode", [address, block]) for address in addresses]
-        return await self._node.rpc.agreed(calls, lambda said: tuple(map(results.data, said)))
-
     async def _estimate(self, step: Step | None) -> Estimate:
         steps = self.plan.steps
         left = () if step is None else steps[steps.index(step.name) :]
         gas = sum([await self._gas(name, step) for name in left]) if step else 0
         fees = await self._wallet.quoted()
         balance_wei = await self._node.balance(self._wallet.address)
-        return Estimate(self.plan.address, left, gas, fees.max_wei, balance_wei)
+        adapters = {adapter.name: adapter.address for adapter in self.plan.adapters}
+        return Estimate(self.plan.address, left, gas, fees.max_wei, balance_wei, adapters)
 
     def _refuse_poor(self, estimate: Estimate) -> None:
         """Refuse to begin what cannot be paid for to its end."""
@@ -190,6 +180,9 @@ class ChainDeployment:
     async def _gas(self, name: str, step: Step) -> int:
         if name == step.name:
             return await self._wallet.estimate(step)
+        for adapter in self.plan.adapters:
+            if name == adapter.step:
+                return adapter.gas
         parameters = self.plan.parameters
         of_members = len(parameters.members) * MEMBER_GAS
         bindings = len(parameters.instruments) * INSTRUMENT_GAS
@@ -211,7 +204,7 @@ async def opened(
         signer = open_signer(chain.key, keys)
         exits.push_async_callback(signer.aclose)
         artifact = Artifact.read(CONTRACT)
-        plan = Plan(artifact, parameters_of(file, chain, signer))
+        plan = plan_of(file, name, artifact, signer)
         timeout_s = chain.timeout / 1e9
         rpc = JsonRpc(name, chain.chain_id, chain.rpc, timeout_s, metrics, quorum=chain.quorum)
         exits.push_async_callback(rpc.aclose)
@@ -227,6 +220,19 @@ async def opened(
         )
         wallet = Wallet(node, signer, limits, record, reverts)
         yield ChainDeployment(plan, node, wallet, record, limits)
+
+
+def plan_of(file: DeployFile, name: str, artifact: Artifact, signer: Signer) -> Plan:
+    """Return what is to be on one chain.
+
+    Raises:
+        ConfigError: an adapter's artifact is wrong.
+    """
+    chain = file.chains[name]
+    parameters = parameters_of(file, chain, signer)
+    adapters = adapters_of(file, name, address_of(creation_of(artifact, parameters)))
+    feed = chain.sequencer.feed.lower() if chain.sequencer else NOBODY
+    return Plan(artifact, parameters, adapters, feed)
 
 
 def parameters_of(file: DeployFile, chain: ChainConfig, signer: Signer) -> Parameters:
@@ -255,4 +261,10 @@ def _fresh(plan: Plan, name: str, chain: ChainConfig) -> Deployed:
         compiler=plan.artifact.compiler,
         creation_code_keccak=f"0x{keccak(plan.creation).hex()}",
         parameters=plan.parameters.as_data(),
+        adapters={
+            adapter.name: AdapterRecord(
+                adapter.artifact.name, adapter.address, adapter.fingerprint()
+            )
+            for adapter in plan.adapters
+        },
     )

@@ -7,6 +7,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from deploy.evm.adapter_settings import (
+    MS_NS,
+    AdapterConfig,
+    AdapterName,
+    MarketNumber,
+    OfMarket,
+    SequencerConfig,
+)
 from oracle.config.base import Section
 from oracle.config.committee import check_quorum, in_order
 from oracle.config.deployment import DeploymentConfig
@@ -15,14 +23,12 @@ from oracle.config.load import read_mapping, validated
 from oracle.config.root import MarketName
 from oracle.config.units import DurationNs, PositiveNs, RatioBps
 
-MS_NS = 10**6
 LONGEST_FUTURE_MS = 60_000
 MOST_INSTRUMENTS = 256
 NAME_BYTES = 28
 LEAST_BOUND_BPS = 157
 LONGEST_HOLD_MS = 3_600_000
 
-MarketNumber = Annotated[int, Field(ge=0, le=4095)]
 ChainName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 
 
@@ -76,6 +82,8 @@ class ChainConfig(Section):
     """Owns the contract until it is handed over."""
     owner: Address | None = None
     guardian: Address | None = None
+    sequencer: SequencerConfig | None = None
+    """Of an L2: what its adapters ask before they hand on a price."""
     timeout: PositiveNs = 5 * 10**9
     receipt_timeout: PositiveNs = 300 * 10**9
     poll: PositiveNs = 10**9
@@ -106,6 +114,8 @@ class DeployFile(Section):
     """What each market number means from epoch 1 on."""
     jumps: dict[Literal["default"] | MarketNumber, JumpConfig] = Field(default_factory=dict)
     """Rules of markets by number, and of those without one of their own."""
+    adapters: dict[AdapterName, AdapterConfig] = Field(default_factory=dict)
+    """What others read through; more may be added later."""
     chains: dict[ChainName, ChainConfig] = Field(min_length=1)
 
     @field_validator("max_future")
@@ -123,6 +133,8 @@ class DeployFile(Section):
             raise ValueError("chains: two of them have the same chain_id")
         for name, chain in self.chains.items():
             self._check_roles(name, chain)
+        for name, adapter in self.adapters.items():
+            self._check_adapter(name, adapter)
         return self
 
     def _check_instruments(self) -> None:
@@ -138,6 +150,23 @@ class DeployFile(Section):
             if len(name) > NAME_BYTES:
                 raise ValueError(f"instruments: {name} has more than {NAME_BYTES} characters")
 
+    def _check_adapter(self, name: str, adapter: AdapterConfig) -> None:
+        unknown = sorted(set(adapter.chains or ()) - self.chains.keys())
+        if unknown:
+            raise ValueError(f"adapters.{name}: chain {unknown[0]} is not in chains")
+        for one in adapter.markets:
+            bound = self.instruments.get(one.market)
+            if one.instrument is None and bound is None:
+                raise ValueError(
+                    f"adapters.{name}: market {one.market} is not in instruments; if it was bound "
+                    "since, give its instrument beside it"
+                )
+            if one.instrument is not None and bound not in (None, one.instrument):
+                raise ValueError(
+                    f"adapters.{name}: market {one.market} is {bound} in instruments, not "
+                    f"{one.instrument}"
+                )
+
     def _check_roles(self, name: str, chain: ChainConfig) -> None:
         owner, guardian = self.owner_of(chain), self.guardian_of(chain)
         members = {member.lower() for member in self.committee.members}
@@ -151,6 +180,10 @@ class DeployFile(Section):
                 )
         if owner == guardian:
             raise ValueError(f"chains.{name}: owner and guardian must not be one account")
+
+    def instrument_of(self, one: OfMarket) -> str:
+        """Return what the market's number means."""
+        return one.instrument or self.instruments[one.market]
 
     def owner_of(self, chain: ChainConfig) -> str:
         """Return a chain's final owner, in lower case."""

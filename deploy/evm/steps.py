@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from deploy.evm.adapters import Adapter
 from deploy.evm.artifact import Artifact
-from deploy.evm.factory import FACTORY, address_of, deploying
+from deploy.evm.factory import FACTORY, NOBODY, address_of, deploying
+from deploy.evm.state import State
 from oracle.model.errors import ConfigError
 from oracle.report.digest import deployment_salt
 
-NOBODY: Final = "0x" + "00" * 20
 MARKETS: Final = 4096
 DEFAULT: Final = "default"
 
@@ -52,24 +53,6 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class State:
-    """What a chain has at the contract's address. Nothing but code is known where there is none."""
-
-    code: bytes
-    salt: bytes = b""
-    max_future_ms: int = 0
-    owner: str = NOBODY
-    pending_owner: str = NOBODY
-    guardian: str = NOBODY
-    epoch: int = 0
-    members: tuple[str, ...] = ()
-    """Of epoch 1."""
-    threshold: int = 0
-    instruments: Mapping[int, str] = field(default_factory=dict)
-    jumps: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Step:
     """A transaction to send."""
 
@@ -78,23 +61,40 @@ class Step:
     data: bytes
 
 
+def creation_of(artifact: Artifact, parameters: Parameters) -> bytes:
+    """Return what a chain runs to make the oracle."""
+    p = parameters
+    return artifact.creation_code(
+        (p.network, p.home_governor, p.nonce, p.max_future_ms, p.deployer)
+    )
+
+
 class Plan:
     """One chain's deployment."""
 
-    def __init__(self, artifact: Artifact, parameters: Parameters) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        parameters: Parameters,
+        adapters: Sequence[Adapter] = (),
+        uptime_feed: str = NOBODY,
+    ) -> None:
         self.artifact: Final = artifact
         self.parameters: Final = parameters
-        p = parameters
-        self.creation: Final = artifact.creation_code(
-            (p.network, p.home_governor, p.nonce, p.max_future_ms, p.deployer)
-        )
+        self.adapters: Final = tuple(adapters)
+        self.uptime_feed: Final = uptime_feed
+        self.creation: Final = creation_of(artifact, parameters)
         self.address: Final = address_of(self.creation)
+        numbers = {number for adapter in self.adapters for number in adapter.markets}
+        self.numbers: Final = tuple(sorted(numbers | parameters.instruments.keys()))
+        """The market numbers whose meaning matters."""
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The names of all steps, in their order."""
         jumps = (f"jump.{key}" for key in self.parameters.jumps)
-        return "deploy", "committee", *jumps, "guardian", "handover"
+        adapters = (adapter.step for adapter in self.adapters)
+        return "deploy", "committee", *jumps, "guardian", *adapters, "handover"
 
     def next_step(self, state: State) -> Step | None:
         """Return what is to do; None when nothing is.
@@ -117,6 +117,12 @@ class Plan:
         if state.guardian == NOBODY:
             return self._call(state, "guardian", "setGuardian", self.parameters.guardian)
         self._refuse("the guardian", state.guardian, self.parameters.guardian)
+        return self._adapter_or_handover(state)
+
+    def _adapter_or_handover(self, state: State) -> Step | None:
+        for adapter in self.adapters:
+            if self._is_missing(adapter, state):
+                return Step(adapter.step, FACTORY, deploying(adapter.creation))
         if self._is_ours(state) and state.pending_owner == NOBODY:
             return self._call(state, "handover", "transferOwnership", self.parameters.owner)
         return None
@@ -142,6 +148,20 @@ class Plan:
                 f"{state.owner} already: its owner has to call it"
             )
         return Step(name, self.address, self.artifact.call(function, arguments))
+
+    def _is_missing(self, adapter: Adapter, state: State) -> bool:
+        for number, name in adapter.markets.items():
+            self._refuse(f"the instrument of market {number}", state.instruments[number], name)
+        found = state.adapters[adapter.name]
+        if not found.code:
+            return True
+        other = adapter.artifact.difference(found.code) or adapter.difference(found.values)
+        if other is not None:
+            raise Conflict(
+                f"adapter {adapter.name}: what is at {adapter.address} is not the "
+                f"{adapter.artifact.name} that the deploy file says: {other}"
+            )
+        return False
 
     def _jump(self, state: State, key: str, rule: tuple[int, int, int]) -> Step:
         if key == DEFAULT:
@@ -173,53 +193,11 @@ class Plan:
             return  # its owner has rotated it since
         self._refuse("the members", ", ".join(state.members), ", ".join(p.members))
         self._refuse("the threshold", state.threshold, p.threshold)
-        for number, name in state.instruments.items():
-            self._refuse(f"the instrument of market {number}", name, p.instruments[number])
+        for number, name in p.instruments.items():
+            self._refuse(f"the instrument of market {number}", state.instruments[number], name)
 
     def _refuse(self, what: str, found: object, wanted: object) -> None:
         if found != wanted:
             raise Conflict(
                 f"{self.address}: {what} is {found} on the chain, the deploy file says {wanted}"
             )
-
-
-def reads(plan: Plan) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Yield the calls whose answers make a `State`."""
-    yield from ((name, ()) for name in ("SALT", "MAX_FUTURE_MS", "owner", "pendingOwner"))
-    yield from (("guardian", ()), ("currentEpoch", ()), ("committee", (1,)))
-    yield from (("instrumentOf", (number,)) for number in sorted(plan.parameters.instruments))
-    yield from (("jumpRule", (plan.parameters.jump_market(key),)) for key in plan.parameters.jumps)
-
-
-def state_of(plan: Plan, code: bytes, answers: Sequence[bytes]) -> State:
-    """Return what the answers to `reads` say.
-
-    Raises:
-        Rejected: they are no answers of this contract.
-    """
-    calls = zip(reads(plan), answers, strict=True)
-    values = [plan.artifact.answer(name, answer) for (name, _), answer in calls]
-    instruments, jumps = sorted(plan.parameters.instruments), tuple(plan.parameters.jumps)
-    fixed, bound, rules = (
-        values[:7],
-        values[7 : 7 + len(instruments)],
-        values[7 + len(instruments) :],
-    )
-    (salt,), (future,), (owner,), (pending,), (guardian,), (epoch,) = fixed[:6]
-    members, threshold, _ = fixed[6]
-    return State(
-        code=code,
-        salt=salt,
-        max_future_ms=future,
-        owner=owner,
-        pending_owner=pending,
-        guardian=guardian,
-        epoch=epoch,
-        members=tuple(members),
-        threshold=threshold,
-        instruments={
-            number: value[0].rstrip(b"\0").decode("ascii", "replace")
-            for number, value in zip(instruments, bound, strict=True)
-        },
-        jumps={key: rule for key, (rule,) in zip(jumps, rules, strict=True)},
-    )

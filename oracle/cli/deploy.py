@@ -30,7 +30,7 @@ def _group() -> None:
     """Keep `evm` a command of its own while it is the only family of chains."""
 
 
-@commands.command("evm", help="Deploy MarkOracle to EVM chains; run again to resume or to check.")
+@commands.command("evm", help="Deploy to EVM chains; run again to resume or to check.")
 def evm(
     file: Annotated[Path, typer.Argument(help="The deploy file.", show_default=False)],
     chain: Annotated[
@@ -38,6 +38,10 @@ def evm(
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would do and cost.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Send nothing; fail if anything is to do, or chains differ."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending.")] = False,
     record: Annotated[
@@ -51,16 +55,17 @@ def evm(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Deploy, set committee and guardian, hand over to the owner; each step at most once."""
+    """Deploy oracle and adapters, set committee and guardian, hand over; each step at most once."""
     from deploy.evm.settings import load_deploy_file
 
-    if as_json and not (dry_run or yes):
-        raise ConfigError("--json asks nobody: add --dry-run, or --yes to spend")
-    configure_logging(quiet=dry_run, as_json=as_json)
+    if as_json and not (dry_run or check or yes):
+        raise ConfigError("--json asks nobody: add --dry-run or --check, or --yes to spend")
+    configure_logging(quiet=dry_run or check, as_json=as_json)
     loaded = load_deploy_file(file)
     names = _chosen(loaded, chain or [])
     folder = record or file.parent / "deployments"
-    if not asyncio.run(_Command(loaded, names, folder, as_json=as_json).run(dry_run, yes)):
+    command = _Command(loaded, names, folder, as_json=as_json)
+    if not asyncio.run(command.check() if check else command.run(dry_run, yes)):
         raise typer.Exit(1)
 
 
@@ -72,18 +77,51 @@ class _Command:
         self._as_json = as_json
         self._errors: dict[str, PlumblineError] = {}
         self._shown: dict[str, dict[str, Any]] = {name: {} for name in names}
+        self._differences: list[str] = []
+        self._unfinished: list[str] = []
+
+    async def check(self) -> bool:
+        """Say what is to do and where chains differ; return whether there is neither."""
+        async with AsyncExitStack() as exits:
+            opened, estimates = await self._estimated(exits)
+            await self._compare(opened)
+        self._unfinished = [name for name, one in estimates.items() if one.steps]
+        self._show_faults()
+        return self._is_well
 
     async def run(self, dry_run: bool, yes: bool) -> bool:
+        """Do what is to do, if it may; return whether all went well and the chains are alike."""
         async with AsyncExitStack() as exits:
-            opened = await self._each({name: self._open(exits, name) for name in self._names})
-            estimates = await self._each({n: one.estimate() for n, one in opened.items()})
-            self._show_estimates(estimates)
+            opened, estimates = await self._estimated(exits)
             open_steps = [name for name, one in estimates.items() if one.steps]
             if not dry_run and (yes or not open_steps or _confirmed(open_steps)):
                 done = await self._each({name: opened[name].run() for name in estimates})
                 self._show_done(done)
-        self._show_errors()
-        return not self._errors
+            await self._compare(opened)
+        self._show_faults()
+        return self._is_well
+
+    @property
+    def _is_well(self) -> bool:
+        return not (self._errors or self._differences or self._unfinished)
+
+    async def _estimated(
+        self, exits: AsyncExitStack
+    ) -> tuple[dict[str, ChainDeployment], dict[str, Estimate]]:
+        opened = await self._each({name: self._open(exits, name) for name in self._names})
+        estimates = await self._each({name: one.estimate() for name, one in opened.items()})
+        self._show_estimates(estimates)
+        return opened, estimates
+
+    async def _compare(self, opened: dict[str, ChainDeployment]) -> None:
+        """Compare what one set of signatures for all chains needs to be alike."""
+        from deploy.evm.comparing import differences
+
+        reachable = {name: one for name, one in opened.items() if name not in self._errors}
+        found = await self._each({name: one.governed() for name, one in reachable.items()})
+        self._differences = differences(
+            {name: one for name, one in found.items() if one is not None}
+        )
 
     async def _open(self, exits: AsyncExitStack, name: str) -> ChainDeployment:
         from prometheus_client import CollectorRegistry
@@ -118,6 +156,7 @@ class _Command:
                 "gas": one.gas,
                 "max_cost_wei": one.cost_wei,
                 "balance_wei": one.balance_wei,
+                "adapters": dict(one.adapters),
             }
             steps, cost, balance = ", ".join(one.steps), one.cost_wei / WEI, one.balance_wei / WEI
             rows.append([name, one.address, steps or "none", f"{cost:.6f}", f"{balance:.6f}"])
@@ -140,13 +179,20 @@ class _Command:
                 else f"{self._file.owner_of(chain)} has to call acceptOwnership()"
             )
             self._say(f"{name}: MarkOracle is at {address}, as built; {accepted}")
+            for adapter, made in one.record.adapters.items():
+                self._say(f"{name}: {made.contract} {adapter} is at {made.address}, as built")
 
-    def _show_errors(self) -> None:
+    def _show_faults(self) -> None:
         for name, error in self._errors.items():
             self._shown[name]["error"] = str(error)
             self._say(f"{name}: {error}")
+        for name in self._unfinished:
+            self._say(f"{name}: not all is done: run without --check")
+        for difference in self._differences:
+            self._say(f"the chains differ: {difference}")
         if self._as_json:
-            emit({"ok": not self._errors, "chains": self._shown}, as_json=True, text="")
+            shown = {"ok": self._is_well, "chains": self._shown, "differences": self._differences}
+            emit(shown, as_json=True, text="")
 
     def _say(self, text: str) -> None:
         if not self._as_json:

@@ -83,16 +83,20 @@ class Site:
         async with self.opened() as chain:
             return await chain.run()
 
-    async def rpc(self, method: str, *params: object) -> Any:
-        """Call a method of the node."""
-        answer = await self.node.w3.provider.make_request(RPCEndpoint(method), list(params))
+    async def rpc(self, method: str, *params: object, node: SandboxChain | None = None) -> Any:
+        """Call a method of the node, or of another one."""
+        provider = (node or self.node).w3.provider
+        answer = await provider.make_request(RPCEndpoint(method), list(params))
         assert "error" not in answer, answer
         return answer["result"]
 
-    async def send_as(self, sender: str, to: str, data: str) -> None:
+    async def send_as(
+        self, sender: str, to: str, data: str, *, node: SandboxChain | None = None
+    ) -> None:
         """Send a transaction of an account whose key nobody has, as anvil lets one."""
-        await self.rpc("anvil_impersonateAccount", sender)
-        await self.rpc("eth_sendTransaction", {"from": sender, "to": to, "data": data})
+        await self.rpc("anvil_impersonateAccount", sender, node=node)
+        transaction = {"from": sender, "to": to, "data": data}
+        await self.rpc("eth_sendTransaction", transaction, node=node)
 
     async def nonce(self) -> int:
         """Return how many transactions the wallet has in blocks."""

@@ -10,6 +10,7 @@ import yaml
 from eth_account import Account
 from eth_hash.auto import keccak
 
+from deploy.evm.adapter_settings import AdapterConfig
 from deploy.evm.factory import FACTORY, FACTORY_CODE
 from deploy.evm.settings import ChainConfig, DeployFile
 
@@ -40,5 +41,7 @@ def test_the_table_has_every_key_and_step():
         assert f"`{name}`" in PAGE, name
     for name in ChainConfig.model_fields:
         assert f"`.{name}`" in PAGE, name
-    for name in ("deploy", "committee", "jump.…", "guardian", "handover"):
+    for name in AdapterConfig.model_fields:
+        assert f"| `{name}` |" in PAGE, name
+    for name in ("deploy", "committee", "jump.…", "guardian", "adapter.…", "handover"):
         assert f"| `{name}` |" in PAGE, name

@@ -28,9 +28,15 @@ FILE: dict[str, Any] = {
 }
 
 
+def write(folder: Path, **changes: Any) -> Path:
+    """Write a deploy file."""
+    path = folder / "deploy.yaml"
+    path.write_text(yaml.safe_dump(FILE | changes))
+    return path
+
+
 def _load(folder: Path, **changes: Any):
-    (folder / "deploy.yaml").write_text(yaml.safe_dump(FILE | changes))
-    return load_deploy_file(folder / "deploy.yaml")
+    return load_deploy_file(write(folder, **changes))
 
 
 def test_a_deploy_file(tmp_path: Path):
@@ -67,6 +73,10 @@ def test_a_deploy_file(tmp_path: Path):
         ({"chains": {"../alpha": CHAIN}}, "match pattern"),
         ({"chains": {}}, "at least 1"),
         ({"chain": {}}, "did you mean 'chains'"),
+        (
+            {"chains": {"alpha": CHAIN | {"sequencer": {"feed": "0x" + "f" * 40, "grace": "0s"}}}},
+            "from 1s to 1d",
+        ),
     ],
 )
 def test_what_a_deploy_file_may_not_say(tmp_path: Path, changes: dict[str, Any], text: str):

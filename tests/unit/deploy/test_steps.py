@@ -10,8 +10,9 @@ from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
 from deploy.evm.artifact import Artifact
-from deploy.evm.factory import FACTORY, SALT, deploying
-from deploy.evm.steps import NOBODY, Conflict, Parameters, Plan, State
+from deploy.evm.factory import FACTORY, NOBODY, SALT, deploying
+from deploy.evm.state import State
+from deploy.evm.steps import Conflict, Parameters, Plan
 from oracle.model.errors import ConfigError, Rejected
 from oracle.report.digest import deployment_salt
 
