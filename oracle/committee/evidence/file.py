@@ -22,13 +22,13 @@ from oracle.committee.evidence.proof import Evidence
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
 MEMBER_BYTES: Final = 4 * 2**20
-"""Kept of one member: so that one who lies all day hides no other's lie, nor fills the disk."""
+"""Filed of one member: so that one who lies all day hides no other's lie, nor fills the disk."""
 
 _FRAME: Final = struct.Struct(">I8s")
 _log = structlog.get_logger(__name__)
 
 
-class Kept(Enum):
+class Filed(Enum):
     """What became of a piece of evidence."""
 
     NEW = "new"
@@ -60,7 +60,7 @@ class EvidenceFile:
                 "rights"
             ) from error
 
-    def add(self, evidence: Evidence) -> Kept:
+    def add(self, evidence: Evidence) -> Filed:
         """Keep a verified piece; it is on disk when this returns.
 
         Raises:
@@ -70,9 +70,9 @@ class EvidenceFile:
         owner = evidence.epoch, evidence.member
         used = self._bytes.get(owner, 0) + _FRAME.size + len(data)
         if evidence.key in self._keys:
-            return Kept.KNOWN
+            return Filed.KNOWN
         if used > self._member_bytes:
-            return Kept.FULL
+            return Filed.FULL
         end = self._file.tell()
         try:
             _write_all(self._file, _framed(data))
@@ -85,7 +85,7 @@ class EvidenceFile:
             ) from error
         self._keys.add(evidence.key)
         self._bytes[owner] = used
-        return Kept.NEW
+        return Filed.NEW
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from oracle.committee.evidence.file import EvidenceFile, Kept
+from oracle.committee.evidence.file import EvidenceFile, Filed
 from oracle.committee.evidence.proof import Evidence, ReportVote
 from oracle.committee.evidence.witness import Witness
 from oracle.committee.metrics import CommitteeMetrics
@@ -36,7 +36,7 @@ class Accuser:
         rules: Rules,
         evidence: EvidenceFile | None,
         metrics: CommitteeMetrics,
-        call: Callable[[Callable[[Evidence], Kept], Evidence], Awaitable[Kept]],
+        call: Callable[[Callable[[Evidence], Filed], Evidence], Awaitable[Filed]],
     ) -> None:
         """Take the file, and `call`, which runs what waits for the disk."""
         self._rules, self._evidence, self._metrics, self._call = rules, evidence, metrics, call
@@ -85,12 +85,12 @@ class Accuser:
                 outcome, why = (await self._call(self._evidence.add, found)).value, ""
             except Retryable as error:
                 why = str(error)
-        if outcome == Kept.KNOWN.value:
+        if outcome == Filed.KNOWN.value:
             return
         kind = found.kind.name.lower()
         self._metrics.evidence.labels(kind, str(found.member)).inc()
         owner = found.epoch, found.member
-        if outcome != Kept.NEW.value and self._said.get(owner) == outcome:
+        if outcome != Filed.NEW.value and self._said.get(owner) == outcome:
             return
         self._said[owner] = outcome
         _log.error(

@@ -13,7 +13,7 @@ from oracle.committee.running.catching_up import CatchUp
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.leading import Leader
 from oracle.committee.wire import messages
-from oracle.committee.wire.messages import Held, Since
+from oracle.committee.wire.messages import Since, SinceAnswer
 from oracle.committee.wire.observation import Observation
 from oracle.committee.wire.proposal import Proposed
 from oracle.committee.wire.refusals import Reason, Refusal, Refused
@@ -99,7 +99,7 @@ class Handlers:
             return self._refuse("since", Refusal(Reason.MALFORMED, str(error)))
         reports = self._keeper.reports.after(since.slot, messages.MOST_REPORTS)
         stored = await self._keeper.call(self._keeper.member.stored_proposal, since.digest)
-        return Answer(200, Held(reports, stored or b"").encode())
+        return Answer(200, SinceAnswer(reports, stored or b"").encode())
 
     def _refuse(self, what: str, refusal: Refusal) -> Answer:
         self._metrics.refusals.labels(what, str(refusal.reason)).inc()

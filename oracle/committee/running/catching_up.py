@@ -11,7 +11,7 @@ from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.peers import Peers
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.wire import messages
-from oracle.committee.wire.messages import Held, Since
+from oracle.committee.wire.messages import Since, SinceAnswer
 from oracle.committee.wire.observation import Last
 from oracle.model.errors import Rejected
 from oracle.report.report import decode
@@ -107,12 +107,12 @@ class CatchUp:
                 return True
         return True
 
-    async def _held(self, number: int, since: Since) -> Held | None:
+    async def _held(self, number: int, since: Since) -> SinceAnswer | None:
         answer = await self._peers.ask(number, messages.SINCE, since.encode(), self._timeout_s)
         if answer is None or not answer.taken:
             return None
         try:
-            return Held.decode(answer.body)
+            return SinceAnswer.decode(answer.body)
         except Rejected as error:
             self._refuse(number, error)
             return None

@@ -44,7 +44,7 @@ class Since(NamedTuple):
         return cls(slot - 1, digest)
 
 
-class Held(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class SinceAnswer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The answer: reports with their signatures, rising by slot, and perhaps the proposal."""
 
     reports: list[bytes]

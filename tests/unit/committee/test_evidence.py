@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oracle.committee.evidence.file import EvidenceFile, Kept, read
+from oracle.committee.evidence.file import EvidenceFile, Filed, read
 from oracle.committee.evidence.proof import Evidence, Kind, ReportVote
 from oracle.committee.evidence.witness import ROUNDS_KEPT, Witness
 from oracle.model.errors import ConfigError, Rejected, Retryable
@@ -164,11 +164,11 @@ def test_malformed_evidence_is_refused(data, why):
 def test_evidence_is_kept_once_and_over_a_restart(tmp_path: Path):
     """In the order in which it was found."""
     file = EvidenceFile(tmp_path / "evidence")
-    assert [file.add(found) for found in (*ALL, ALL[0])] == [Kept.NEW] * 3 + [Kept.KNOWN]
+    assert [file.add(found) for found in (*ALL, ALL[0])] == [Filed.NEW] * 3 + [Filed.KNOWN]
     file.close()
     again = EvidenceFile(tmp_path / "evidence")
-    assert again.add(ALL[1]) is Kept.KNOWN
-    assert again.add(_observations(T0 + SLOT_MS)) is Kept.NEW
+    assert again.add(ALL[1]) is Filed.KNOWN
+    assert again.add(_observations(T0 + SLOT_MS)) is Filed.NEW
     assert read(tmp_path / "evidence")[:3] == ALL
     assert len(read(tmp_path / "evidence")) == 4
 
@@ -208,7 +208,7 @@ def test_a_piece_that_a_crash_cut_is_put_aside(tmp_path: Path, left):
     again = EvidenceFile(path)
     assert read(path) == [ALL[0]]
     assert (tmp_path / "evidence.bad").stat().st_size == end - whole
-    assert again.add(ALL[1]) is Kept.NEW
+    assert again.add(ALL[1]) is Filed.NEW
     assert read(path) == ALL[:2]
 
 
@@ -225,17 +225,17 @@ def test_a_damaged_piece_does_not_hide_what_comes_after(tmp_path: Path):
     again = EvidenceFile(path)
     assert read(path) == []
     assert (tmp_path / "evidence.bad").read_bytes() == bytes(data)
-    assert again.add(ALL[2]) is Kept.NEW
+    assert again.add(ALL[2]) is Filed.NEW
 
 
 def test_a_member_that_lies_all_day_fills_its_own_share_only(tmp_path: Path):
     """What is found of others is kept as before."""
     file = EvidenceFile(tmp_path / "evidence", 1_800)
     kept = [file.add(_observations(T0 + at * SLOT_MS)) for at in range(5)]
-    assert kept == [Kept.NEW] * 2 + [Kept.FULL] * 3
-    assert file.add(_observations(member=1)) is Kept.NEW
+    assert kept == [Filed.NEW] * 2 + [Filed.FULL] * 3
+    assert file.add(_observations(member=1)) is Filed.NEW
     file.close()
-    assert EvidenceFile(tmp_path / "evidence", 1_800).add(_observations(T0 - SLOT_MS)) is Kept.FULL
+    assert EvidenceFile(tmp_path / "evidence", 1_800).add(_observations(T0 - SLOT_MS)) is Filed.FULL
 
 
 def test_a_disk_that_takes_nothing_is_said(tmp_path: Path, monkeypatch):
@@ -252,7 +252,7 @@ def test_a_disk_that_takes_nothing_is_said(tmp_path: Path, monkeypatch):
         file.add(ALL[0])
     monkeypatch.setattr(os, "fsync", real)
     assert path.stat().st_size == 0
-    assert file.add(ALL[0]) is Kept.NEW
+    assert file.add(ALL[0]) is Filed.NEW
     assert read(path) == [ALL[0]]
 
 

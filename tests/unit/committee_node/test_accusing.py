@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from oracle.committee.evidence.file import EvidenceFile, Kept
+from oracle.committee.evidence.file import EvidenceFile, Filed
 from oracle.committee.evidence.proof import Evidence
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.running.accusing import Accuser
@@ -22,7 +22,7 @@ class Moody(EvidenceFile):
 
     full = False
 
-    def add(self, evidence: Evidence) -> Kept:
+    def add(self, evidence: Evidence) -> Filed:
         """Keep it, or say that there is no room."""
         if self.full:
             raise Retryable("No space left on device")

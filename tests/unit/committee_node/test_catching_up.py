@@ -14,7 +14,7 @@ from oracle.committee.peering.transport import Answer
 from oracle.committee.running.catching_up import BROKEN_WORDS, CatchUp
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.reports import Reports
-from oracle.committee.wire.messages import Held
+from oracle.committee.wire.messages import SinceAnswer
 from oracle.committee.wire.observation import Last
 from oracle.committee.wire.proposal import Proposed
 from oracle.keys.signer import LocalSigner
@@ -35,7 +35,7 @@ class Asking:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.answer, self.asked = Held([]), 0
+        self.answer, self.asked = SinceAnswer([]), 0
         metrics = CommitteeMetrics(self.registry)
         signer = LocalSigner(PARTY.keys[6].secret)
         self.reports = Reports(MemoryBus(), "0x", metrics)
@@ -67,7 +67,7 @@ async def _asking() -> AsyncIterator[Asking]:
 async def test_the_proposal_that_was_asked_for_is_learned():
     """The signed observations in it prove it, whoever shows it."""
     async with _asking() as one:
-        one.answer = Held([], FIRST.encode())
+        one.answer = SinceAnswer([], FIRST.encode())
         await one.catch_up.fetch(2, _last(FIRST))
         assert one.catch_up.has(_last(FIRST))
         assert one.refused == 0
@@ -76,7 +76,7 @@ async def test_the_proposal_that_was_asked_for_is_learned():
 async def test_another_proposal_than_was_asked_for_is_not_taken():
     """A liar cannot fill the memory with what nobody asked about, and is soon asked no more."""
     async with _asking() as one:
-        one.answer = Held([], OTHER.encode())
+        one.answer = SinceAnswer([], OTHER.encode())
         for _ in range(BROKEN_WORDS + 3):
             await one.catch_up.fetch(2, _last(FIRST))
         assert not one.catch_up.has(_last(OTHER))
@@ -86,7 +86,7 @@ async def test_another_proposal_than_was_asked_for_is_not_taken():
 async def test_reports_that_come_with_the_answer_are_taken():
     """A report of the slot that was asked about ends the doubt."""
     async with _asking() as one:
-        one.answer = Held([FIRST_BODY])
+        one.answer = SinceAnswer([FIRST_BODY])
         await one.catch_up.fetch(2, _last(FIRST))
         assert one.reports.slot == T0
         assert one.catch_up.has(_last(FIRST))

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from oracle.bus.memory import MemoryBus
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.running.reports import HELD, Reports
-from oracle.committee.wire.messages import MOST_REPORTS, Held, Since
+from oracle.committee.wire.messages import MOST_REPORTS, Since, SinceAnswer
 from oracle.model.errors import Rejected, Retryable
 from oracle.model.messages import Message
 from oracle.model.topics import Topic
@@ -154,12 +154,12 @@ def test_a_question_survives_its_encoding(since):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\x90", b"\xc1", Held([b""] * (MOST_REPORTS + 1)).encode(), b"\x91\x01"]
+    "body", [b"", b"\x90", b"\xc1", SinceAnswer([b""] * (MOST_REPORTS + 1)).encode(), b"\x91\x01"]
 )
 def test_an_answer_that_is_none_is_refused(body):
     """Whatever a peer sends, it decodes or is rejected."""
     with pytest.raises(Rejected):
-        Held.decode(body)
+        SinceAnswer.decode(body)
 
 
 def test_a_question_of_another_length_is_refused():
