@@ -22,7 +22,7 @@ from oracle.committee.evidence.proof import Evidence
 from oracle.model.errors import ConfigError, Rejected, Retryable
 
 MEMBER_BYTES: Final = 4 * 2**20
-"""Filed of one member: so that one who lies all day hides no other's lie, nor fills the disk."""
+"""Kept of one member: so that one who lies all day hides no other's lie, nor fills the disk."""
 
 _FRAME: Final = struct.Struct(">I8s")
 _log = structlog.get_logger(__name__)
