@@ -10,8 +10,8 @@ from typing import Any, Final
 from feeds.cex.paths import at, plain
 from feeds.cex.venue import Path
 from feeds.quote import Refused
+from oracle.model.times import MS_NS
 
-_NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 10**9
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _RFC3339: Final = re.compile(
@@ -37,10 +37,10 @@ def event_ns(
         refuse(source, "missing_time")
         return None
     if isinstance(stated, int) and plain(stated):
-        return stated * _NS_PER_MS
+        return stated * MS_NS
     if isinstance(stated, str):
         if _DIGITS.fullmatch(stated):
-            return int(stated) * _NS_PER_MS
+            return int(stated) * MS_NS
         if match := _RFC3339.fullmatch(stated):
             return _rfc3339_ns(source, match[1], match[2] or "")
     raise Refused("malformed_time", f"{source}: event time {str(stated)[:40]!r} is no time")

@@ -13,10 +13,11 @@ from typing import Final
 import msgspec
 
 from feeds.ticks.formats.format import CaptureFormat, Message, Parse, Refuse, Seen
-from feeds.ticks.formats.messages import NS_PER_MS, Ms
+from feeds.ticks.formats.messages import Ms
 from feeds.ticks.formats.options import Options
 from feeds.ticks.symbols import published, sizes_in_base, source_of
 from oracle.model.errors import ConfigError
+from oracle.model.times import MS_NS
 
 VENUES: Final = {
     "binance": "binance",
@@ -53,7 +54,7 @@ class _Book(msgspec.Struct):
         """Return the quote."""
         return Seen(
             source,
-            None if self.E is None else self.E * NS_PER_MS,
+            None if self.E is None else self.E * MS_NS,
             bid=self.b,
             ask=self.a,
             bid_size=self.B if in_base else None,
@@ -72,7 +73,7 @@ class _Trade(msgspec.Struct):
         """Return the trade, if it was made in the book."""
         if self.X != _ON_MARKET:
             return None
-        return Seen(source, self.T * NS_PER_MS, last=self.p, last_size=self.q if in_base else None)
+        return Seen(source, self.T * MS_NS, last=self.p, last_size=self.q if in_base else None)
 
 
 class _Mark(msgspec.Struct):
@@ -84,7 +85,7 @@ class _Mark(msgspec.Struct):
 
     def seen(self, source: str, _: bool, price: str) -> Seen | None:
         """Return the funding rate, or the price that is published beside it."""
-        event_ns = self.E * NS_PER_MS
+        event_ns = self.E * MS_NS
         if price == "last":
             return Seen(source, event_ns, funding=self.r) if self.r else None
         return Seen(published(source, price), event_ns, last=self.p if price == "mark" else self.i)

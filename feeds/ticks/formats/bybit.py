@@ -13,10 +13,11 @@ from typing import Final
 import msgspec
 
 from feeds.ticks.formats.format import CaptureFormat, Message, Parse, Refuse, Seen
-from feeds.ticks.formats.messages import NS_PER_MS, Ms
+from feeds.ticks.formats.messages import Ms
 from feeds.ticks.formats.options import Options
 from feeds.ticks.symbols import published, sizes_in_base, source_of
 from oracle.model.errors import ConfigError
+from oracle.model.times import MS_NS
 
 
 class _Ticker(msgspec.Struct, rename="camel"):
@@ -58,7 +59,7 @@ def _parser(options: Options, refuse: Refuse) -> Parse:
         else:
             refuse("bybit", "no_snapshot")
             return
-        seen = _seen(states[key], stated.ts * NS_PER_MS, options.price)
+        seen = _seen(states[key], stated.ts * MS_NS, options.price)
         if seen is None:
             refuse("bybit", "unknown_symbol")
         else:

@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from feeds.ticks.formats.format import CaptureFormat, Message, Parse, Refuse, Seen
-from feeds.ticks.formats.messages import NS_PER_MS, Ms
+from feeds.ticks.formats.messages import Ms
 from feeds.ticks.formats.options import Options
 from feeds.ticks.symbols import source_of
 from oracle.model.errors import ConfigError
+from oracle.model.times import MS_NS
 
 
 class _Level(msgspec.Struct):
@@ -75,7 +76,7 @@ def _parser(_: Options, refuse: Refuse) -> Parse:
 
 
 def _seen(said: _Book | _Best | _Trade, source: str) -> Seen:
-    event_ns = said.time * NS_PER_MS
+    event_ns = said.time * MS_NS
     if isinstance(said, _Trade):
         return Seen(source, event_ns, last=said.px, last_size=said.sz)
     if isinstance(said, _Best):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 
-NS_PER_MS: Final = 10**6
 Ms = Annotated[int, msgspec.Meta(ge=0, le=9_223_372_036_854)]
 """A time in ms that fits in ns."""

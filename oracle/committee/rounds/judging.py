@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from eth_hash.auto import keccak
 
@@ -16,8 +16,7 @@ from oracle.committee.wire.observation import Last, Observation
 from oracle.committee.wire.proposal import Proposal, Proposed
 from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import Rejected
-
-MS_NS: Final = 1_000_000
+from oracle.model.times import MS_NS
 
 
 class Vote(NamedTuple):

@@ -14,13 +14,14 @@ from typing import Final
 from oracle.committee.journal import SigningJournal
 from oracle.committee.rounds.chain import Chain, InDoubt
 from oracle.committee.rounds.choosing import chosen
-from oracle.committee.rounds.judging import MS_NS, Judge, Vote, last_signed
+from oracle.committee.rounds.judging import Judge, Vote, last_signed
 from oracle.committee.rounds.rules import Rules
 from oracle.committee.rounds.tally import Tally
 from oracle.committee.wire.observation import Last, Observation
 from oracle.committee.wire.proposal import Proposal, Proposed
 from oracle.committee.wire.refusals import Reason, Refusal, Refused
 from oracle.model.errors import ConfigError, Rejected, Retryable
+from oracle.model.times import MS_NS
 
 VIEWS_KEPT: Final = 64
 

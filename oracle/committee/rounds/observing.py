@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from eth_hash.auto import keccak
 
@@ -11,8 +11,6 @@ from oracle.committee.assemble import entry_of
 from oracle.committee.rounds.rules import Rules
 from oracle.model.messages import Mark, StepManifest, encode
 from oracle.report.word import EMPTY, GROUP_SIZE, encode_word, report_ms
-
-MS_NS: Final = 1_000_000
 
 
 class Round(NamedTuple):

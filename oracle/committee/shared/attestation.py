@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import structlog
 from eth_hash.auto import keccak
@@ -19,12 +18,11 @@ from oracle.committee.steps import Steps
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import Mark, SignedReport, StepManifest, encode
+from oracle.model.times import MS_NS
 from oracle.model.topics import Topic
 from oracle.report.committee import Committee
 from oracle.report.report import Unsigned, sign_complete
 from oracle.report.word import report_ms
-
-MS_NS: Final = 1_000_000
 
 _log = structlog.get_logger(__name__)
 
