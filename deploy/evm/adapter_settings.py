@@ -10,9 +10,8 @@ from oracle.config.base import Section
 from oracle.config.keys import Address
 from oracle.config.root import MarketName
 from oracle.config.units import DurationNs
+from oracle.model.times import MS_NS, S_NS
 
-MS_NS = 10**6
-S_NS = 10**9
 DAY_NS = 86_400 * S_NS
 MOST_FEEDS = 64
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from eth_hash.auto import keccak
 
-from deploy.evm.adapter_settings import MS_NS, S_NS, AdapterConfig, OfMarket, PythFeedConfig
+from deploy.evm.adapter_settings import AdapterConfig, OfMarket, PythFeedConfig
 from deploy.evm.artifact import Artifact
 from deploy.evm.factory import NOBODY, address_of
 from deploy.evm.settings import ChainConfig, DeployFile
 from oracle.model.errors import ConfigError
+from oracle.model.times import MS_NS, S_NS
 from oracle.model.validity import Validity
 
 PREFIX: Final = "adapter."

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from deploy.evm.adapter_settings import (
-    MS_NS,
     AdapterConfig,
     AdapterName,
     MarketNumber,
@@ -22,6 +21,7 @@ from oracle.config.keys import Address, HttpUrl, KeyConfig
 from oracle.config.load import read_mapping, validated
 from oracle.config.root import MarketName
 from oracle.config.units import DurationNs, PositiveNs, RatioBps
+from oracle.model.times import MS_NS
 
 LONGEST_FUTURE_MS = 60_000
 MOST_INSTRUMENTS = 256
