@@ -53,7 +53,6 @@ SILENCES = (
     Ill("resets", partial(kinds.reset, arrives=False)),
     Ill("resets mid-broadcast", partial(kinds.reset, arrives=True), ("eth_sendRawTransaction",)),
     Ill("errors", partial(kinds.error, *kinds.BUSY)),
-    Ill("takes no batches", kinds.unbatched),
     Ill("wrong chain", partial(kinds.lie, lambda *_: "0x1")),
 )
 LIES = (
