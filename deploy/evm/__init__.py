@@ -11,5 +11,6 @@
 | `comparing.py` | whether the chains agree |
 | `finality.py` | whether what is in blocks stays there |
 | `record.py` | the file that says what was deployed where |
+| `opening.py` | a chain's key, nodes, record and plan |
 | `run.py` | one chain from first check to last |
 """

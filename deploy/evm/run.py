@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from eth_hash.auto import keccak
+import structlog
 
-from deploy.evm.adapter_settings import MS_NS
-from deploy.evm.adapters import adapters_of
-from deploy.evm.artifact import Artifact
 from deploy.evm.comparing import Governed
-from deploy.evm.factory import NOBODY, address_of
 from deploy.evm.finality import Finality
 from deploy.evm.reading import ChainReader
-from deploy.evm.record import AdapterRecord, Deployed, Record
-from deploy.evm.settings import ChainConfig, DeployFile
-from deploy.evm.steps import Parameters, Plan, Step, creation_of
+from deploy.evm.record import Deployed, Record
+from deploy.evm.steps import Plan, Step
 from deploy.evm.wallet import Limits, Wallet
-from oracle.keys.metrics import KeyMetrics
-from oracle.keys.opening import open_signer
-from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Rejected, Retryable
 from relayer.evm.errors import NodeError
-from relayer.evm.fees import GWEI
 from relayer.evm.node import Node
-from relayer.evm.reverts import Reverts
-from relayer.evm.rpc import JsonRpc
-from relayer.metrics import RelayerMetrics
 
-CONTRACT: Final = "MarkOracle"
 TRANSACTION_GAS: Final = {"committee": 150_000, "guardian": 60_000, "handover": 50_000}
 """Of the steps after the first, whose contract is not there yet when a dry run asks; rounded up."""
 MEMBER_GAS: Final = 7_000
 INSTRUMENT_GAS: Final = 50_000
 JUMP_GAS: Final = 70_000
 WEI: Final = 10**18
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,6 +125,7 @@ class ChainDeployment:
         """Wait until the chain has had all of it for as many blocks as asked for; return False when
         something fell out of it meanwhile."""
         limits, deadline = self._limits, time.monotonic() + self._limits.finality_timeout_s
+        _log.info("waiting_until_final", address=self.plan.address, blocks=limits.finality_depth)
         while True:
             head, kept = await self._finality.look()
             if not kept:
@@ -188,83 +177,3 @@ class ChainDeployment:
         bindings = len(parameters.instruments) * INSTRUMENT_GAS
         more = of_members + bindings if name == "committee" else 0
         return TRANSACTION_GAS.get(name, JUMP_GAS) + more
-
-
-@asynccontextmanager
-async def opened(
-    file: DeployFile, name: str, folder: Path, metrics: RelayerMetrics, keys: KeyMetrics
-) -> AsyncIterator[ChainDeployment]:
-    """Open a chain's key, node and record.
-
-    Raises:
-        ConfigError: the key, the artifact or the record is wrong.
-    """
-    chain = file.chains[name]
-    async with AsyncExitStack() as exits:
-        signer = open_signer(chain.key, keys)
-        exits.push_async_callback(signer.aclose)
-        artifact = Artifact.read(CONTRACT)
-        plan = plan_of(file, name, artifact, signer)
-        timeout_s = chain.timeout / 1e9
-        rpc = JsonRpc(name, chain.chain_id, chain.rpc, timeout_s, metrics, quorum=chain.quorum)
-        exits.push_async_callback(rpc.aclose)
-        record = Record(folder / f"{name}.json", _fresh(plan, name, chain))
-        exits.callback(record.close)
-        node, reverts = Node(rpc), Reverts(list(artifact.abi))
-        limits = Limits(
-            max_fee_wei=round(chain.max_fee_gwei * GWEI),
-            receipt_timeout_s=chain.receipt_timeout / 1e9,
-            poll_s=chain.poll / 1e9,
-            finality_depth=chain.finality_depth,
-            finality_timeout_s=chain.finality_timeout / 1e9,
-        )
-        wallet = Wallet(node, signer, limits, record, reverts)
-        yield ChainDeployment(plan, node, wallet, record, limits)
-
-
-def plan_of(file: DeployFile, name: str, artifact: Artifact, signer: Signer) -> Plan:
-    """Return what is to be on one chain.
-
-    Raises:
-        ConfigError: an adapter's artifact is wrong.
-    """
-    chain = file.chains[name]
-    parameters = parameters_of(file, chain, signer)
-    adapters = adapters_of(file, name, address_of(creation_of(artifact, parameters)))
-    feed = chain.sequencer.feed.lower() if chain.sequencer else NOBODY
-    return Plan(artifact, parameters, adapters, feed)
-
-
-def parameters_of(file: DeployFile, chain: ChainConfig, signer: Signer) -> Parameters:
-    """Return what one chain's contract is deployed with."""
-    return Parameters(
-        network=file.deployment.network,
-        home_governor=file.deployment.home_governor.lower(),
-        nonce=file.deployment.nonce,
-        max_future_ms=file.max_future // MS_NS,
-        deployer=f"0x{signer.address.hex()}",
-        members=tuple(file.committee.members),
-        threshold=file.committee.threshold,
-        instruments=file.instruments,
-        jumps={str(key): rule.as_rule() for key, rule in file.jumps.items()},
-        guardian=file.guardian_of(chain),
-        owner=file.owner_of(chain),
-    )
-
-
-def _fresh(plan: Plan, name: str, chain: ChainConfig) -> Deployed:
-    return Deployed(
-        chain=name,
-        chain_id=chain.chain_id,
-        contract=plan.artifact.name,
-        address=plan.address,
-        compiler=plan.artifact.compiler,
-        creation_code_keccak=f"0x{keccak(plan.creation).hex()}",
-        parameters=plan.parameters.as_data(),
-        adapters={
-            adapter.name: AdapterRecord(
-                adapter.artifact.name, adapter.address, adapter.fingerprint()
-            )
-            for adapter in plan.adapters
-        },
-    )

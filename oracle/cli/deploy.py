@@ -126,7 +126,7 @@ class _Command:
     async def _open(self, exits: AsyncExitStack, name: str) -> ChainDeployment:
         from prometheus_client import CollectorRegistry
 
-        from deploy.evm.run import opened
+        from deploy.evm.opening import opened
         from oracle.keys.metrics import KeyMetrics
         from relayer.metrics import RelayerMetrics
 

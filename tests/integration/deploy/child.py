@@ -9,7 +9,7 @@ import anyio._backends._asyncio  # noqa: F401 - httpx would import it in each ch
 import httpx
 from prometheus_client import CollectorRegistry
 
-from deploy.evm.run import opened
+from deploy.evm.opening import opened
 from deploy.evm.settings import load_deploy_file
 from oracle.cli.output import configure_logging
 from oracle.keys.metrics import KeyMetrics

@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry
 from web3 import Web3
 from web3.types import RPCEndpoint
 
-from deploy.evm.run import ChainDeployment, Done, opened
+from deploy.evm.opening import opened
+from deploy.evm.run import ChainDeployment, Done
 from deploy.evm.settings import load_deploy_file
 from deploy.sandbox.chains.anvil import SandboxChain
 from deploy.sandbox.chains.contracts import ABI, read_artifact

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from deploy.evm.factory import FACTORY, deploying
-from oracle.model.errors import Retryable
+from deploy.sandbox.chains.faults import Exchange, FaultProxy, Rule
+from oracle.model.errors import Rejected, Retryable
 from tests.integration.deploy.conftest import STEPS, Site
 
 pytestmark = pytest.mark.evm
@@ -106,3 +108,24 @@ async def _until_both_wait(site: Site) -> None:
     async with asyncio.timeout(60):
         while (await site.rpc("txpool_status"))["pending"] != "0x2":  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.02)
+
+
+async def test_a_step_that_fails_is_not_sent_again(site: Site):
+    """A node says too little gas for all: what failed and is still to do is told, and recorded."""
+
+    async def understate(exchange: Exchange) -> web.StreamResponse:
+        return exchange.answer([one | {"result": hex(30_000)} for one in await exchange.forward()])
+
+    async with FaultProxy(site.node.rpc_url) as proxy:
+        # Of the first step two estimates are asked for, of each further one.
+        proxy.add(Rule(understate, ["eth_estimateGas"], skip=3))
+        site.write(chain={"rpc": [proxy.url]})
+        with pytest.raises(Rejected, match=r"step guardian: transaction 0x.* failed in block"):
+            await site.deploy()
+        outcome = json.loads(site.record.read_text())["steps"]["guardian"]["outcome"]
+        assert (outcome["succeeded"], await site.nonce()) == (False, 3)
+        proxy.clear()
+        await site.deploy()
+    steps = json.loads(site.record.read_text())["steps"]
+    assert all(step["outcome"]["succeeded"] for step in steps.values())
+    assert await site.nonce() == len(STEPS) + 1
