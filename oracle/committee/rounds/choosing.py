@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from oracle.committee.rounds.chain import Certified
 from oracle.committee.rounds.median import combine, withheld
 from oracle.committee.rounds.rules import Rules
-from oracle.committee.rounds.sanity import unconfirmed
+from oracle.committee.rounds.sanity import have_the_same, unconfirmed
 from oracle.committee.wire.observation import Observation
 from oracle.report.report import Leaf
 from oracle.report.word import GROUP_SIZE, VALIDITY_SHIFT, unpack_word
@@ -28,8 +28,9 @@ def chosen(
         newest: the newest certified report, if there is one.
     """
     everybody = sorted(observations, key=lambda one: one.member)
-    leaves = combine(everybody, rules.faults, 0).leaves
-    refusing = unconfirmed(leaves, everybody, rules)
+    if have_the_same(everybody):
+        return everybody
+    refusing = unconfirmed(combine(everybody, rules.faults, 0).leaves, everybody, rules)
     if not refusing:
         return everybody
     first = sorted(everybody, key=lambda one: -len(refusing.get(one.member, ())))

@@ -29,7 +29,7 @@ class Rules(NamedTuple):
     max_offset_ms: int = 250
     """How far a member's clock may be from another's."""
     sanity_bps: float = 100.0
-    """How far a price may be from a member's own, for its signature."""
+    """How far prices and premiums may be from a member's own, for its signature."""
     max_age_ms: int = 10_000
     """Older proposals are signed only by who signed them before."""
     view_age_ms: int = 2_000

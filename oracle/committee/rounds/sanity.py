@@ -82,8 +82,8 @@ def unconfirmed(
     """
     others, found = _Others(observations), dict[int, list[int]]()
     for number, code in enumerate(_codes(leaves)):
-        if all(map(_is_whole, others.codes(number))):
-            continue
+        if len({_shape(one) for one in others.codes(number)}) == 1:
+            continue  # nobody lacks what another has
         for field, said in _said(code):
             values = others.read(field, number)
             if None in values and _near(field, said, values, rules) <= 2 * rules.faults:
@@ -91,6 +91,11 @@ def unconfirmed(
                     if value is None:
                         found.setdefault(one.member, []).append(number)
     return found
+
+
+def have_the_same(observations: Sequence[Observation]) -> bool:
+    """Whether nobody lacks a price, a premium or a confidence that another has."""
+    return len({tuple(map(_shape, one.codes())) for one in observations}) == 1
 
 
 class _Others:
@@ -145,12 +150,12 @@ def _code(codes: Sequence[int], number: int) -> int:
     return codes[number] if number < len(codes) else EMPTY_CODE
 
 
-def _is_whole(code: int) -> bool:
-    """Whether an encoded entry has a price, a premium and a confidence."""
+def _shape(code: int) -> tuple[bool, bool, bool]:
+    """Return whether an encoded entry has a price, a premium and a confidence."""
     return (
-        code >> VALIDITY_SHIFT in PRICED
-        and code >> PREMIUM_SHIFT & PREMIUM_MASK != PREMIUM_MISSING
-        and code >> CONF_SHIFT & CONF_MASK != CONF_MASK
+        code >> VALIDITY_SHIFT in PRICED,
+        code >> PREMIUM_SHIFT & PREMIUM_MASK != PREMIUM_MISSING,
+        code >> CONF_SHIFT & CONF_MASK != CONF_MASK,
     )
 
 
