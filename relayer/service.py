@@ -48,7 +48,9 @@ class Relayer:
         metrics: RelayerMetrics,
         clock: Clock = time.time_ns,
         terms: Terms | None = None,
+        drain_s: float = DRAIN_S,
     ) -> None:
+        self._drain_s: Final = drain_s
         chains = tuple(to.chain.name for to in destinations)
         self.tail = Tail(bus, committee, metrics)
         self.roster = Roster(
@@ -98,7 +100,7 @@ class Relayer:
                 await asyncio.wait([running, lost], return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     running.result()
-                await _drained(lane)
+                await _drained(lane, self._drain_s)
             finally:
                 for task in (running, lost):
                     task.cancel()
@@ -106,10 +108,10 @@ class Relayer:
                         await task
 
 
-async def _drained(lane: Lane) -> None:
+async def _drained(lane: Lane, drain_s: float) -> None:
     """Wait for what a lane has in flight, to a bound."""
     try:
-        async with asyncio.timeout(DRAIN_S):
+        async with asyncio.timeout(drain_s):
             while lane.pushing:  # noqa: ASYNC110 (to poll for a second is simpler than an event)
                 await asyncio.sleep(_DRAIN_POLL_S)
     except TimeoutError:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
-import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -15,7 +14,6 @@ from oracle.bus.memory import MemoryBus
 from oracle.bus.sharing import Declare, Divide, MemoryGroup, MemorySharing
 from oracle.model.messages import Duty
 from oracle.model.topics import Topic
-from relayer import service
 from relayer.evm.errors import Unreachable
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
@@ -68,6 +66,7 @@ class Peer:
             metrics=RelayerMetrics(self.registry),
             clock=lambda: T0_MS * 10**6,
             terms=Terms(name, wallets or {}, **terms),
+            drain_s=0.05,
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -238,9 +237,8 @@ async def test_alone_it_goes_on_trying() -> None:
         await until(lambda: world.hold(newest))
 
 
-async def test_what_is_in_flight_is_waited_for_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_in_flight_is_waited_for_to_a_bound() -> None:
     """A hand-over ends the push that can end, and leaves the one that hangs to the chain."""
-    monkeypatch.setattr(service, "DRAIN_S", 0.05)
     world = World()
     a = world.peer("a")
     async with running(a):
