@@ -105,7 +105,10 @@ class ChainDeployment:
                 if step.name in sent:
                     self._refuse_failed(step.name)
                 sent.add(step.name)
-                await self._wallet.send(step)
+                if await self._fell_out(step.name):
+                    await self._wallet.finish()
+                else:
+                    await self._wallet.send(step)
             elif self._record.deployed.complete or await self._is_final():
                 self._record.write_complete()
                 return Done(self._record.deployed, self.plan.is_accepted(state))
@@ -120,6 +123,14 @@ class ChainDeployment:
             Retryable: no node answers.
         """
         return await self._reader.governed()
+
+    async def _fell_out(self, name: str) -> bool:
+        """Tell whether a step is to do again because the chain dropped its block."""
+        step = self._record.step(name)
+        if step is None or step.outcome is None or not step.outcome.succeeded:
+            return False
+        _, kept = await self._finality.look()
+        return not kept
 
     async def _is_final(self) -> bool:
         """Wait until the chain has had all of it for as many blocks as asked for; return False when

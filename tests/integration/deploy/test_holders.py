@@ -34,7 +34,7 @@ async def test_a_wallet_with_a_remote_signer(site: Site):
 async def test_a_wallet_in_kms(site: Site, monkeypatch: pytest.MonkeyPatch):
     """DER without a recovery id becomes transactions that the chain takes."""
     use_no_other_credentials(monkeypatch)
-    with serving_kms(monkeypatch) as url:
+    with serving_kms() as url:
         place = {"region_name": "eu-west-1", "endpoint_url": url}
         admin = Session().create_client("kms", **place)
         made = admin.create_key(KeySpec="ECC_SECG_P256K1", KeyUsage="SIGN_VERIFY")
