@@ -23,10 +23,10 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     use_no_other_credentials(monkeypatch)
 
 
-@pytest.fixture
-def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Serve KMS on loopback; yield its address."""
-    with serving_kms(monkeypatch) as url:
+@pytest.fixture(scope="session")
+def kms() -> Iterator[str]:
+    """Serve KMS on loopback to all tests; yield its address."""
+    with serving_kms() as url:
         yield url
 
 

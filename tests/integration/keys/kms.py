@@ -1,18 +1,17 @@
-"""moto's server as AWS KMS on loopback."""
+"""A server that stands in for AWS KMS on loopback, and credentials for it."""
 
 from __future__ import annotations
 
-import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from moto.kms.responses import KmsResponse
-from moto.kms.utils import ECDSAPrivateKey
-from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).parents[3]
 
 
 def use_no_other_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,33 +27,17 @@ def use_no_other_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def serving_kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Serve KMS; yield its address.
-
-    moto takes MessageType DIGEST and hashes all the same ("not yet implemented", says its
-    docstring), so the stand-in here does what KMS documents for it.
-    """
-    types: list[str] = []
-    sign = KmsResponse.sign
-
-    def noticing(self: KmsResponse) -> str:
-        types.append(self._get_param("MessageType") or "RAW")
-        return str(sign(self))
-
-    def signing(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
-        assert signing_algorithm == "ECDSA_SHA_256"
-        digest = hashes.SHA256()
-        return self.private_key.sign(
-            message, ec.ECDSA(Prehashed(digest) if types[-1] == "DIGEST" else digest)
-        )
-
-    monkeypatch.setattr(KmsResponse, "sign", noticing)
-    monkeypatch.setattr(ECDSAPrivateKey, "sign", signing)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
+def serving_kms() -> Iterator[str]:
+    """Serve KMS; yield its address. It ends with our end of its input, however we end."""
+    command = [sys.executable, "-m", "tests.integration.keys.kms_server"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        assert url, "the stand-in for KMS did not start"
+        try:
+            yield url
+        finally:
+            server.kill()
