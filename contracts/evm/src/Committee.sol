@@ -23,6 +23,11 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
     uint256 private constant MAX_S =
         0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
+    uint256 private constant S_MASK =
+        0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff;
+    /// @dev Zero, precompiles and the like: no key has such an address, and none may be a member.
+    address private constant LAST_WITHOUT_KEY = address(0xffff);
+
     uint32 public currentEpoch;
     address public guardian;
 
@@ -132,7 +137,7 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
                 at := add(body.offset, at)
             }
             if ((signers & ~epoch.signers()) | (body.length ^ end) == 0) {
-                uint256 bodyEnd = at + SIGNATURE_BYTES * epoch.threshold();
+                uint256 bodyEnd = _offset(body, end);
                 // All good, and as many as the threshold: the body has room for no other number.
                 if (_verifySignatures(digest, signers, _readList(epoch), at) == bodyEnd) return;
             }
@@ -152,18 +157,18 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
             // The precompile's input takes the words of the free memory pointer and of zero: both
             // are put back.
             let free := mload(0x40)
+            mstore(0x00, digest)
             for {} signers { signers := shr(1, signers) } {
                 if and(signers, 1) {
                     let yParityAndS := calldataload(add(at, 0x20))
-                    mstore(0x00, digest)
                     mstore(0x20, add(27, shr(255, yParityAndS)))
                     mstore(0x40, calldataload(at))
-                    let s := shr(1, shl(1, yParityAndS))
+                    let s := and(yParityAndS, S_MASK)
                     mstore(0x60, s)
-                    // It returns nothing when it fails: the digest stays, which is no member.
-                    pop(staticcall(gas(), 1, 0x00, 0x80, 0x00, 0x20))
+                    // It returns nothing when it fails: 27 or 28 stays, which is no member.
+                    pop(staticcall(gas(), 1, 0x00, 0x80, 0x20, 0x20))
                     at := add(at, SIGNATURE_BYTES)
-                    if or(gt(s, MAX_S), xor(mload(0x00), shr(96, mload(list)))) {
+                    if or(gt(s, MAX_S), xor(mload(0x20), shr(96, mload(list)))) {
                         at := 0
                         break
                     }
@@ -212,7 +217,7 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
         if (threshold < least || threshold > size) {
             revert ThresholdOutOfRange(threshold, least, size);
         }
-        address previous = address(0);
+        address previous = LAST_WITHOUT_KEY;
         for (uint256 i; i < size; ++i) {
             if (members[i] <= previous) revert MemberOrder(i, members[i]);
             previous = members[i];

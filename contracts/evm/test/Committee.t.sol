@@ -225,10 +225,17 @@ contract CommitteeTest is OracleFixture {
         wrong[3] = wrong[2];
         vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberOrder.selector, 3, wrong[3]));
         rotate(2, wrong, THRESHOLD, 0);
-        wrong = members;
-        wrong[0] = address(0);
-        vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberOrder.selector, 0, address(0)));
-        rotate(2, wrong, THRESHOLD, 0);
+    }
+
+    /// @notice Nobody has a key of zero, of a precompile, or of what stays where ecrecover finds none.
+    function test_setCommittee_RevertsIf_AMemberHasNoKey() public {
+        address[5] memory none = [address(0), address(1), address(27), address(28), address(0xffff)];
+        for (uint256 i; i < none.length; ++i) {
+            address[] memory wrong = members;
+            wrong[0] = none[i];
+            vm.expectRevert(abi.encodeWithSelector(ICommittee.MemberOrder.selector, 0, none[i]));
+            rotate(2, wrong, THRESHOLD, 0);
+        }
     }
 
     function test_setCommittee_RevertsIf_MembersAreNoneOrTooMany() public {

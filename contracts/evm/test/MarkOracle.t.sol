@@ -350,7 +350,7 @@ contract MarkOracleTest is OracleFixture {
         assertEq(mark.premiumBpsE2, premium < 1024 ? size : -size);
     }
 
-    function testFuzz_priceNoOlderThan_RevertsIf_TooOld(uint32 ageS, uint32 maxAgeMs) public {
+    function testFuzz_priceNoOlderNorWorse_RevertsIf_TooOld(uint32 ageS, uint32 maxAgeMs) public {
         push(draftOf(wordOf(nowMs(), pricedEntry(12_345_678, 18, PRICED), 0, 0, 0)));
         uint256 priceTimeMs = block.timestamp * 1000;
         skipS(ageS);
@@ -359,10 +359,11 @@ contract MarkOracleTest is OracleFixture {
         if (ageMs > maxAgeMs) {
             assertEq(uint256(aged), uint256(Validity.STALE));
             vm.expectRevert(abi.encodeWithSelector(IMarkOracle.TooOld.selector, 0, ageMs, maxAgeMs));
-            oracle.priceNoOlderThan(0, maxAgeMs, Validity.VALID);
+            oracle.priceNoOlderNorWorse(0, maxAgeMs, Validity.VALID);
         } else {
             assertEq(uint256(aged), uint256(Validity.VALID));
-            (uint256 price, uint256 timeMs) = oracle.priceNoOlderThan(0, maxAgeMs, Validity.VALID);
+            (uint256 price, uint256 timeMs) =
+                oracle.priceNoOlderNorWorse(0, maxAgeMs, Validity.VALID);
             assertEq(price, 12_345_678e18);
             assertEq(timeMs, priceTimeMs);
         }
@@ -375,7 +376,7 @@ contract MarkOracleTest is OracleFixture {
         assertEq(uint256(oracle.readMarkAged(0, 2999).validity), uint256(Validity.STALE));
     }
 
-    function test_priceNoOlderThan_RevertsIf_ValidityIsTooLow() public {
+    function test_priceNoOlderNorWorse_RevertsIf_ValidityIsTooLow() public {
         for (uint256 validity; validity < 7; ++validity) {
             if (validity == 2) continue;
             skipS(1);
@@ -386,14 +387,14 @@ contract MarkOracleTest is OracleFixture {
                 if (validity < least || validity < 2) {
                     vm.expectPartialRevert(IMarkOracle.ValidityTooLow.selector);
                 }
-                oracle.priceNoOlderThan(0, 0, Validity(least));
+                oracle.priceNoOlderNorWorse(0, 0, Validity(least));
             }
         }
     }
 
-    function test_priceNoOlderThan_TakesATimeAheadOfTheBlockAsAgeZero() public {
+    function test_priceNoOlderNorWorse_TakesATimeAheadOfTheBlockAsAgeZero() public {
         push(draft(1, nowMs() + MAX_FUTURE_MS));
-        oracle.priceNoOlderThan(0, 0, Validity.VALID);
+        oracle.priceNoOlderNorWorse(0, 0, Validity.VALID);
     }
 
     function test_readMark_RevertsIf_NoReportCanNameTheMarket() public {
@@ -431,7 +432,7 @@ contract MarkOracleTest is OracleFixture {
         push(draftOf(wordOf(nowMs(), 0, pricedEntry(12_345_678, 18, validity), 0, 0)));
         skipS((seed >> 8) % 10);
         bytes memory strict =
-            abi.encodeCall(oracle.priceNoOlderThan, (1, maxAgeMs % 10_000, Validity.VALID));
+            abi.encodeCall(oracle.priceNoOlderNorWorse, (1, maxAgeMs % 10_000, Validity.VALID));
         bytes memory usable = abi.encodeCall(oracle.usablePrice, (1, maxAgeMs % 10_000));
         (bool taken, bytes memory result) = address(oracle).staticcall(strict);
         (bool taken2, bytes memory result2) = address(oracle).staticcall(usable);
@@ -454,7 +455,7 @@ contract MarkOracleTest is OracleFixture {
             assertEq(oracle.readMark(m).paused, m == market);
         }
         vm.expectRevert(abi.encodeWithSelector(IMarkOracle.Paused.selector, market));
-        oracle.priceNoOlderThan(market, 0, Validity.STALE);
+        oracle.priceNoOlderNorWorse(market, 0, Validity.STALE);
 
         vm.prank(owner);
         oracle.unpauseMarket(market, "put right");

@@ -115,7 +115,7 @@ contract MarkOracleMarketsTest is OracleFixture {
         assertEq(uint256(oracle.readMark(6).validity), uint256(Validity.HALTED));
         assertEq(oracle.readMark(7).priceE18, 77);
         vm.expectPartialRevert(IMarkOracle.ValidityTooLow.selector);
-        oracle.priceNoOlderThan(4, type(uint256).max, Validity.HALTED);
+        oracle.priceNoOlderNorWorse(4, type(uint256).max, Validity.HALTED);
         // The other group is untouched.
         assertEq(oracle.groupWord(0), ahead.words[0]);
 

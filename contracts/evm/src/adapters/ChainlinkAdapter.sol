@@ -107,7 +107,7 @@ contract ChainlinkAdapter is AggregatorV2V3Interface, MarkReader {
     function _latest() private view returns (int256 answer, uint256 timeMs) {
         _requireSequencer();
         uint256 priceE18;
-        (priceE18, timeMs) = ORACLE.priceNoOlderThan(MARKET, MAX_AGE_MS, LEAST);
+        (priceE18, timeMs) = ORACLE.priceNoOlderNorWorse(MARKET, MAX_AGE_MS, LEAST);
         answer = SafeCast.toInt256(_scaledDown(priceE18, decimals));
     }
 }

@@ -27,7 +27,8 @@ interface ICommittee {
     /// @notice There must be 1 to 32 members.
     error MemberCount(uint256 given, uint256 limit);
 
-    /// @notice Members must be non-zero and rise strictly, which also rules out duplicates.
+    /// @notice Members must be above 0xffff, where keys' addresses are, and rise strictly, which also
+    /// rules out duplicates.
     error MemberOrder(uint256 position, address member);
 
     /// @notice With f = floor((n - 1) / 3) of n members at fault, the threshold must be at least

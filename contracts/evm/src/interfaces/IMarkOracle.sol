@@ -95,7 +95,7 @@ struct Binding {
 /// - The committee's clock and the chain's agree to within `MAX_FUTURE_MS`. A signed time wrongly
 ///   ahead, within that bound, blocks its group for as long.
 /// - `readMark` judges nothing. It returns halted, paused and old marks as such. A consumer which
-///   only wants a price it can act on calls `priceNoOlderThan`.
+///   only wants a price it can act on calls `priceNoOlderNorWorse`.
 /// - A price that jumps is stored as it was signed, but as TOO_VOLATILE, until further reports
 ///   agree with it or one returns. This guards against a committee that errs for a moment, not
 ///   against one that lies: a quorum can walk any distance in small steps.
@@ -251,12 +251,12 @@ interface IMarkOracle is ICommittee, IReportErrors {
     /// @param maxAgeMs Greatest age against the block's time; a price slightly ahead of it has
     /// age 0.
     /// @param least Lowest validity to take. HALTED and MISSING are never taken.
-    function priceNoOlderThan(uint256 market, uint256 maxAgeMs, Validity least)
+    function priceNoOlderNorWorse(uint256 market, uint256 maxAgeMs, Validity least)
         external
         view
         returns (uint256 priceE18, uint256 priceTimeMs);
 
-    /// @notice Read a price that is VALID, or revert, as `priceNoOlderThan` does: for some 600 gas
+    /// @notice Read a price that is VALID, or revert, as `priceNoOlderNorWorse` does: for some 150 gas
     /// less, what most consumers want.
     function usablePrice(uint256 market, uint256 maxAgeMs)
         external

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EntryFault, Mark, Validity} from "../interfaces/IMarkOracle.sol";
+import {EntryFault, Validity} from "../interfaces/IMarkOracle.sol";
 
 /// @title GroupWord
 /// @notice The 32-byte word that holds four markets and their time: how it is laid out and what
@@ -206,12 +206,12 @@ library GroupWord {
         }
     }
 
-    /// @notice Fill `mark` with what a word says of the market at `position`; but for the time of
-    /// a price that was lost: whether one was is returned.
+    /// @notice Write what a word says of the market at `position` to the memory at `mark`, where a
+    /// Mark has room; but for the time of a price that was lost: whether one was is returned.
     /// @dev The same as the functions above at half their gas, without branches. The widths of the
     /// bit fields keep to each field's type; no stored validity is above VALID. Without a price,
     /// confidence and premium are zero bits already.
-    function decodeInto(uint256 word, uint256 position, Mark memory mark)
+    function decodeTo(uint256 mark, uint256 word, uint256 position)
         internal
         pure
         returns (bool lost)

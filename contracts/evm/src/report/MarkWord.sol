@@ -10,7 +10,7 @@ library MarkWord {
     using GroupWord for uint256;
 
     /// @notice Take a price to act on out of the market's group's word, or revert.
-    function priceNoOlderThan(uint256 word, uint256 market, uint256 maxAgeMs, Validity least)
+    function priceNoOlderNorWorse(uint256 word, uint256 market, uint256 maxAgeMs, Validity least)
         internal
         view
         returns (uint256 priceE18, uint256 priceTimeMs)
