@@ -31,7 +31,7 @@ class Delivery:
     signed_ns: int
 
 
-class Refused(Rejected):
+class UpdateRefused(Rejected):
     """The contract refuses this delivery; `error` is its own name for why, without arguments."""
 
     def __init__(self, message: str, reason: str) -> None:
@@ -96,7 +96,7 @@ class Chain(Protocol):
         waits for it any more.
 
         Raises:
-            Refused: the contract would revert; nothing was sent.
+            UpdateRefused: the contract would revert; nothing was sent.
             TooLarge, PassedOn: nothing was sent.
             Retryable: not sent, or not seen in a block in time. It may still arrive: harmless, as
                 a contract takes each group only once and only forward.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from relayer.base import Refused
+from relayer.base import UpdateRefused
 from relayer.metrics import RelayerMetrics
 
 _log = structlog.get_logger(__name__)
@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 
 def fault_of(error: Exception) -> str:
     """Return the name of the fault that an error stands for: `FeeAboveCap` is `fee_above_cap`."""
-    if isinstance(error, Refused):
+    if isinstance(error, UpdateRefused):
         return "reverted"
     return re.sub(r"(?<=.)(?=[A-Z])", "_", type(error).__name__).lower()
 

@@ -126,7 +126,7 @@ class Lane:
         Returns no receipt when nothing is due, or may be pushed.
 
         Raises:
-            Refused: the contract would revert, or did.
+            UpdateRefused: the contract would revert, or did.
             Retryable: the chain cannot be reached, or no receipt came in time.
         """
         await self._launch(offer)
@@ -204,7 +204,7 @@ class Lane:
         """Take the pushes that have ended.
 
         Raises:
-            Refused, Retryable: as `deliver`; what else has ended is taken the next time.
+            UpdateRefused, Retryable: as `deliver`; what else has ended is taken the next time.
         """
         receipts = []
         for flight in [flight for flight in self._flights if flight.done()]:

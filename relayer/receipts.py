@@ -11,7 +11,7 @@ from oracle.bus.interface import Bus
 from oracle.model.errors import Retryable
 from oracle.model.messages import Receipt
 from oracle.model.topics import Topic
-from relayer.base import Refused
+from relayer.base import UpdateRefused
 from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 from relayer.stored import stored_ms
@@ -51,10 +51,10 @@ class Receipts:
         """Refuse what was refused.
 
         Raises:
-            Refused: the update reverted.
+            UpdateRefused: the update reverted.
         """
         if not receipt.accepted:
-            raise Refused(
+            raise UpdateRefused(
                 f"chain {self._chain}: {receipt.transaction} reverted in block "
                 f"{receipt.block}: {receipt.error}",
                 receipt.error,

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from oracle.model.errors import Fatal
-from relayer.base import Refused
+from relayer.base import UpdateRefused
 from relayer.faults import Faults, fault_of
 from relayer.metrics import RelayerMetrics
 
@@ -52,7 +52,7 @@ class Trouble:
 
     def failed(self, error: Exception) -> float:
         """Take note of a failure; return how long to wait."""
-        name = error.error if isinstance(error, Refused) else type(error).__name__
+        name = error.error if isinstance(error, UpdateRefused) else type(error).__name__
         _log.warning(
             "chain_failed", chain=self._chain, error=str(error), failures=self._failures + 1
         )

@@ -13,7 +13,7 @@ from oracle.config.deployment import EvmChainConfig
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.messages import Receipt
-from relayer.base import Clock, Delivery, MayPush, Refused, always
+from relayer.base import Clock, Delivery, MayPush, UpdateRefused, always
 from relayer.evm.abi import (
     SALT_CALL,
     UPDATED_TOPIC,
@@ -134,7 +134,7 @@ class EvmChain:
             )
         except Reverted as error:
             reason = self._reverts.name(error.data)
-            refused = Refused(
+            refused = UpdateRefused(
                 f"chain {self.name}: update of slot {delivery.slot} would revert: {reason}",
                 reason,
             )

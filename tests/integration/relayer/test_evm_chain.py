@@ -14,7 +14,7 @@ from deploy.sandbox.chains.faults import FaultProxy, Rule
 from oracle.model.errors import ConfigError, Retryable
 from oracle.report.digest import deployment_salt
 from oracle.report.report import subset
-from relayer.base import Delivery, PassedOn, Refused
+from relayer.base import Delivery, PassedOn, UpdateRefused
 from relayer.evm.errors import Unreachable
 from tests.integration.relayer.conftest import Site, deliver, fresh_word, now_ms, pending
 from tests.unit.relayer.words import SALT
@@ -89,7 +89,7 @@ async def test_what_would_revert_is_not_sent(
 ) -> None:
     """The simulation names the contract's error, and no gas is spent."""
     assert callable(delivery)
-    with pytest.raises(Refused, match=message) as caught:
+    with pytest.raises(UpdateRefused, match=message) as caught:
         await home.chain.push(delivery())
 
     assert caught.value.error == name

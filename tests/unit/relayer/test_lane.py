@@ -8,7 +8,7 @@ from oracle.model.messages import SignedReport
 from oracle.model.validity import Validity
 from oracle.report.report import decode
 from oracle.report.word import Entry
-from relayer.base import Delivery, Refused, TooLarge
+from relayer.base import Delivery, TooLarge, UpdateRefused
 from relayer.budget import Budget
 from tests.unit.relayer.fakes import FakeChain
 from tests.unit.relayer.test_service import Bench, running, until
@@ -174,7 +174,7 @@ async def test_a_receipt_that_the_chain_contradicts_is_doubted() -> None:
 async def test_refusals_are_backed_off_from_until_one_lands() -> None:
     """Each is counted by the name that the contract gives it, until one gets through."""
     chain = FakeChain()
-    chain.push_failures = [Refused("would revert: Paused(1)", "Paused(1)")] * 3
+    chain.push_failures = [UpdateRefused("would revert: Paused(1)", "Paused(1)")] * 3
     bench = Bench(chain)
     async with running(bench):
         await bench.publish(report(1, {0: word(1), 1: word(1)}))
