@@ -25,8 +25,8 @@ abstract contract Committee is ICommittee, IReportErrors, Ownable2Step {
 
     uint256 private constant S_MASK =
         0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff;
-    /// @dev Zero, precompiles and the like: no key has such an address, and none may be a member.
-    address private constant LAST_WITHOUT_KEY = address(0xffff);
+    /// @dev Zero, precompiles, and what stays where ecrecover finds nobody: none may be a member.
+    address private constant LAST_WITHOUT_KEY = address(0x1f);
 
     uint32 public currentEpoch;
     address public guardian;

@@ -27,7 +27,7 @@ interface ICommittee {
     /// @notice There must be 1 to 32 members.
     error MemberCount(uint256 given, uint256 limit);
 
-    /// @notice Members must be above 0xffff, where keys' addresses are, and rise strictly, which also
+    /// @notice Members must be above 0x1f, where no precompile is, and rise strictly, which also
     /// rules out duplicates.
     error MemberOrder(uint256 position, address member);
 
