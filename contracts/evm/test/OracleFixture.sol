@@ -70,4 +70,18 @@ abstract contract OracleFixture is ReportBuilder {
     function push(Draft memory d) internal returns (uint256 accepted) {
         return oracle.update(fullBody(d, QUORUM));
     }
+
+    /// @dev The groups whose bit is set in `subset`; the last one if none is.
+    function pick(uint256 groups, uint256 subset) internal pure returns (uint256[] memory carried) {
+        subset &= (1 << groups) - 1;
+        if (subset == 0) subset = 1 << (groups - 1);
+        carried = new uint256[](groups);
+        uint256 count;
+        for (uint256 g; g < groups; ++g) {
+            if ((subset >> g) & 1 == 1) carried[count++] = g;
+        }
+        assembly {
+            mstore(carried, count)
+        }
+    }
 }
