@@ -130,10 +130,11 @@ async def get_latest_report(view: View) -> models.Report:
 async def get_report_after(
     view: View, time_ms: Annotated[int, Path(ge=0, le=2**53, description="unix ms")]
 ) -> models.Report:
-    """Return the report with `prev_ms < time_ms <= time_ms of the report`.
+    """Return the report with `0 < prev_ms < time_ms <= time_ms of the report`.
 
     That is the one a two-step order settles on; the signed `prev_ms` proves that none was before
-    it. 404 `no-report-yet` may be asked again; 404 `not-held` never comes back.
+    it in its epoch. An epoch's first report has `prev_ms` 0 and proves nothing.
+    404 `no-report-yet` may be asked again; 404 `not-held` never comes back.
     """
     report = view.first_after(time_ms)
     if report is not None:

@@ -114,12 +114,13 @@ class LatestView:
         return Held(self.reports[0].time_ms, self.reports[-1].time_ms) if self.reports else None
 
     def first_after(self, time_ms: int) -> HeldReport | None:
-        """Return the first report with `prev < time_ms <= time`; None when it is not held.
+        """Return the first report with `0 < prev < time_ms <= time`; None when it is not held.
 
-        The signed `prev` proves that it is the first: none was between, seen here or not.
+        The signed `prev` proves that it is the first of its epoch: none was between, seen here or
+        not. An epoch's first report, whose `prev` is 0, is proven to be the first after no time.
         """
         at = bisect_left(self.reports, time_ms, key=lambda held: held.time_ms)
-        if at == len(self.reports) or self.reports[at].prev_ms >= time_ms:
+        if at == len(self.reports) or not 0 < self.reports[at].prev_ms < time_ms:
             return None
         return self.reports[at]
 
@@ -157,7 +158,10 @@ class LatestView:
                 self.fanout.tell(_control_event(message))
 
     def _apply_report(self, signed: SignedReport) -> None:
-        """Hold a report that decodes and is newer than those held, so that times rise."""
+        """Hold a report that decodes and is newer than those held: times and epochs rise.
+
+        An epoch that ended may sign on; its reports settle nothing any more.
+        """
         try:
             held = hold(signed)
         except Rejected as error:
@@ -166,6 +170,9 @@ class LatestView:
             return
         if self.reports and held.time_ms <= self.reports[-1].time_ms:
             _REFUSED.labels(Topic.REPORTS, "not_newer").inc()
+            return
+        if self.reports and held.report.epoch < self.reports[-1].report.epoch:
+            _REFUSED.labels(Topic.REPORTS, "older_epoch").inc()
             return
         self.reports.append(held)
         self.fanout.tell(self._report_event(held))

@@ -27,8 +27,11 @@ class VerifiedPrice(NamedTuple):
     premium_bps: float | None
 
     def is_first_after(self, time_ms: int) -> bool:
-        """Return whether no report of this market was signed from `time_ms` until this one."""
-        return self.prev_ms < time_ms <= self.time_ms
+        """Return whether no report of this market and epoch was signed from `time_ms` until this.
+
+        An epoch's first report says of no time that it is the first after it.
+        """
+        return 0 < self.prev_ms < time_ms <= self.time_ms
 
 
 class VerifiedReport(NamedTuple):

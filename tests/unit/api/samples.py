@@ -72,7 +72,11 @@ def mark(
 
 
 def signed_report(
-    time_ms: int = NOW_MS, prev_ms: int = NOW_MS - 250, slot: int = 7, price: str = "65123.40"
+    time_ms: int = NOW_MS,
+    prev_ms: int = NOW_MS - 250,
+    slot: int = 7,
+    price: str = "65123.40",
+    epoch: int = EPOCH,
 ) -> SignedReport:
     """Return a report of two groups, signed by the first five of seven keys."""
     entry = Entry(Validity.VALID, px_exact(price), 15_000, -2_500)
@@ -80,14 +84,14 @@ def signed_report(
         Leaf(0, prev_ms, encode_word(time_ms, [entry, Entry(Validity.HALTED)])),
         Leaf(1, prev_ms, encode_word(time_ms, [entry])),
     )
-    unsigned = Unsigned(EPOCH, slot, bytes(32), leaves)
+    unsigned = Unsigned(epoch, slot, bytes(32), leaves)
     digest = unsigned.digest(SALT)
     signatures = {
         at: compact(key.sign_recoverable(digest, hasher=None)) for at, key in enumerate(KEYS)
     }
     body = sign_complete(unsigned, signatures, THRESHOLD)
     salt = "0x" + SALT.hex()
-    return SignedReport(salt, EPOCH, slot, time_ms * 10**6, (time_ms + 5) * 10**6, True, body)
+    return SignedReport(salt, epoch, slot, time_ms * 10**6, (time_ms + 5) * 10**6, True, body)
 
 
 def receipt(chain: str = "alpha", slot: int = 7) -> Receipt:

@@ -119,6 +119,30 @@ def test_the_first_report_after_a_time_is_proven_by_its_predecessor() -> None:
         assert (held.report.slot if held else None) == wanted, offset_ms
 
 
+def test_an_epochs_first_report_is_the_first_after_no_time() -> None:
+    """Its `prev` of 0 is no proof: reports of the epoch before may have come until then."""
+    view = view_of()
+    view.apply(signed_report(NOW_MS, 0, slot=1))
+    view.apply(signed_report(NOW_MS + 250, NOW_MS, slot=2))
+    assert view.first_after(NOW_MS - 1000) is None
+    assert view.first_after(NOW_MS) is None
+    held = view.first_after(NOW_MS + 1)
+    assert held is not None
+    assert held.report.slot == 2
+
+
+def test_an_epoch_that_ended_answers_for_no_time_of_the_next() -> None:
+    """Its members may sign on; the report of the newest epoch is the one that counts."""
+    view = view_of()
+    view.apply(signed_report(NOW_MS, NOW_MS - 250, slot=1, epoch=3))
+    view.apply(signed_report(NOW_MS + 5, 0, slot=1, epoch=4))
+    view.apply(signed_report(NOW_MS + 10, NOW_MS, slot=2, epoch=3))
+    view.apply(signed_report(NOW_MS + 15, NOW_MS + 5, slot=2, epoch=4))
+    held = view.first_after(NOW_MS + 8)
+    assert held is not None
+    assert (held.report.epoch, held.report.slot) == (4, 2)
+
+
 def test_reports_are_held_up_to_a_bound() -> None:
     """The oldest reports are forgotten first."""
     view = view_of(reports_held=2)

@@ -95,3 +95,4 @@ def test_a_market_below_the_required_validity_gives_no_price() -> None:
 def test_a_price_proves_that_it_is_the_first_after_a_time(offset_ms: int, first: bool) -> None:
     """Two-step orders settle on `prev < T <= time`."""
     assert check().prices[0].is_first_after(NOW_MS + offset_ms) is first
+    assert not check().prices[0]._replace(prev_ms=0).is_first_after(NOW_MS + offset_ms)
