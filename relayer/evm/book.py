@@ -107,6 +107,15 @@ class Book:
         for nonce in self._journal.prune(now_ns):
             self.all.pop(nonce, None)
 
+    def doubt(self, confirmed: int) -> None:
+        """Have what was settled looked for again, at once, where the chain is before it."""
+        settled = (TransactionState.FINAL, TransactionState.DISPLACED)
+        gone = [t for t in self.all.values() if t.nonce >= confirmed and t.state in settled]
+        for transaction in gone:
+            transaction.state, transaction.missing_since_s = TransactionState.MINED, None
+        if gone:
+            self._journal.update_all(gone)
+
     def strand(self, first: int) -> list[int]:
         """Set aside, at once, all from a nonce on; return their nonces."""
         gone = [t for t in self.all.values() if t.nonce >= first]

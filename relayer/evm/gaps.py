@@ -36,7 +36,9 @@ class Gaps:
         """Record a transaction for each missing nonce, once they have been missing for long.
 
         Where those are too many, what is behind them is set aside, until the chain comes there.
+        What was settled is no gap, but keeps what is behind it as well when the chain drops it.
         """
+        self._book.doubt(look.confirmed)
         back = self._book.take_back(look.confirmed)
         if back:
             _log.warning("stranded_taken_back", chain=self._account.chain, nonces=back)

@@ -16,7 +16,7 @@ from relayer.evm.account import Account
 from relayer.evm.book import Book, Sent
 from relayer.evm.errors import GasAboveMax, InNoBlock, WalletEmpty
 from relayer.evm.journal import Journal
-from relayer.evm.ledger import Purpose, Transaction, TransactionState
+from relayer.evm.ledger import Purpose, Transaction
 from relayer.evm.moves import Pace
 from relayer.evm.node import Look, Node
 from relayer.evm.pricing import Pricing
@@ -121,7 +121,7 @@ class Sender:
         )
         fees = await self._pricing.quote(look.head, history, urgent=urgent)
         async with self._tender.busy:
-            self._doubt_what_is_gone(look)
+            self.book.doubt(look.confirmed)
             gas = self._gas(estimate, len(purpose.groups), look)
             self._check_wallet(balance_wei, gas * fees.max_wei)
             nonce = self.book.next_nonce(look.confirmed)
@@ -153,14 +153,3 @@ class Sender:
                 f"chain {self._chain}: wallet {self.address} cannot pay for gas; top it up (it has "
                 f"{balance_wei} wei, this may cost {needed_wei})"
             )
-
-    def _doubt_what_is_gone(self, look: Look) -> None:
-        """Have transactions looked for again that were final, when the chain is before them."""
-        gone = [
-            t
-            for t in self.book.all.values()
-            if t.nonce >= look.confirmed
-            and t.state in (TransactionState.FINAL, TransactionState.DISPLACED)
-        ]
-        for transaction in gone:
-            self.book.become(transaction, TransactionState.MINED)

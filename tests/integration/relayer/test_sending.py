@@ -163,6 +163,22 @@ async def test_a_node_with_an_older_state_gets_what_was_final(home: Site) -> Non
     assert await _count(home) == 2
 
 
+async def test_what_was_final_goes_before_what_is_in_flight(home: Site) -> None:
+    """A node with an older state, and nothing new to send: it alone keeps what waits behind it."""
+    chain, snapshot = home.connect(finality_depth=1), await home.rpc("evm_snapshot")
+    await chain.push(deliver(1, fresh_word()))
+    await home.node.mine(3)
+    await until(lambda: home.metric("in_flight") == 0 and not chain._sender.book.unsettled)
+    await home.rpc("evm_setAutomine", False)
+    push = asyncio.create_task(chain.push(deliver(2, fresh_word(101_000))))
+    await pending(home)
+    await home.rpc("evm_revert", snapshot)
+    await home.rpc("evm_setAutomine", True)
+
+    assert (await push).accepted
+    assert await _count(home) == 2
+
+
 async def test_a_lost_journal_is_no_dead_end(home: Site) -> None:
     """What an unknown process left stuck at our nonce is outbid, though its fee is not known."""
     lost = home.connect(receipt_timeout="300ms", max_fee_gwei=1000)

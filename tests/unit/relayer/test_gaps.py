@@ -132,6 +132,18 @@ async def test_what_was_in_a_block_is_looked_for_there_again(desk: Desk) -> None
     assert desk.states == {OURS: TransactionState.MINED, OURS + 1: TransactionState.OPEN}
 
 
+@pytest.mark.parametrize("settled", [TransactionState.FINAL, TransactionState.DISPLACED])
+async def test_what_was_settled_keeps_nobody_waiting(desk: Desk, settled: TransactionState) -> None:
+    """A deep reorganisation with an update in flight: nothing new goes out that would notice."""
+    desk.book.become(desk.book.all[OURS], settled)
+    await desk.hears(OURS + 1, OURS + 1)
+    assert desk.states[OURS] is settled
+
+    await desk.hears(OURS, OURS)
+
+    assert desk.states == {OURS: TransactionState.MINED, OURS + 1: TransactionState.OPEN}
+
+
 def test_what_is_set_aside_is_so_for_all_or_none() -> None:
     """A write that fails half-way changes nothing."""
     journal = Journal()
