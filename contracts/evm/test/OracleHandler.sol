@@ -327,10 +327,10 @@ contract OracleHandler is ReportBuilder {
 
     function within(uint256 before, uint256 entry) private view returns (bool) {
         if (_rule.boundBps == 0) return true;
-        uint256 a = (before % 2 ** 27) * 10 ** ((before >> 27) % 32) * 10_000;
-        uint256 b = (entry % 2 ** 27) * 10 ** ((entry >> 27) % 32) * 10_000;
-        uint256 limit = (a / 10_000) * _rule.boundBps;
-        return b <= a + limit && b >= a - (limit < a ? limit : a);
+        uint256 a = (before % 2 ** 27) * 10 ** ((before >> 27) % 32);
+        uint256 b = (entry % 2 ** 27) * 10 ** ((entry >> 27) % 32);
+        bool below = b * 10_000 <= a * (10_000 + _rule.boundBps);
+        return below && b * 10_000 >= a * (10_000 - _rule.boundBps);
     }
 
     function keepsRules(uint256 entry) private pure returns (bool) {
