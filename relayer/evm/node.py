@@ -13,7 +13,7 @@ from relayer.evm.endpoint import Head
 from relayer.evm.errors import NodeError, Reverted
 from relayer.evm.fees import HISTORY_BLOCKS, URGENT_PERCENTILE, USUAL_PERCENTILE, FeeHistory
 from relayer.evm.results import Mined
-from relayer.evm.rpc import JsonRpc
+from relayer.evm.rpc import JsonRpc, known
 from relayer.evm.wire import Query
 
 
@@ -110,7 +110,11 @@ class Node:
             return Look(results.head(said[0]), results.number(said[1]), mined)
 
         quorum = self.rpc.quorum
-        looks = await self.rpc.each(calls, parse, lambda looks: is_clear(looks, quorum))
+
+        def enough(looks: Sequence[Look]) -> bool:
+            return is_clear(looks, quorum) and self.rpc.near([look.head for look in looks])
+
+        looks = await self.rpc.each(calls, parse, enough)
         return merged(looks, quorum)
 
     async def balance(self, account: str) -> int:
@@ -145,19 +149,18 @@ class Node:
             said = await self.rpc.each(calls, lambda said: results.fees(said[0]), self._outvoted)
         except NodeError:
             return None
-        known = [history for history in said if history is not None]
-        if len(known) < 2:
-            return known[0] if known else None
+        told = [history for history in said if history is not None]
+        if len(told) < 2:
+            return told[0] if told else None
         return FeeHistory(
-            median_low(history.next_base_wei for history in known),
-            (median_low(history.tip_wei(urgent=False) for history in known),),
-            (median_low(history.tip_wei(urgent=True) for history in known),),
+            median_low(history.next_base_wei for history in told),
+            (median_low(history.tip_wei(urgent=False) for history in told),),
+            (median_low(history.tip_wei(urgent=True) for history in told),),
         )
 
     async def gas_price(self) -> int:
-        """Return the node's legacy gas price."""
-        calls: list[Query] = [("eth_gasPrice", [])]
-        return await self.rpc.first(calls, lambda said: results.quantity(said[0]))
+        """Return the legacy gas price."""
+        return await self._median([("eth_gasPrice", [])])
 
     async def _median(self, calls: Sequence[Query]) -> int:
         said = await self.rpc.each(calls, lambda said: results.quantity(said[0]), self._outvoted)
@@ -191,12 +194,11 @@ def merged(looks: Sequence[Look], quorum: int) -> Look:
     """Return what a quorum says: of numbers the highest that so many reach, else what they say
     alike. A receipt that too few know is only claimed."""
     enough = min(quorum, len(looks))
-    head = sorted((look.head for look in looks), key=lambda head: -head.number)[enough - 1]
     counts = sorted(look.confirmed for look in looks)
     confirmed, not_more = counts[-enough], counts[enough - 1]
     told = list(zip(*(look.mined for look in looks), strict=True))
     return Look(
-        head,
+        known([look.head for look in looks], quorum),
         confirmed,
         tuple(
             next((one for one in said if one is not None and said.count(one) >= enough), None)

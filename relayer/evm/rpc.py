@@ -32,6 +32,12 @@ _log = structlog.get_logger(__name__)
 _jitter: Final = random.SystemRandom()
 
 
+def known(heads: Sequence[Head], quorum: int) -> Head:
+    """Return the newest block that so many know, or all where they are fewer."""
+    newest_first = sorted(heads, key=lambda head: -head.number)
+    return newest_first[min(quorum, len(heads)) - 1]
+
+
 class JsonRpc:
     """Reads from `urls`, `quorum` of which must agree where it matters; sends to `send_urls`, or
     to all when there are none."""
@@ -149,16 +155,25 @@ class JsonRpc:
             Unreachable, NodeError: as `each`.
         """
         calls: list[Query] = [("eth_getBlockByNumber", ["latest", False])]
-        answers = await self._each(
-            calls, parse, lambda _: True, self._pool.askable(self._pool.readers), grace_s=GRACE_S
-        )
-        heads = sorted((head for _, head in answers), key=lambda head: head.number, reverse=True)
-        agreed = heads[min(self.quorum, len(heads)) - 1]
+        readers = self._pool.askable(self._pool.readers)
+        answers = await self._each(calls, parse, self.near, readers, grace_s=GRACE_S)
+        agreed = known([head for _, head in answers], self.quorum)
         for endpoint, head in answers:
             behind = max(agreed.number - head.number, 0)
-            late = agreed.time_s - head.time_s > self._max_lag[1]
-            endpoint.measure(head, behind, lagging=behind > self._max_lag[0] or late)
+            endpoint.measure(head, behind, lagging=self._lags(head, agreed))
         return agreed
+
+    def near(self, heads: Sequence[Head]) -> bool:
+        """Tell whether the block that a quorum knows is about as new as any of these.
+
+        Else one that lies of its own may be of that quorum, and has it go back as far as it likes.
+        """
+        newest = max(heads, key=lambda head: head.number)
+        return not self._lags(known(heads, self.quorum), newest)
+
+    def _lags(self, head: Head, ahead: Head) -> bool:
+        blocks, seconds = self._max_lag
+        return ahead.number - head.number > blocks or ahead.time_s - head.time_s > seconds
 
     async def broadcast(self, raw: bytes) -> None:
         """Send a signed transaction to every endpoint; return once one has taken it.

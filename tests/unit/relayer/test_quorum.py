@@ -16,7 +16,7 @@ from relayer.evm import quorum, results
 from relayer.evm.endpoint import labels
 from relayer.evm.errors import NodeError, QuorumFailed, Reverted, Unreachable
 from relayer.evm.fees import FeeHistory
-from relayer.evm.node import Node
+from relayer.evm.node import Look, Node
 from relayer.evm.results import first_head
 from relayer.evm.rpc import JsonRpc
 from relayer.evm.wire import Query
@@ -260,6 +260,7 @@ async def test_one_liar_moves_neither_gas_nor_fees(rpc: JsonRpc, nodes: Nodes, l
         nodes.says[name] = _priced(fees[name], lie if name == "one" else "0x64")
 
     assert await Node(rpc).estimate(WALLET, ORACLE, b"") == 100
+    assert await Node(rpc).gas_price() == 100
     assert await Node(rpc).fee_history() == FeeHistory(100, (5,), (7,))
 
 
@@ -296,6 +297,27 @@ async def test_a_wrong_count_waits_for_a_third(rpc: JsonRpc, nodes: Nodes, lie: 
     assert (await look).confirmed == 2
 
 
+@pytest.mark.parametrize("lie", [1, 10**9])
+@pytest.mark.parametrize("asks", [Node.look, lambda node, *_: node.rpc.head(first_head)])
+async def test_a_wrong_head_waits_for_a_third(
+    rpc: JsonRpc, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, lie: int, asks: Any
+) -> None:
+    """A liar who is fast has nobody read, or wait, as if the chain were at an old block."""
+    monkeypatch.setattr("relayer.evm.rpc.GRACE_S", 0.0)
+    nodes.head["one"], nodes.hanging = lie, {"three"}
+    asked = asyncio.ensure_future(asks(Node(rpc), WALLET, []))
+    async with asyncio.timeout(4):
+        while len([m for _, m in nodes.asked if m == "eth_getBlockByNumber"]) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    nodes.open.set()
+
+    said = await asked
+    assert (said.head if isinstance(said, Look) else said).number == 100
+
+
 async def test_those_that_failed_before_are_not_waited_for(rpc: JsonRpc, nodes: Nodes) -> None:
     """Two of three hang for good: the third's answer comes long before their time-out."""
     for name in ("two", "three"):
@@ -325,7 +347,8 @@ def _data(said: list[Any]) -> bytes:
 
 
 def _priced(fees: dict[str, Any], gas: str) -> Answer:
-    return lambda method, _: {"eth_feeHistory": fees, "eth_estimateGas": gas}.get(method)
+    said = {"eth_feeHistory": fees, "eth_estimateGas": gas, "eth_gasPrice": gas}
+    return lambda method, _: said.get(method)
 
 
 def test_endpoints_of_one_host_have_names_of_their_own() -> None:
