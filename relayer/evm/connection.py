@@ -69,12 +69,13 @@ class Connection:
             return await self._within(self._post(requests, requests[0]))
         if self.singly and time.monotonic() < self._batch_again_s:
             return await self._within(self._one_by_one(requests))
+        self._batch_again_s = time.monotonic() + SINGLY_S  # whatever else comes of this try
         try:
             answers = await self._within(self._post(requests, list(requests)))
             self.singly = False
         except BatchRefused:
             answers = await self._within(self._one_by_one(requests))
-            self.singly, self._batch_again_s = True, time.monotonic() + SINGLY_S
+            self.singly = True
         return answers
 
     async def aclose(self) -> None:

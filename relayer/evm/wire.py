@@ -22,7 +22,7 @@ _RATE_LIMITED: Final = frozenset({"-32005", "-32029", "429"})
 
 
 class BatchRefused(Exception):
-    """An endpoint answers a batch as a whole with an error."""
+    """An endpoint answers a batch as a whole with an error, or only a part of it."""
 
 
 def is_rate_limit(answer: dict[str, Any]) -> bool:
@@ -38,7 +38,7 @@ async def read_answers(
 
     Raises:
         ValueError, KeyError, TypeError, RecursionError: it is no answer to them.
-        BatchRefused: one error answers several.
+        BatchRefused: one error answers several, or some have no answer.
     """
     return _matched(requests, json.loads(await _bounded(response)))
 
@@ -76,6 +76,8 @@ def _matched(requests: Sequence[dict[str, Any]], answer: Any) -> list[dict[str, 
             return [dict(answers[0]) for _ in requests]
         raise BatchRefused(str(answers[0]["error"]))
     by_id = {item["id"]: item for item in answers}
+    if isinstance(answer, list) and 0 < len(by_id) < len(requests):
+        raise BatchRefused(f"{len(by_id)} of {len(requests)} answered")
     ordered = [by_id[request["id"]] for request in requests]
     for item in ordered:
         error = item.pop("error", None)

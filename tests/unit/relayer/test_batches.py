@@ -110,6 +110,35 @@ async def test_a_batch_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> 
     assert [line["event"] for line in log] == ["rpc_failed", "rpc_recovered"]
 
 
+async def test_a_batch_that_is_tried_in_vain_is_left_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However it fails: calls go one by one for another while, not never again."""
+    plan = Plan(REFUSALS[0])
+    rpc = client(plan)
+    assert await rpc.batch(CALLS) == ANSWERS
+    monkeypatch.setattr(rpc._pool.readers[0]._connection, "_batch_again_s", 0.0)
+    plan.refusal = httpx.Response(502)
+
+    with capture_logs():
+        assert await rpc.batch(CALLS) == ANSWERS  # in the second round of asking
+        assert await rpc.batch(CALLS) == ANSWERS
+    await rpc.aclose()
+
+    assert plan.batches == 2
+
+
+async def test_a_batch_answered_in_part_is_refused() -> None:
+    """Some providers answer the first so many of a batch, and leave out the others."""
+    part = [_answer({"id": at, "method": "echo", "params": [0]}) for at in (2, 3)]
+    plan = Plan(httpx.Response(200, json=part))
+    rpc = client(plan)
+    assert await rpc.batch(CALLS) == ANSWERS
+    await rpc.aclose()
+
+    assert (plan.batches, plan.singles) == (1, len(CALLS))
+
+
 async def test_a_broken_server_is_not_taken_for_one_without_batches() -> None:
     """The first call is tried alone; the others are not, when that fails too."""
     plan = Plan(httpx.Response(500))
