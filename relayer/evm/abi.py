@@ -62,7 +62,7 @@ def stored_groups(updated: bytes) -> tuple[int, ...]:
     """Return the groups that the data of an `Updated` event says were stored."""
     try:
         _, packed = decode(["uint64", "bytes"], updated)
-    except DecodingError:
+    except (DecodingError, OverflowError):  # the second of a length that no memory has
         return ()
     return tuple(
         int.from_bytes(packed[at : at + 2], "big")

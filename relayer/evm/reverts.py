@@ -37,6 +37,6 @@ class Reverts:
         name, types = known
         try:
             values = decode(types, data[4:])
-        except (DecodingError, UnicodeDecodeError):
+        except (DecodingError, OverflowError, UnicodeDecodeError):  # see abi.stored_groups
             return name
         return f"{name}({', '.join(map(str, values))})"[:MAX_REASON]

@@ -18,6 +18,10 @@ ABI: list[dict[str, Any]] = [
 ]
 
 
+ENDLESS = encode(["uint256"] * 2, [32, 2**255])
+"""Bytes that say to be longer than any memory."""
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
     [
@@ -30,6 +34,7 @@ ABI: list[dict[str, Any]] = [
             keccak(b"Error(string)")[:4] + encode(["string"], ["x" * 10**5]),
             "Error(" + "x" * (MAX_REASON - 6),
         ),
+        (keccak(b"Error(string)")[:4] + ENDLESS, "Error"),
         (b"\x01\x02\x03\x04", "unknown error 0x01020304"),
         (b"", "no reason given"),
     ],
@@ -65,3 +70,4 @@ def test_stored_groups_of_an_update() -> None:
 
     assert stored_groups(encode(["uint64", "bytes"], [7, packed])) == (0, 3, 1023)
     assert stored_groups(b"") == ()
+    assert stored_groups(encode(["uint256"] * 3, [7, 64, 2**255])) == ()
