@@ -9,7 +9,7 @@ from eth_hash.auto import keccak
 
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.rounds.chain import Chain, InDoubt
-from oracle.committee.rounds.choosing import lost
+from oracle.committee.rounds.falls import Falls
 from oracle.committee.rounds.rules import Rules
 from oracle.committee.rounds.sanity import check_entries
 from oracle.committee.wire.observation import Last, Observation
@@ -34,6 +34,7 @@ class Judge:
     def __init__(self, number: int, rules: Rules, chain: Chain, journal: SigningJournal) -> None:
         self._number, self._rules = number, rules
         self._chain, self._journal = chain, journal
+        self._falls = Falls(rules)
 
     def vote(self, proposed: Proposed, now_ms: int, views: Sequence[Observation]) -> Vote:
         """Return the vote for a proposal, once it is on disk.
@@ -164,8 +165,9 @@ class Judge:
 
     def _check_entries(self, doubt: InDoubt, views: Sequence[Observation]) -> None:
         rules, leaves = self._rules, doubt.unsigned.leaves
-        observations = doubt.proposed.proposal.observations
-        fallen = lost(observations, leaves, rules, self._chain.certified)
+        proposal = doubt.proposed.proposal
+        observations = proposal.observations
+        fallen = self._falls.refused(proposal.leader, observations, leaves, self._chain.certified)
         if fallen:
             raise Refused(
                 Reason.VALIDITY_WITHHELD,

@@ -128,3 +128,48 @@ def test_a_validity_that_falls_for_want_of_observations_is_not_signed_at_once():
         base, prev_ms = member.chain.base(slot)
         answers.append(reason(member.judge(party.proposal(seen, prev_ms, base), slot + 60)))
     assert answers == [Reason.VALIDITY_WITHHELD, Reason.VALIDITY_WITHHELD, None]
+
+
+def _judged(member, party: Party, slot: int, says: dict[int, tuple[Entry, ...]]):
+    """Let a member judge these members' observations, as the slot's leader proposes them."""
+    seen = [party.observation(number, slot, entries=said) for number, said in says.items()]
+    base, prev_ms = member.chain.base(slot)
+    return reason(member.judge(party.proposal(seen, prev_ms, base), slot + 60))
+
+
+@pytest.mark.parametrize("n", [7, 10])
+def test_one_leaders_word_is_not_enough_after_slots_that_honest_members_lost(n):
+    """One dead, one lying, and honest breakers that differ: only what those differ on may fall."""
+    party = Party(n)
+    faults, member = party.faults, party.member(n - 1)
+    before = range(T0, T0 + n * SLOT_MS, SLOT_MS)
+    first = next(slot for slot in before if party.rules.leader(slot, 0) == n - faults)
+    slots = [first + at * SLOT_MS for at in range(faults + 3)]
+    whole, flaps = (entry(), entry()), (entry(), GUARDED)
+    for slot in slots:
+        party.observed(member, slot, entries=whole)
+    all_well = [party.observation(number, first, entries=whole) for number in range(n)]
+    member.certify(party.certified(party.proposal(all_well)))
+    # 0 is dead, 1 lies, and of the second market the breakers of all but one too few trip.
+    heard = dict.fromkeys(range(1, n), whole) | {1: (HALTED, HALTED)}
+    heard |= dict.fromkeys(range(n - faults, n - 1), flaps)
+    alone = dict.fromkeys(range(2, 2 * faults + 2), whole) | {1: (HALTED, HALTED)}
+    answers = [_judged(member, party, slot, heard) for slot in slots[1:faults]]
+    assert answers == [Reason.VALIDITY_WITHHELD] * (faults - 1)
+    assert [party.rules.leader(slot, 0) for slot in slots[faults:]] == [0, 1, 2]
+    assert _judged(member, party, slots[faults + 1], alone) is Reason.VALIDITY_WITHHELD
+    assert _judged(member, party, slots[faults + 2], heard) is None
+
+
+def test_what_other_leaders_said_too_may_fall_after_f_slots():
+    """Two dead, and one of five lacks a market: its second leader's word is enough, not sooner."""
+    party = Party(7)
+    member, says = party.member(6), dict.fromkeys(range(2, 7), FIRST_WHOLE)
+    slots = [T0 + at * SLOT_MS for at in range(4)]
+    for slot in slots:
+        party.observed(member, slot, entries=FIRST_WHOLE)
+    all_well = [party.observation(number, T0, entries=FIRST_WHOLE) for number in range(7)]
+    member.certify(party.certified(party.proposal(all_well)))
+    lacks = says | {2: (entry(), MISSING)}
+    answers = [_judged(member, party, slot, lacks) for slot in slots[2:]]
+    assert answers == [Reason.VALIDITY_WITHHELD, None]

@@ -1,0 +1,100 @@
+"""Validities that fall for want of observations: when members sign that, and on whose word.
+
+With few observations `faults` liars can make a validity worse than any honest member's. A leader
+who heard all honest members does not: of all but d dead ones f - d are too few for it. So liars
+need a round that they lead; and where one of them is alive among few, at most f - 1 are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from oracle.committee.rounds.chain import Certified
+from oracle.committee.rounds.median import EMPTY_CODE, withheld
+from oracle.committee.rounds.rules import Rules
+from oracle.committee.wire.observation import Observation
+from oracle.report.report import Leaf
+from oracle.report.word import GROUP_SIZE, VALIDITY_SHIFT, unpack_word
+
+PATIENCE: Final = 2
+"""Times f + 1 slots without a report: then all is signed, so that reports go on."""
+
+
+def fallen(
+    observations: Sequence[Observation],
+    leaves: Sequence[Leaf],
+    rules: Rules,
+    newest: Certified | None,
+) -> dict[int, int]:
+    """Return the markets, and how valid they are, that are worse than in the newest report only
+    for want of more observations."""
+    if newest is None:
+        return {}
+    said = {number: _validity(leaves, number) for number in withheld(observations, rules.faults)}
+    return {
+        number: validity
+        for number, validity in said.items()
+        if validity < _validity(newest.report.leaves, number)
+    }
+
+
+def is_early(slot: int, rules: Rules, newest: Certified | None) -> bool:
+    """Whether no honest leader need have tried since the newest report: f may lead in turn."""
+    return newest is not None and slot - newest.slot <= rules.faults * rules.slot_ms
+
+
+class Falls:
+    """What falls since the newest report, by the leaders that proposed it."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._since = -1
+        self._least: dict[int, dict[int, int]] = {}
+        """By market number and leader: the strictest that it proposed."""
+
+    def refused(
+        self,
+        leader: int,
+        observations: Sequence[Observation],
+        leaves: Sequence[Leaf],
+        newest: Certified | None,
+    ) -> list[int]:
+        """Return the markets that may not fall now, and remember that this leader proposed it.
+
+        After f slots without a report a market may, if f observations or f leaders say so: one is
+        honest. After `PATIENCE` times f + 1 slots every one may.
+        """
+        rules, slot = self._rules, observations[0].slot
+        found = fallen(observations, leaves, rules, newest)
+        if newest is None or slot - newest.slot >= PATIENCE * (rules.faults + 1) * rules.slot_ms:
+            return []
+        if newest.slot != self._since:
+            self._since, self._least = newest.slot, {}
+        for number, validity in found.items():
+            by = self._least.setdefault(number, {})
+            by[leader] = min(validity, by.get(leader, validity))
+        if is_early(slot, rules, newest):
+            return list(found)
+        return [
+            number
+            for number, validity in found.items()
+            if self._leaders(number, validity) < rules.faults
+            and _observers(observations, number, validity) < rules.faults
+        ]
+
+    def _leaders(self, number: int, validity: int) -> int:
+        return sum(said <= validity for said in self._least[number].values())
+
+
+def _observers(observations: Sequence[Observation], number: int, validity: int) -> int:
+    codes = (one.codes() for one in observations)
+    said = (code[number] if number < len(code) else EMPTY_CODE for code in codes)
+    return sum(one >> VALIDITY_SHIFT <= validity for one in said)
+
+
+def _validity(leaves: Sequence[Leaf], number: int) -> int:
+    group, at = divmod(number, GROUP_SIZE)
+    if group >= len(leaves):
+        return EMPTY_CODE >> VALIDITY_SHIFT
+    return unpack_word(leaves[group].word)[1][at] >> VALIDITY_SHIFT
