@@ -61,14 +61,17 @@ def read_share(data: bytes) -> Share:
 def divide(claims: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return each member's share, given each member's claim.
 
-    A claim that does not decode (another version's) is of somebody who gets nothing.
+    A claim that does not decode (another version's) is of somebody who gets nothing; so is one
+    by the name of another member.
     """
     read: dict[str, Claim] = {}
-    for member, claim in claims.items():
+    for member, said in claims.items():
         try:
-            read[member] = _claims.decode(claim)
+            claim = _claims.decode(said)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
+        if claim.relayer not in {other.relayer for other in read.values()}:
+            read[member] = claim
     owners, refused = owners_of(list(read.values())), refused_of(list(read.values()))
     shares = {
         member: Share(owners, claim, refused.get(claim.relayer, {}))
@@ -78,7 +81,10 @@ def divide(claims: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def owners_of(claims: list[Claim]) -> dict[str, str]:
-    """Return who gets which chain: every chain that anybody serves, to exactly one."""
+    """Return who gets which chain: every chain that anybody serves, to exactly one.
+
+    No two claims are by one relayer.
+    """
     claims = sorted(claims, key=lambda claim: claim.relayer)
     refused = refused_of(claims)
     able = {chain: _able(chain, claims, refused) for claim in claims for chain in claim.serves}

@@ -83,6 +83,15 @@ def test_what_does_not_decode_gets_nothing_and_spoils_nothing() -> None:
     assert read_share(b"\xff") == read_share(b"") == Share()
 
 
+def test_one_name_counts_once() -> None:
+    """Two members by one name and wallet refuse each other nothing: one is not heard."""
+    claim = encode(Claim("a", ("alpha",), wallets={"alpha": "0xAA"}))
+    shares = divide({"m1": claim, "m2": claim, "m3": encode(Claim("b", ("beta",)))})
+    assert read_share(shares["m1"]).owners == {"alpha": "a", "beta": "b"}
+    assert read_share(shares["m1"]).refused == {}
+    assert read_share(shares["m2"]).heard is None
+
+
 def test_a_relayer_hears_what_was_known_of_it() -> None:
     """So that it can tell whether a division was by what it says now."""
     claim = Claim("a", ("alpha",), turn=3)
