@@ -74,6 +74,7 @@ class Roster:
         for chain in self._serves:
             metrics.owned.labels(chain).set(0)
             metrics.wallet_shared.labels(chain).set(0)
+            metrics.gave_way.labels(chain)  # from 0 on, or the first time is no increase
 
     def may_push(self, chain: str) -> bool:
         """Whether a chain is ours at this moment: ours by the last division, and that holds."""

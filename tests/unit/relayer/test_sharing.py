@@ -176,6 +176,10 @@ async def test_who_does_not_get_through_gives_way() -> None:
     """Its wallet may be empty or its provider down: the other has its own."""
     world = World()
     a, b = world.peer("a", give_way_s=0.05), world.peer("b", give_way_s=0.05)
+    shown = "plumbline_relayer_gave_way_total"
+    assert (
+        a.registry.get_sample_value(shown, {"chain": "alpha"}) == 0
+    )  # else no rule sees the first
     async with running(a, b):
         await until(lambda: len(a.owned) == len(b.owned) == 1)
         (sick,) = a.owned
