@@ -15,6 +15,7 @@ from deploy.evm.comparing import Governed
 from deploy.evm.finality import Finality
 from deploy.evm.reading import ChainReader
 from deploy.evm.record import Deployed, Record
+from deploy.evm.state import State
 from deploy.evm.steps import Plan, Step
 from deploy.evm.wallet import Limits, Wallet
 from oracle.model.errors import ConfigError, Rejected, Retryable
@@ -43,6 +44,8 @@ class Estimate:
     balance_wei: int
     adapters: Mapping[str, str]
     """Their addresses."""
+    accepted: bool
+    """Whether the owner has accepted the contract."""
 
     @property
     def cost_wei(self) -> int:
@@ -81,7 +84,7 @@ class ChainDeployment:
             Retryable: no node answers.
         """
         await self._reader.check()
-        return await self._estimate(self.plan.next_step(await self._reader.state()))
+        return await self._estimate(await self._reader.state())
 
     async def run(self) -> Done:
         """Do what is to do, step by step, and read everything back; run again to resume.
@@ -101,7 +104,7 @@ class ChainDeployment:
             step = self.plan.next_step(state)
             if step is not None:
                 if turn == 0:
-                    self._refuse_poor(await self._estimate(step))
+                    self._refuse_poor(await self._estimate(state))
                 if step.name in sent:
                     self._refuse_failed(step.name)
                 sent.add(step.name)
@@ -160,14 +163,23 @@ class ChainDeployment:
                 f"step {name}: transaction {step.outcome.hash} failed in block {step.outcome.block}"
             )
 
-    async def _estimate(self, step: Step | None) -> Estimate:
-        steps = self.plan.steps
-        left = () if step is None else steps[steps.index(step.name) :]
-        gas = sum([await self._gas(name, step) for name in left]) if step else 0
-        fees = await self._wallet.quoted()
-        balance_wei = await self._node.balance(self._wallet.address)
-        adapters = {adapter.name: adapter.address for adapter in self.plan.adapters}
-        return Estimate(self.plan.address, left, gas, fees.max_wei, balance_wei, adapters)
+    async def _estimate(self, state: State) -> Estimate:
+        step, steps = self.plan.next_step(state), self.plan.steps
+        left: tuple[str, ...] = ()
+        gas = max_fee_wei = 0
+        if step is not None:  # else nothing is to pay, whatever gas costs
+            left = steps[steps.index(step.name) :]
+            gas = sum([await self._gas(name, step) for name in left])
+            max_fee_wei = (await self._wallet.quoted()).max_wei
+        return Estimate(
+            address=self.plan.address,
+            steps=left,
+            gas=gas,
+            max_fee_wei=max_fee_wei,
+            balance_wei=await self._node.balance(self._wallet.address),
+            adapters={adapter.name: adapter.address for adapter in self.plan.adapters},
+            accepted=self.plan.is_accepted(state),
+        )
 
     def _refuse_poor(self, estimate: Estimate) -> None:
         """Refuse to begin what cannot be paid for to its end."""

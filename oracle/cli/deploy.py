@@ -79,6 +79,7 @@ class _Command:
         self._shown: dict[str, dict[str, Any]] = {name: {} for name in names}
         self._differences: list[str] = []
         self._unfinished: list[str] = []
+        self._unaccepted: list[str] = []
 
     async def check(self) -> bool:
         """Say what is to do and where chains differ; return whether there is neither."""
@@ -86,6 +87,9 @@ class _Command:
             opened, estimates = await self._estimated(exits)
             await self._compare(opened)
         self._unfinished = [name for name, one in estimates.items() if one.steps]
+        self._unaccepted = [
+            name for name, one in estimates.items() if not (one.steps or one.accepted)
+        ]
         self._show_faults()
         return self._is_well
 
@@ -103,7 +107,7 @@ class _Command:
 
     @property
     def _is_well(self) -> bool:
-        return not (self._errors or self._differences or self._unfinished)
+        return not (self._errors or self._differences or self._unfinished or self._unaccepted)
 
     async def _estimated(
         self, exits: AsyncExitStack
@@ -157,6 +161,7 @@ class _Command:
                 "max_cost_wei": one.cost_wei,
                 "balance_wei": one.balance_wei,
                 "adapters": dict(one.adapters),
+                "accepted": one.accepted,
             }
             steps, cost, balance = ", ".join(one.steps), one.cost_wei / WEI, one.balance_wei / WEI
             rows.append([name, one.address, steps or "none", f"{cost:.6f}", f"{balance:.6f}"])
@@ -166,18 +171,14 @@ class _Command:
 
     def _show_done(self, done: dict[str, Done]) -> None:
         for name, one in done.items():
-            chain, address = self._file.chains[name], one.record.address
+            address = one.record.address
             self._shown[name] |= {"complete": True, "accepted": one.accepted}
             self._shown[name]["transactions"] = {
                 step: entry.outcome.hash
                 for step, entry in one.record.steps.items()
                 if entry.outcome is not None and entry.outcome.succeeded
             }
-            accepted = (
-                "its owner has accepted it"
-                if one.accepted
-                else f"{self._file.owner_of(chain)} has to call acceptOwnership()"
-            )
+            accepted = "its owner has accepted it" if one.accepted else self._to_accept(name)
             self._say(f"{name}: MarkOracle is at {address}, as built; {accepted}")
             for adapter, made in one.record.adapters.items():
                 self._say(f"{name}: {made.contract} {adapter} is at {made.address}, as built")
@@ -188,11 +189,17 @@ class _Command:
             self._say(f"{name}: {error}")
         for name in self._unfinished:
             self._say(f"{name}: not all is done: run without --check")
+        for name in self._unaccepted:
+            self._say(f"{name}: the deploying wallet still owns it: {self._to_accept(name)}")
         for difference in self._differences:
             self._say(f"the chains differ: {difference}")
         if self._as_json:
             shown = {"ok": self._is_well, "chains": self._shown, "differences": self._differences}
             emit(shown, as_json=True, text="")
+
+    def _to_accept(self, name: str) -> str:
+        owner = self._file.owner_of(self._file.chains[name])
+        return f"{owner} has to call acceptOwnership()"
 
     def _say(self, text: str) -> None:
         if not self._as_json:

@@ -46,9 +46,14 @@ async def test_a_deployment_from_dry_run_to_acceptance(site: Site):
     assert await site.read("jumpRule", 3) == (0, 1, 0)
     assert await site.read("SALT") == deployment_salt("test", b"\x11" * 20, 1)
 
+    code, out, _ = await site.plumb("--check")
+    assert code == 1
+    assert f"the deploying wallet still owns it: {OWNER} has to call acceptOwnership()" in out
     await site.node.fund(site.node.w3.to_checksum_address(OWNER), 1)
     await site.send_as(OWNER, record["address"], ACCEPT_OWNERSHIP)
     await site.node.mine()
+    site.write(jumps=JUMPS, chain={"max_fee_gwei": 1e-9})
+    assert (await site.plumb("--check"))[0] == 0, "what gas costs is no matter"
     before = site.record.read_text()
     code, out, _ = await site.plumb("--json", "--yes")
     assert json.loads(out)["chains"]["alpha"]["accepted"]
