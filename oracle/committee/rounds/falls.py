@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from oracle.committee.rounds.chain import Certified
-from oracle.committee.rounds.median import EMPTY_CODE, withheld
+from oracle.committee.rounds.median import EMPTY_CODE, combine, withheld
 from oracle.committee.rounds.rules import Rules
 from oracle.committee.wire.observation import Observation
 from oracle.report.report import Leaf
@@ -37,6 +37,19 @@ def fallen(
         for number, validity in said.items()
         if validity < _validity(newest.report.leaves, number)
     }
+
+
+def is_worth_waiting(
+    observations: Sequence[Observation], rules: Rules, newest: Certified | None
+) -> bool:
+    """Whether a leader with these waits for more: something would fall, or there is no report yet.
+
+    Not for what was so in the newest report too: who says nothing for hours would delay each one.
+    """
+    if not withheld(observations, rules.faults):
+        return False
+    leaves = combine(observations, rules.faults, 0).leaves
+    return newest is None or bool(fallen(observations, leaves, rules, newest))
 
 
 def is_early(slot: int, rules: Rules, newest: Certified | None) -> bool:

@@ -13,7 +13,7 @@ import structlog
 
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.peers import Peers
-from oracle.committee.rounds.median import withheld
+from oracle.committee.rounds.falls import is_worth_waiting
 from oracle.committee.rounds.observing import Round
 from oracle.committee.running.catching_up import CatchUp
 from oracle.committee.running.gathering import Gatherer
@@ -173,8 +173,9 @@ class Leader:
 
     def _is_enough(self, collecting: _Collecting) -> bool:
         observations = list(collecting.observations.values())
+        newest = self._keeper.member.chain.certified
         enough = len(observations) >= self._rules.quorum
-        return enough and not withheld(observations, self._rules.faults)
+        return enough and not is_worth_waiting(observations, self._rules, newest)
 
     async def _finish_others(self, at: Round, observations: Sequence[Observation]) -> None:
         """Finish what others signed and nobody certified, so that no report passes it over."""

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from oracle.committee.rounds.choosing import chosen
+from oracle.committee.rounds.falls import is_worth_waiting
 from oracle.committee.rounds.judging import Vote
 from oracle.committee.wire.proposal import Proposed
 from oracle.committee.wire.refusals import Reason
@@ -173,3 +174,24 @@ def test_what_other_leaders_said_too_may_fall_after_f_slots():
     lacks = says | {2: (entry(), MISSING)}
     answers = [_judged(member, party, slot, lacks) for slot in slots[2:]]
     assert answers == [Reason.VALIDITY_WITHHELD, None]
+
+
+def test_a_leader_waits_for_what_would_fall_not_for_what_has_fallen():
+    """Two who are in reach and say nothing delay one report, not every one from then on."""
+    party, member = Party(7), Party(7).member(6)
+    says = dict.fromkeys(range(2, 7), (entry(),)) | {2: (GUARDED,)}
+
+    def seen(slot):
+        return [party.observation(number, slot, entries=said) for number, said in says.items()]
+
+    assert is_worth_waiting(seen(T0), party.rules, None)
+    well = [party.observation(number, T0) for number in range(7)]
+    assert not is_worth_waiting(well, party.rules, None)
+    for slot, observations, expected in [
+        (T0, well, True),
+        (T0 + SLOT_MS, seen(T0 + SLOT_MS), False),
+    ]:
+        base, prev_ms = member.chain.base(slot)
+        member.certify(party.certified(party.proposal(observations, prev_ms, base)))
+        newest = member.chain.certified
+        assert is_worth_waiting(seen(slot + SLOT_MS), party.rules, newest) is expected
