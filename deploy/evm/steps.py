@@ -150,8 +150,7 @@ class Plan:
         return Step(name, self.address, self.artifact.call(function, arguments))
 
     def _is_missing(self, adapter: Adapter, state: State) -> bool:
-        for number, name in adapter.markets.items():
-            self._refuse(f"the instrument of market {number}", state.instruments[number], name)
+        self._check_instruments(state, adapter.markets)
         found = state.adapters[adapter.name]
         if not found.code:
             return True
@@ -193,8 +192,12 @@ class Plan:
             return  # its owner has rotated it since
         self._refuse("the members", ", ".join(state.members), ", ".join(p.members))
         self._refuse("the threshold", state.threshold, p.threshold)
-        for number, name in p.instruments.items():
-            self._refuse(f"the instrument of market {number}", state.instruments[number], name)
+        self._check_instruments(state, p.instruments)
+
+    def _check_instruments(self, state: State, wanted: Mapping[int, str]) -> None:
+        for number, name in wanted.items():
+            found = state.instruments[number] or "none (never bound, or retired)"
+            self._refuse(f"the instrument of market {number}", found, name)
 
     def _refuse(self, what: str, found: object, wanted: object) -> None:
         if found != wanted:

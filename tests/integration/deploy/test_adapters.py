@@ -98,6 +98,21 @@ async def test_adapters_with_the_oracle_and_after_it(site: Site):
     assert (code, json.loads(out)["ok"], await site.nonce()) == (0, True, len(ALL_STEPS) + 1), err
 
 
+async def test_one_is_added_after_the_owner_set_another_guardian(site: Site):
+    """The record refuses the changed file; a fresh one is made from the chain, sending no more."""
+    await site.deploy()
+    address = _record(site)["address"]
+    await _accept(site, site.node, address)
+    guardian = "0x" + "44" * 20
+    call = Artifact.read("MarkOracle").call("setGuardian", (guardian,))
+    await site.send_as(OWNER, address, "0x" + call.hex())
+    site.write(guardian=guardian, adapters={"link": ADAPTERS["link"]})
+    before = await site.nonce()
+    assert (await site.plumb("--yes"))[0] == 1
+    code, out, err = await site.plumb("--yes", "--record", str(site.folder / "fresh"))
+    assert (code, await site.nonce()) == (0, before + 1), out + err
+
+
 async def test_a_changed_adapter_needs_another_name(site: Site):
     """It never changes on the chain: where it is and where the other one would be are told."""
     await _on_an_l2(site)

@@ -114,6 +114,7 @@ def test_a_wallet_that_stays_the_owner():
         (SET, {"threshold": 3}, "the threshold is 3 on the chain, the deploy file says 2"),
         (SET, {"members": MEMBERS[:2]}, "the members is .*, the deploy file says"),
         (SET, {"instruments": {3: "BTC-USD"}}, "instrument of market 3 is BTC-USD"),
+        (SET, {"instruments": {3: ""}}, "instrument of market 3 is none .*never bound, or retired"),
         (RULED, {"owner": OWNER}, "setGuardian is still to be called"),
         (ACCEPTED, {"jumps": EMPTY.jumps}, "the jump rule of default is .1000, 2, 2000. on the"),
         (GUARDED, {"guardian": STRANGER}, f"the guardian is {STRANGER}"),
