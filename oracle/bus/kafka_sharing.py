@@ -17,12 +17,10 @@ import structlog
 
 from oracle.bus.kafka_calls import aiokafka
 from oracle.bus.kafka_consumer import OpenedConsumer
-from oracle.bus.lease import Lease, awake_or_not_s
+from oracle.bus.lease import Lease, Takeovers, awake_or_not_s
 from oracle.bus.sharing import Declare, Divide
 from oracle.model.errors import ConfigError
 
-TWINS: Final = 3
-"""Times that our membership is taken over before we conclude that two processes have one name."""
 _ERRORS_S: Final = 0.02
 _FENCED: Final = "UnknownError"
 """As the library calls Kafka's FENCED_INSTANCE_ID, a code it does not know."""
@@ -55,7 +53,7 @@ class KafkaSharing(OpenedConsumer):
         self._share: bytes | None = None
         self._news: Final = asyncio.Event()
         self._lease: Final = Lease(session_s)
-        self._taken_over = 0
+        self._takeovers: Final = Takeovers(session_s)
 
     async def _open(self) -> None:
         self._consumer = self._connect(self._assignor)
@@ -98,7 +96,7 @@ class KafkaSharing(OpenedConsumer):
 
     async def _surface_errors(self) -> None:
         """Raise what went wrong in the library's own tasks."""
-        if self._taken_over >= TWINS:
+        if self._takeovers.twins:
             raise ConfigError(
                 f"another process takes part as {self._name!r}: a relayer's name comes from its "
                 "wallets, so give each relayer wallets of its own, or end one of the two"
@@ -112,7 +110,7 @@ class KafkaSharing(OpenedConsumer):
             except aiokafka().errors.KafkaError as error:
                 if _FENCED not in str(error):
                     raise
-                self._taken_over += 1
+                self._takeovers.add(awake_or_not_s())
                 self._lease.end()
                 self._consumer._coordinator.reset_generation()
 
@@ -144,8 +142,11 @@ class KafkaSharing(OpenedConsumer):
                 self._lease.renew(sent)
             elif coordinator.generation < 0:
                 # Unknown within a session that was in force: another took our place.
-                taken = self._lease.holds(awake_or_not_s())
-                self._taken_over = self._taken_over + 1 if taken else 0
+                taken = self._lease.holds(now := awake_or_not_s())
+                if taken:
+                    self._takeovers.add(now)
+                else:
+                    self._takeovers.clear()
                 self._lease.end()
                 _log.warning("group_membership_lost", member=self._name, taken_over=taken)
             return known

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from typing import Final
+
+TWINS: Final = 3
+"""Times that our membership is taken over before we conclude that two processes have one name."""
+TWINS_SESSIONS: Final = 10
+"""Within so many sessions: two of one name take it from each other at each heartbeat, while what
+looks the same, a broker's restart or a division that overtakes a heartbeat, is once in a while."""
 
 _CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """The first is of Linux; the second, on macOS, has the time asleep in it too."""
@@ -41,3 +48,25 @@ class Lease:
     def end(self) -> None:
         """Give it up."""
         self._renewed = -math.inf
+
+
+class Takeovers:
+    """How often our membership was taken over lately. Times are of one clock."""
+
+    def __init__(self, session_s: float) -> None:
+        self._within_s: Final = TWINS_SESSIONS * session_s
+        self._times: Final[deque[float]] = deque(maxlen=TWINS)
+
+    @property
+    def twins(self) -> bool:
+        """Whether another process must have our name."""
+        times = self._times
+        return len(times) == TWINS and times[-1] - times[0] < self._within_s
+
+    def add(self, now: float) -> None:
+        """Take note of one."""
+        self._times.append(now)
+
+    def clear(self) -> None:
+        """Forget them: we were away for so long that anybody would have been taken out."""
+        self._times.clear()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.bus.lease import Lease, awake_or_not_s
+from oracle.bus.lease import TWINS, TWINS_SESSIONS, Lease, Takeovers, awake_or_not_s
 
 SESSION_S = 6.0
 TIMES = st.floats(0, 1e6)
@@ -48,6 +48,25 @@ def test_what_was_given_up_comes_back_with_the_next_acknowledgement() -> None:
     assert not lease.holds(2.0)
     lease.renew(3.0)
     assert lease.holds(3.0)
+
+
+def test_takeovers_in_a_row_are_of_a_twin() -> None:
+    """Who is thrown out again and again within some sessions shares a name."""
+    takeovers = Takeovers(SESSION_S)
+    for at in range(TWINS):
+        assert not takeovers.twins
+        takeovers.add(at)
+    assert takeovers.twins
+    takeovers.clear()
+    assert not takeovers.twins
+
+
+def test_takeovers_now_and_then_are_not() -> None:
+    """A broker's restarts, months apart, end no process."""
+    takeovers = Takeovers(SESSION_S)
+    for at in range(10 * TWINS):
+        takeovers.add(at * TWINS_SESSIONS * SESSION_S / (TWINS - 1))
+        assert not takeovers.twins
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
