@@ -12,13 +12,11 @@ from feeds.ticks.columns import TickColumns, concatenate
 from feeds.ticks.fields import Place
 from feeds.ticks.rows import COLUMNS, OPTIONAL, Refused, judge_rows
 from feeds.ticks.tables import Layout, TableFile
+from feeds.ticks.times import COARSER, is_of_unit
 from oracle.model.errors import ConfigError
 
 LAYOUT: Final = Layout(COLUMNS, OPTIONAL)
 """Of a tick file."""
-
-_UNITS: Final = {"milliseconds": 10**6, "microseconds": 10**3}
-_EARLIEST_NS, _LATEST_NS = 1_230_000_000 * 10**9, 2_200_000_000 * 10**9  # 2008 to 2039
 
 
 class TickReader:
@@ -126,12 +124,12 @@ class _TickFile:
         rows, newest_ns = 0, 0
         for batch in self.table:
             judged = judge_rows(batch, index, Place(str(self.table.path), rows))
+            if rows == 0 and len(batch):
+                self._check_unit(int(judged.columns.received_ns[0]))
             refused.update(judged.refused)
             columns = judged.columns.take(judged.kept) if judged.refused else judged.columns
             rows += len(batch)
             if columns.rows:
-                if newest_ns == 0:
-                    self._check_unit(int(columns.received_ns[0]))
                 self._check_order(columns, newest_ns)
                 newest_ns = int(columns.received_ns[-1])
                 yield columns
@@ -147,8 +145,8 @@ class _TickFile:
             )
 
     def _check_unit(self, first_ns: int) -> None:
-        for unit, factor in _UNITS.items():
-            if _EARLIEST_NS <= first_ns * factor <= _LATEST_NS:
+        for unit, factor in COARSER.items():
+            if is_of_unit(first_ns, factor):
                 raise ConfigError(
                     f"{self.table.path}: the first received_ns {first_ns} looks like {unit}; "
                     f"the column is in nanoseconds, so multiply times by {factor}"

@@ -19,6 +19,7 @@ from feeds.ticks.columns import TickColumns
 from feeds.ticks.fields import Place, integers, is_text, one_chunk, refuse_where
 from feeds.ticks.prices import MALFORMED, REASONS, PriceColumn, missing_prices, parse_prices
 from feeds.ticks.scaling import funding_e12_half_even, share_exponent
+from feeds.ticks.times import COARSER, is_of_unit
 from oracle.config.markets import SOURCE_PATTERN
 from oracle.model.errors import ConfigError
 from oracle.model.ticks import MISSING
@@ -83,6 +84,8 @@ def judge_rows(
             reason[column.fault == fault] = REASONS[int(fault)]
     early, late = np.minimum(received_ns, event_ns), np.maximum(received_ns, event_ns)
     reason[(early <= 0) | (late >= LATEST_NS)] = "malformed_time"
+    for factor in COARSER.values():
+        reason[is_of_unit(received_ns, factor)] = "malformed_time"
 
     names = list(sources)
     bad = np.flatnonzero(reason != "")

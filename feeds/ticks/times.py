@@ -27,6 +27,15 @@ _ISO: Final = r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(?:
 _ISO_PATTERN: Final = re.compile(_ISO)
 
 
+COARSER: Final = {"milliseconds": 10**6, "microseconds": 10**3}
+_EARLIEST_NS, _LATEST_NS = 1_230_000_000 * 10**9, 2_200_000_000 * 10**9  # 2008 to 2039
+
+
+def is_of_unit(times_ns: Any, ns_per_unit: int) -> Any:
+    """Whether numbers that are given as nanoseconds are times of today in a coarser unit."""
+    return (times_ns >= _EARLIEST_NS // ns_per_unit) & (times_ns <= _LATEST_NS // ns_per_unit)
+
+
 def nanoseconds(batch: Any, name: str, place: Place, *, ns_per_unit: int, unit: str) -> Int64s:
     """Return a column of times in one unit.
 

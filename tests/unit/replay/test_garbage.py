@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from feeds.ticks.formats.format import CaptureFormat
@@ -59,8 +59,12 @@ _settings = settings(
 )
 
 
+_EARLY = next(sample for sample in _SAMPLES if sample.format == "hyperliquid-funding")
+
+
 @_settings
 @given(_spoiled())
+@example((_EARLY, _EARLY.text.replace("1704067200151", "1230").encode()))
 def test_garbage_in_a_field_ends_in_an_error_or_a_refusal(
     tmp_path: Path, spoiled: tuple[Sample, bytes]
 ) -> None:
