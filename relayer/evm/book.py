@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from oracle.model.errors import PlumblineError
@@ -78,11 +78,17 @@ class Book:
         transaction.underpriced = False
 
     def mined(self, transaction: Transaction, mined: Mined, now_ns: int) -> None:
-        """Record the block a transaction is in, and tell who waits."""
+        """Record the block a transaction is in, and tell who waits.
+
+        Raises:
+            Unwritten: the disk does not take it; nothing has changed.
+        """
         more_wei = mined.paid_wei - transaction.paid_wei
         first = not transaction.block_hash
+        noted = replace(transaction)
+        noted.mine(mined, now_ns)
+        self._journal.update(noted, more_wei)  # else it is noted, and counted, with the next look
         transaction.mine(mined, now_ns)
-        self._journal.update(transaction, more_wei)
         if first:
             self._metrics.gas.labels(self._chain).inc(mined.gas_used)
         self._metrics.spent_wei.labels(self._chain).inc(max(more_wei, 0))

@@ -162,4 +162,18 @@ def test_what_is_set_aside_is_so_for_all_or_none() -> None:
     ]
 
 
+async def test_a_cost_that_the_disk_does_not_take_is_counted_later(desk: Desk) -> None:
+    """Who waits for the block is told then, too: until it is written it has not happened."""
+    waiting = desk.book.awaiting(OURS)
+    desk.journal._db.execute("PRAGMA query_only=1")
+    with pytest.raises(Unwritten):
+        desk.book.mined(desk.book.all[OURS], MINED, 0)
+    assert desk.book.all[OURS].state is TransactionState.OPEN
+    desk.journal._db.execute("PRAGMA query_only=0")
+    desk.book.mined(desk.book.all[OURS], MINED, 0)
+
+    assert desk.book.spent_day_wei(0) == MINED.paid_wei
+    assert waiting.done()
+
+
 MINED = Mined(f"0x{OURS:02x}00", True, 9, "0xb", 21_000, 1, ())
