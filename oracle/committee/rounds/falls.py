@@ -1,8 +1,8 @@
 """Validities that fall for want of observations: when members sign that, and on whose word.
 
-With few observations `faults` liars can make a validity worse than any honest member's. A leader
-who heard all honest members does not: of all but d dead ones f - d are too few for it. So liars
-need a round that they lead; and where one of them is alive among few, at most f - 1 are.
+With few observations `faults` liars can make a validity worse than any honest member's. An honest
+leader that hears all honest members does not, however many liars say nothing to it. So liars need
+rounds that they lead, and members believe no f leaders, but f + 1.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Falls:
     ) -> list[int]:
         """Return the markets that may not fall now, and remember that this leader proposed it.
 
-        After f slots without a report a market may, if f observations or f leaders say so: one is
-        honest. After `PATIENCE` times f + 1 slots every one may.
+        It may once f + 1 leaders did since the newest report, of whom one is honest; after
+        `PATIENCE` times f + 1 slots without a report every market may.
         """
         rules, slot = self._rules, observations[0].slot
         found = fallen(observations, leaves, rules, newest)
@@ -87,23 +87,11 @@ class Falls:
         for number, validity in found.items():
             by = self._least.setdefault(number, {})
             by[leader] = min(validity, by.get(leader, validity))
-        if is_early(slot, rules, newest):
-            return list(found)
         return [
             number
             for number, validity in found.items()
-            if self._leaders(number, validity) < rules.faults
-            and _observers(observations, number, validity) < rules.faults
+            if sum(said <= validity for said in self._least[number].values()) <= rules.faults
         ]
-
-    def _leaders(self, number: int, validity: int) -> int:
-        return sum(said <= validity for said in self._least[number].values())
-
-
-def _observers(observations: Sequence[Observation], number: int, validity: int) -> int:
-    codes = (one.codes() for one in observations)
-    said = (code[number] if number < len(code) else EMPTY_CODE for code in codes)
-    return sum(one >> VALIDITY_SHIFT <= validity for one in said)
 
 
 def _validity(leaves: Sequence[Leaf], number: int) -> int:

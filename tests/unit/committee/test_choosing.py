@@ -162,18 +162,36 @@ def test_one_leaders_word_is_not_enough_after_slots_that_honest_members_lost(n):
     assert _judged(member, party, slots[faults + 2], heard) is None
 
 
-def test_what_other_leaders_said_too_may_fall_after_f_slots():
-    """Two dead, and one of five lacks a market: its second leader's word is enough, not sooner."""
+def test_what_more_leaders_say_than_may_lie_falls():
+    """Two dead, and one of five lacks a market: the third leader's word is enough, not sooner."""
     party = Party(7)
     member, says = party.member(6), dict.fromkeys(range(2, 7), FIRST_WHOLE)
-    slots = [T0 + at * SLOT_MS for at in range(4)]
+    first = next(s for s in range(T0, T0 + 7 * SLOT_MS, SLOT_MS) if party.rules.leader(s, 0) == 1)
+    slots = [first + at * SLOT_MS for at in range(4)]
     for slot in slots:
         party.observed(member, slot, entries=FIRST_WHOLE)
-    all_well = [party.observation(number, T0, entries=FIRST_WHOLE) for number in range(7)]
+    all_well = [party.observation(number, first, entries=FIRST_WHOLE) for number in range(7)]
     member.certify(party.certified(party.proposal(all_well)))
     lacks = says | {2: (entry(), MISSING)}
-    answers = [_judged(member, party, slot, lacks) for slot in slots[2:]]
-    assert answers == [Reason.VALIDITY_WITHHELD, None]
+    answers = [_judged(member, party, slot, lacks) for slot in slots[1:]]
+    assert answers == [Reason.VALIDITY_WITHHELD, Reason.VALIDITY_WITHHELD, None]
+
+
+def test_liars_who_are_silent_while_others_lead_end_no_validity():
+    """Honest rounds fail for one market; then liars lead, and halt another by their own words."""
+    party = Party(7)
+    member = party.member(6)
+    first = next(s for s in range(T0, T0 + 7 * SLOT_MS, SLOT_MS) if party.rules.leader(s, 0) == 5)
+    slots = [first + at * SLOT_MS for at in range(5)]
+    for slot in slots:
+        party.observed(member, slot, entries=FIRST_WHOLE)
+    all_well = [party.observation(number, first, entries=FIRST_WHOLE) for number in range(7)]
+    member.certify(party.certified(party.proposal(all_well)))
+    honest = dict.fromkeys((2, 3, 4, 5, 6), FIRST_WHOLE) | {2: (entry(), GUARDED)}
+    lies = dict.fromkeys((3, 4, 5), FIRST_WHOLE) | dict.fromkeys((0, 1), (HALTED, entry()))
+    led = [honest, lies, lies, honest]  # by 6, and by the liars 0 and 1, and by 2
+    answers = [_judged(member, party, at, says) for at, says in zip(slots[1:], led, strict=True)]
+    assert answers == [Reason.VALIDITY_WITHHELD] * 4
 
 
 def test_a_leader_waits_for_what_would_fall_not_for_what_has_fallen():

@@ -234,9 +234,19 @@ class TestWithheldPrices:
         """The next leader, who may be honest, hears more of them."""
         assert reason(a_member().judge(self._proposed(), NOW + SLOT_MS)) is Reason.VALIDITY_WITHHELD
 
-    def test_is_signed_once_as_many_leaders_as_liars_have_failed(self):
+    def test_is_signed_once_more_leaders_than_liars_have_failed(self):
         """Then one of them was honest, and could not do better: the price is not to be had."""
-        for slots, expected in ((2, Reason.VALIDITY_WITHHELD), (3, None)):
+        member = PARTY.member(6)
+        for slots, expected in enumerate([Reason.VALIDITY_WITHHELD] * 2 + [None], 1):
+            slot = T0 + slots * SLOT_MS
+            PARTY.observed(member, slot)
+            for _ in range(3):  # one leader's word, however often
+                last = reason(member.judge(self._proposed(slot), slot + 60))
+            assert last is expected
+
+    def test_is_signed_after_twice_as_many_slots_whoever_proposed_it(self):
+        """Reports go on also where members differ on another market in every round."""
+        for slots, expected in ((5, Reason.VALIDITY_WITHHELD), (6, None)):
             slot = T0 + slots * SLOT_MS
             member = PARTY.member(6)
             PARTY.observed(member, slot)
