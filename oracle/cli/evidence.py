@@ -61,7 +61,7 @@ def evidence(
             said = f"that of slot {row['slot']} proves nothing: {row['why']}"
             console.print(said, soft_wrap=True, highlight=False)
     for epoch, member, address in sorted(
-        {(row["epoch"], row["member"], row["address"]) for row in found}
+        {(row["epoch"], row["member"], row["address"]) for row in found if not row["why"]}
     ):
         said = f"member {member} is {address}"
         if epoch != committee.epoch:

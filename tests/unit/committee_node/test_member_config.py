@@ -160,4 +160,5 @@ async def test_evidence_of_a_past_epoch_is_judged_by_its_own_list(tmp_path: Path
     assert "deployment 0x00" in rows[2]["why"]
     shown = CliRunner().invoke(app, command).output
     assert f"in epoch 1 member 3 is {ADDRESSES[3]}, by the evidence's own list" in shown
+    assert shown.count(ADDRESSES[3]) == 1  # what proves nothing names nobody
     assert "list" in CliRunner().invoke(app, ["evidence", "--help"]).output
