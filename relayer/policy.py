@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from oracle.model.fixed import Px
+from oracle.model.validity import Validity
 from oracle.report.word import GROUP_SIZE, PRICE_SCALE, Entry
 from relayer.stored import stored_entry, stored_ms
 
@@ -141,7 +142,7 @@ def _reason_of_group(
 def _reasons_of_market(
     held: Entry, offered: Entry, age_ms: int, policy: PushPolicy
 ) -> Iterator[Reason]:
-    if offered.validity is not held.validity:
+    if offered.validity is not held.validity and not _says_no_more(held, offered):
         yield Reason.VALIDITY
     moved_bps = 0.0
     if held.price is not None and offered.price is not None:
@@ -155,6 +156,14 @@ def _reasons_of_market(
     near = moved_bps >= policy.early * policy.deviation_bps > 0
     if near or age_ms >= policy.early * policy.heartbeat_ms:
         yield Reason.EARLY
+
+
+def _says_no_more(held: Entry, offered: Entry) -> bool:
+    """Whether a chain may hold a jump that this offer cannot end: every report would go for it.
+
+    `MarkOracle` reads a held jump as TOO_VOLATILE, and counts no doubted report as agreement.
+    """
+    return held.validity is Validity.TOO_VOLATILE and offered.validity is Validity.TOO_UNCERTAIN
 
 
 def deviation_bps(held: Px, offered: Px) -> float:

@@ -55,6 +55,19 @@ def test_one_group(offered: bytes, reason: Reason | None) -> None:
     assert pushes == ([] if reason is None else [Push(0, reason)])
 
 
+def test_a_doubted_offer_is_not_pushed_again_and_again_onto_a_held_jump() -> None:
+    """The chain would read TOO_VOLATILE still: only what can end the hold is a change."""
+    held = word(0, valid(validity=Validity.TOO_VOLATILE))
+    doubted = word(1, valid(validity=Validity.TOO_UNCERTAIN))
+    guarded = word(1, valid(validity=Validity.GUARDED))
+    worse = word(1, Entry(Validity.HALTED))
+
+    assert decide({0: held}, {0: doubted}, {0: POLICY}) == []
+    assert decide({0: held}, {0: guarded}, {0: POLICY}) == [Push(0, Reason.VALIDITY)]
+    assert decide({0: held}, {0: worse}, {0: POLICY}) == [Push(0, Reason.VALIDITY)]
+    assert decide({0: doubted}, {0: word(2, valid())}, {0: POLICY}) == [Push(0, Reason.VALIDITY)]
+
+
 @pytest.mark.parametrize("held", [{}, {0: NEVER}, {0: (1 << 212).to_bytes(32, "big")}])
 def test_a_group_never_stored_goes_first(held: dict[int, bytes]) -> None:
     """Not known, empty, and empty but for a pause are all 'never stored'."""
