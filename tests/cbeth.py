@@ -75,7 +75,7 @@ async def run_for_ever(bus: Bus, *, marks: bool = True) -> None:
     while True:
         sequence, now_ns = sequence + 1, time.time_ns()
         batch = pack(ticks(now_ns, sequence))
-        await bus.publish(Topic.TICKS, [("all", batch)])
+        await bus.publish(Topic.TICKS, [("0", batch)])
         made = engine.step([batch], [], now_ns).messages()
         if marks:
             await bus.publish(Topic.MARKS, [(mark.market, mark) for mark in made])

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from oracle.bus.shards import ShardLog
 from oracle.bus.sharing import Declare, Divide, Sharing
 from oracle.model.messages import Message
 from oracle.model.topics import Topic
@@ -72,6 +73,10 @@ class Bus(AbstractAsyncContextManager["Bus", None], Protocol):
         Without a group, the reader sees every partition from `start`. Members of one group share
         the partitions between them, and continue from the group's last commit.
         """
+        ...
+
+    def shard_log(self, shard: int) -> ShardLog:
+        """Return the log of one shard: ticks in, steps and marks out."""
         ...
 
     def share(self, group: str, name: str, declare: Declare, divide: Divide) -> Sharing:

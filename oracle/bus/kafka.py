@@ -16,16 +16,21 @@ import structlog
 from oracle.bus.interface import Start
 from oracle.bus.kafka_calls import aiokafka, bounded
 from oracle.bus.kafka_reader import KafkaSubscription
+from oracle.bus.kafka_shard import KafkaShardLog
 from oracle.bus.kafka_sharing import KafkaSharing
 from oracle.bus.kafka_topics import ensure_topics
+from oracle.bus.kafka_transactions import Transactions
+from oracle.bus.retention import UNDECODABLE
 from oracle.bus.sharing import Declare, Divide
-from oracle.model.errors import ConfigError, Retryable
-from oracle.model.messages import CLASS_OF, Message, encode
+from oracle.model.errors import ConfigError, PlumblineError, Retryable, SchemaError
+from oracle.model.messages import CLASS_OF, DeadLetter, Message, encode
 from oracle.model.topics import Topic
 
 _ADDRESSES: Final = re.compile(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*")
 _BATCH_BYTES: Final = 512 * 1024
 """Room for many tick batches in one request: the library has one in flight for each broker."""
+DEAD_LETTER_BYTES: Final = 64 * 1024
+"""Of a message that does not decode, so much is kept."""
 
 _log = structlog.get_logger(__name__)
 
@@ -93,18 +98,21 @@ class KafkaBus:
 
         After Retryable some may have been written: to publish them again may write them twice.
         """
-        pairs = []
+        name, pairs = self._prefix + topic, []
         for key, message in messages:
             if not isinstance(message, CLASS_OF[topic]):
                 raise TypeError(
                     f"{topic} carries {CLASS_OF[topic].__name__}, not {type(message).__name__}"
                 )
-            pairs.append((key.encode(), encode(message)))
+            partition = int(key) if topic is Topic.TICKS else None  # ticks say their shard
+            pairs.append((key.encode(), encode(message), partition))
         producer = await self._connected()
-        name = self._prefix + topic
         try:
             async with self._bounded(f"publish to {name}"):
-                sent = [await producer.send(name, value, key) for key, value in pairs]
+                sent = [
+                    await producer.send(name, value, key, partition)
+                    for key, value, partition in pairs
+                ]
                 await asyncio.gather(*sent)
         except Retryable:
             await self._abandon(producer)
@@ -119,6 +127,7 @@ class KafkaBus:
             {self._prefix + topic: topic for topic in topics},
             self._partitions,
             self._bounded,
+            self._set_aside,
             start,
         )
 
@@ -135,6 +144,43 @@ class KafkaBus:
             self._bounded,
             self._session_timeout_ms / 1000,
         )
+
+    def shard_log(self, shard: int) -> KafkaShardLog:
+        """Return the log of one shard."""
+        return KafkaShardLog(
+            shard,
+            lambda: self._consumer(None),
+            lambda topic: self._prefix + topic,
+            Transactions(
+                {"bootstrap.servers": self._bootstrap, "client.id": self._client["client_id"]},
+                f"{self._prefix}engine.{shard}",
+                lambda topic: self._prefix + topic,
+                f"{self._prefix}engine",
+                self._timeout_ms / 1000,
+            ),
+            self._bounded,
+            self._set_aside,
+            self._timeout_ms / 1000,
+        )
+
+    async def _set_aside(self, topic: Topic, raw: Any, error: SchemaError) -> None:
+        """Keep a message that does not decode, and why; to fail at that must stop nothing."""
+        UNDECODABLE.labels(topic).inc()
+        wire = raw.value or b""
+        letter = DeadLetter(
+            topic, raw.partition, raw.offset, str(error), wire[:DEAD_LETTER_BYTES], len(wire)
+        )
+        _log.warning(
+            "bus_message_undecodable",
+            topic=topic,
+            partition=raw.partition,
+            offset=raw.offset,
+            reason=str(error),
+        )
+        try:
+            await self.publish(Topic.DEAD_LETTERS, [(letter.key, letter)])
+        except PlumblineError as failed:
+            _log.error("dead_letter_lost", topic=topic, offset=raw.offset, error=str(failed))
 
     async def ensure_topics(
         self, partitions: Mapping[Topic, int] | None = None, *, replication: int = 1
@@ -160,6 +206,7 @@ class KafkaBus:
             | {
                 "group_id": None if group is None else self._prefix + group,
                 "enable_auto_commit": False,
+                "isolation_level": "read_committed",
                 # Start.TAIL is fixed by an offset; this is for a reader the log has overtaken.
                 "auto_offset_reset": "earliest",
                 "session_timeout_ms": self._session_timeout_ms,

@@ -10,12 +10,12 @@ from typing import Any, Final
 import structlog
 
 from oracle.bus.interface import Record, Start
-from oracle.bus.kafka_calls import aiokafka
+from oracle.bus.kafka_calls import Undecodable, aiokafka
 from oracle.bus.kafka_consumer import OpenedConsumer
-from oracle.bus.retention import KEPT, SKIPPED, UNDECODABLE
+from oracle.bus.retention import KEPT, SKIPPED
 from oracle.model.errors import SchemaError
 from oracle.model.messages import decode
-from oracle.model.topics import Topic
+from oracle.model.topics import WRITTEN_BY_STEPS, Topic
 
 _WAIT_S: Final = 0.5
 """The longest single wait, well within the time bound of a call."""
@@ -36,12 +36,14 @@ class KafkaSubscription(OpenedConsumer):
         topics: Mapping[str, Topic],
         partitions: Callable[[str], Awaitable[set[int]]],
         bounded: Callable[[str], AbstractAsyncContextManager[None]],
+        undecodable: Undecodable,
         start: Start,
     ) -> None:
         self._connect: Final = connect
         self._topics: Final = topics
         self._partitions: Final = partitions
         self._bounded: Final = bounded
+        self._undecodable: Final = undecodable
         self._start: Final = start
         self._next: Final[dict[Any, int]] = {}  # expected offset of each partition we hold
         self._ends: dict[Any, int] = {}  # of each partition on entering, without a group
@@ -76,7 +78,7 @@ class KafkaSubscription(OpenedConsumer):
             for at, batch in batches.items():
                 for raw in batch:
                     self._count_gap(at, raw.offset)
-                    record = self._record(raw)
+                    record = await self._record(raw)
                     if record is not None:
                         records.append(record)
             if left_s == 0:
@@ -137,27 +139,23 @@ class KafkaSubscription(OpenedConsumer):
         self._consumer.subscribe(list(self._topics), listener=_forget_on_rebalance(self._next))
 
     def _count_gap(self, at: Any, offset: int) -> None:
-        """Count what retention removed before we came by; compaction leaves gaps on purpose."""
+        """Count what retention removed before we came by.
+
+        Compaction leaves gaps on purpose, and so do the ends of transactions.
+        """
         lost = offset - self._next.get(at, offset)
         self._next[at] = offset + 1
         topic = self._topics[at.topic]
-        if lost > 0 and not KEPT[topic].compacted:
+        if lost > 0 and not KEPT[topic].compacted and topic not in WRITTEN_BY_STEPS:
             SKIPPED.labels(topic).inc(lost)
             _log.warning("bus_reader_too_slow", topic=topic, offset=offset - lost, lost=lost)
 
-    def _record(self, raw: Any) -> Record | None:
+    async def _record(self, raw: Any) -> Record | None:
         topic = self._topics[raw.topic]
         try:
             message = decode(topic, raw.value or b"")
         except SchemaError as error:
-            UNDECODABLE.labels(topic).inc()
-            _log.warning(
-                "bus_message_undecodable",
-                topic=topic,
-                partition=raw.partition,
-                offset=raw.offset,
-                reason=str(error),
-            )
+            await self._undecodable(topic, raw, error)
             return None
         key = (raw.key or b"").decode(errors="replace")
         return Record(topic, raw.partition, raw.offset, key, message)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
 
-from oracle.bus.memory import MemoryBus
+from oracle.bus.memory import MemoryBus, MemoryShardLog
+from oracle.bus.snapshot_file import SnapshotFile
 from oracle.model.errors import ConfigError, Retryable, SchemaError
 from oracle.model.messages import Message, decode, encode
 from oracle.model.topics import Topic
@@ -25,7 +26,7 @@ DURABLE: Final = (Topic.CONTROLS, Topic.AUDIT)
 
 
 class LedgerBus(MemoryBus):
-    """A `MemoryBus` that keeps controls and audit in `folder`.
+    """A `MemoryBus` that keeps controls and audit in `folder`, and engines' states if wanted.
 
     Entering it reads the files back; a last line that a crash cut short is dropped.
 
@@ -33,8 +34,15 @@ class LedgerBus(MemoryBus):
         ConfigError: a file is damaged elsewhere, or cannot be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        partitions: Mapping[Topic, int] | None = None,
+        engines: bool = True,
+    ) -> None:
+        super().__init__(partitions=partitions)
+        self._engines: Final = folder if engines else None
         self._files: Final = {topic: folder / f"{topic}.jsonl" for topic in DURABLE}
         self._turn: Final = asyncio.Lock()
 
@@ -43,6 +51,13 @@ class LedgerBus(MemoryBus):
             kept = await asyncio.to_thread(_load, topic, file)
             await super().publish(topic, kept)
         return self
+
+    def shard_log(self, shard: int) -> MemoryShardLog:
+        """Return the log of one shard."""
+        file = None
+        if self._engines is not None:
+            file = SnapshotFile(self._engines / f"engine.{shard}.snapshot")
+        return MemoryShardLog(self, self.logs[Topic.TICKS][shard], shard, file)
 
     async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
         """Append (key, message) pairs; controls and audit once they are on disk.

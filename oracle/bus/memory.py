@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from types import TracebackType
 from typing import Final, Self
 
 import structlog
 
 from oracle.bus.interface import Record, Start
 from oracle.bus.retention import KEPT, SKIPPED
+from oracle.bus.shards import Made, Snapshot, Taken
 from oracle.bus.sharing import Declare, Divide, MemoryGroup, MemorySharing
+from oracle.bus.snapshot_file import SnapshotFile
 from oracle.model.messages import CLASS_OF, Message
 from oracle.model.topics import Topic
 
@@ -60,8 +63,7 @@ class MemoryBus:
                 raise TypeError(
                     f"{topic} carries {CLASS_OF[topic].__name__}, not {type(message).__name__}"
                 )
-            at = zlib.crc32(key.encode()) % len(partitions) if len(partitions) > 1 else 0
-            partitions[at].append(key, message)
+            partitions[_partition(topic, key, len(partitions))].append(key, message)
         for reader in self.readers[topic]:
             reader.wake.set()
         await asyncio.sleep(0)  # a publisher in a tight loop lets readers keep up
@@ -71,7 +73,12 @@ class MemoryBus:
     ) -> MemorySubscription:
         """Read `topics`, alone or as a member of `group`."""
         shared = None if group is None else self.groups.setdefault(group, _Group())
-        return MemorySubscription(self, topics, shared, start)
+        logs = [log for topic in topics for log in self.logs[topic]]
+        return MemorySubscription(self, logs, shared, start)
+
+    def shard_log(self, shard: int) -> MemoryShardLog:
+        """Return the log of one shard."""
+        return MemoryShardLog(self, self.logs[Topic.TICKS][shard], shard)
 
     def share(self, group: str, name: str, declare: Declare, divide: Divide) -> MemorySharing:
         """Take part, as `name`, in a group that divides work between its members."""
@@ -83,13 +90,13 @@ class MemorySubscription:
     """A reader of a `MemoryBus`, waiting without polling."""
 
     def __init__(
-        self, bus: MemoryBus, topics: tuple[Topic, ...], group: _Group | None, start: Start
+        self, bus: MemoryBus, logs: Sequence[_Partition], group: _Group | None, start: Start
     ) -> None:
         self.wake: Final = asyncio.Event()
-        self.logs: Final = {(p.topic, p.number): p for topic in topics for p in bus.logs[topic]}
+        self.logs: Final = {(log.topic, log.number): log for log in logs}
         self.positions: dict[_At, int] = {}
         self._ends: dict[_At, int] = {}
-        self._readers: Final = [bus.readers[topic] for topic in topics]
+        self._readers: Final = [bus.readers[log.topic] for log in logs]
         self._group: Final = group
         self._start: Final = start
         self._turn = 0
@@ -147,6 +154,78 @@ class MemorySubscription:
             taken, self.positions[at] = self.logs[at].read(self.positions[at], limit - len(records))
             records += taken
         return records
+
+
+class MemoryShardLog:
+    """A shard's log: no one to fence, and the steps are forgotten with the process.
+
+    A file, where one is given, keeps the newest state: a restart goes on from it.
+    """
+
+    def __init__(
+        self, bus: MemoryBus, ticks: _Partition, shard: int, file: SnapshotFile | None = None
+    ) -> None:
+        self.shard: Final = shard
+        self._bus: Final = bus
+        self._file: Final = file
+        self.remembers: Final = False
+        self._at: Final = (ticks.topic, ticks.number)
+        self._ticks: Final = MemorySubscription(bus, [ticks], None, Start.TAIL)
+
+    async def __aenter__(self) -> Self:
+        await self._ticks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._ticks.__aexit__(kind, error, trace)
+
+    async def snapshot(self) -> Snapshot | None:
+        """Return what the file has, from a run before."""
+        return None if self._file is None else await asyncio.to_thread(self._file.load)
+
+    def reject(self) -> str:
+        """Set the file aside; return where it is now."""
+        return "nowhere" if self._file is None else str(self._file.set_aside())
+
+    async def keep(self, snapshot: Snapshot) -> None:
+        """Write the file."""
+        if self._file is not None:
+            await asyncio.to_thread(self._file.save, snapshot)
+
+    async def since(self, _sequence: int) -> AsyncIterator[Taken]:
+        """Return nothing."""
+        nothing: tuple[Taken, ...] = ()
+        for taken in nothing:
+            yield taken
+
+    async def own(self) -> None:
+        """Do nothing: a process has one engine a shard."""
+
+    @property
+    def position(self) -> int:
+        """Offset of the next ticks to take."""
+        return self._ticks.positions[self._at]
+
+    @property
+    def step_offset(self) -> int:
+        """Offset in `steps` of the newest step: none is kept."""
+        return 0
+
+    async def take(self, *, limit: int, timeout_s: float) -> Sequence[Record]:
+        """Return up to `limit` batches of ticks, as soon as there is one; none when time is out."""
+        return await self._ticks.take(limit=limit, timeout_s=timeout_s)
+
+    async def commit(self, made: Made, snapshot: Snapshot | None) -> None:
+        """Publish a step and its marks, and keep the state."""
+        await self._bus.publish(Topic.STEPS, [(str(self.shard), made.manifest)])
+        await self._bus.publish(Topic.MARKS, [(mark.market, mark) for mark in made.marks])
+        if snapshot is not None:
+            await self.keep(snapshot)
 
 
 class _Partition:
@@ -222,3 +301,10 @@ class _Group:
         for turn, at in enumerate(sorted({at for member in self._members for at in member.logs})):
             able = [member for member in self._members if at in member.logs]
             able[turn % len(able)].positions[at] = self.committed[at]
+
+
+def _partition(topic: Topic, key: str, partitions: int) -> int:
+    """Return where a key's messages go: ticks say their shard, all else is hashed."""
+    if topic is Topic.TICKS:
+        return int(key)
+    return zlib.crc32(key.encode()) % partitions if partitions > 1 else 0

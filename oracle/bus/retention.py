@@ -29,6 +29,8 @@ KEPT: Final = {
     Topic.RECEIPTS: Kept(False, 7 * _DAY_MS),
     Topic.CONTROLS: Kept(True, FOR_EVER),
     Topic.AUDIT: Kept(False, FOR_EVER),
+    Topic.SNAPSHOTS: Kept(True, FOR_EVER),
+    Topic.DEAD_LETTERS: Kept(True, 7 * _DAY_MS),
 }
 
 SKIPPED: Final = Counter(

@@ -14,6 +14,7 @@ from oracle.bus.interface import Bus
 from oracle.bus.ledger import LedgerBus
 from oracle.config.deployment import KafkaBusConfig
 from oracle.config.root import Config
+from oracle.model.topics import SHARDED
 
 if TYPE_CHECKING:
     from oracle.bus.kafka import KafkaBus
@@ -32,11 +33,13 @@ async def opened_bus(config: Config, state: Path) -> AsyncIterator[Bus]:
         Retryable: no Kafka broker answers.
     """
     if config.bus.kind == "memory":
-        async with LedgerBus(state) as ledger:
+        partitions = dict.fromkeys(SHARDED, config.engine.shards)
+        replayed = any(feed.kind == "replay" for feed in config.feeds)
+        async with LedgerBus(state, partitions=partitions, engines=not replayed) as ledger:
             yield ledger
         return
     async with kafka_bus(config.bus) as bus:
-        for difference in await bus.ensure_topics():
+        for difference in await bus.ensure_topics(dict.fromkeys(SHARDED, config.engine.shards)):
             _log.warning("topic_differs", difference=difference)
         yield bus
 

@@ -30,7 +30,6 @@ from oracle.model.messages import Mark, StepManifest
 from oracle.model.ticks import TickBatch
 from oracle.model.validity import Validity
 from oracle.node.compile import engine_spec
-from oracle.node.stepper import GROUP
 
 Steps = Iterator[tuple[int, TickBatch]]
 
@@ -144,7 +143,7 @@ def _compare(
 
 def _manifest(made: MarkBatch, ticks: int) -> StepManifest:
     return StepManifest(
-        group=GROUP,
+        group="0",
         sequence=made.sequence,
         time_ns=made.time_ns,
         ticks=ticks,

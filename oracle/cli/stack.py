@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,7 +27,6 @@ from oracle.committee.journal import SigningJournal
 from oracle.committee.shared.attestation import Attestor
 from oracle.config.keys import KeyConfig
 from oracle.config.root import Config
-from oracle.engine.engine import Engine
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
 from oracle.keys.signer import Signer
@@ -33,12 +34,12 @@ from oracle.model.errors import ConfigError, PlumblineError, Retryable
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.audit import AuditWriter
-from oracle.node.compile import engine_spec
 from oracle.node.control_socket import control_socket
 from oracle.node.controls import accepting, known_subjects
 from oracle.node.metrics import NodeMetrics
-from oracle.node.snapshots import SnapshotFile
-from oracle.node.stepper import GROUP, Cadence, Stepper
+from oracle.node.sharding import Router, shard
+from oracle.node.shards import ShardHost
+from oracle.node.stepper import Cadence, Stepper
 from oracle.report.committee import Committee
 from relayer.evm.chain import EvmChain, connect
 from relayer.evm.journal import Journal
@@ -70,6 +71,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         self._key_metrics = KeyMetrics(self.registry)
+        self.router = Router(self.config.markets, self.config.engine.shards)
 
     def clock(self) -> int:
         """Return the time in ns that the roles go by; a replay feed brings its own."""
@@ -164,8 +166,11 @@ class Stack:
             raise failed[0]
 
     async def publish_ticks(self, ticks: Sequence[Tick]) -> None:
-        """Put what a feed brings on the bus, as one batch."""
-        await self.bus.publish(Topic.TICKS, [(GROUP, pack(ticks))])
+        """Put what a feed brings on the bus, as one batch a shard."""
+        divided = self.router.divide(ticks)
+        await self.bus.publish(
+            Topic.TICKS, [(str(number), pack(part)) for number, part in divided.items()]
+        )
 
     def _feeds(self) -> dict[str, Service]:
         if not self.config.feeds:
@@ -184,18 +189,17 @@ class Stack:
         return run
 
     def _oracle(self) -> dict[str, Service]:
-        spec, snapshots = engine_spec(self.config.markets), None
-        if any(feed.kind == "replay" for feed in self.config.feeds):
-            engine = Engine(spec)  # its clock is of another day: it goes on from nothing
-        else:
-            snapshots = SnapshotFile(self.state / "engine.snapshot")
-            engine = snapshots.restore(spec, self.now_ns())
-        committee = self.config.committee
+        committee, engine = self.config.committee, self.config.engine
         boundary_ns = committee.view_ns if committee is not None and committee.peers else 0
-        cadence = Cadence(self.config.engine.step, self.config.engine.coalesce, boundary_ns)
+        cadence = Cadence(engine.step, engine.coalesce, boundary_ns)
         metrics = NodeMetrics(self.registry)
-        stepper = Stepper(self.bus, engine, cadence, metrics, self.now_ns, snapshots)
-        made: dict[str, Service] = {"stepper": stepper.run}
+
+        async def step(number: int) -> None:
+            part = shard(self.config.markets, number, engine.shards)
+            await Stepper(self.bus, part, cadence, metrics, self.now_ns).run()
+
+        host = ShardHost(self.bus, node_name(self.state), engine.shards, step, metrics)
+        made: dict[str, Service] = {"engines": host.run}
         if committee is not None and committee.peers:
             made["member"] = member_service(
                 self.config,
@@ -264,6 +268,14 @@ class Stack:
             _log.info("api_listening", url=url)
 
         return {"view": view.run, "api": lambda: serve(app, config.host, config.port, listening)}
+
+
+def node_name(state: Path) -> str:
+    """Return this process's name among others, the same as long as its folder is."""
+    file = state / "name"
+    if not file.exists():
+        file.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}\n")
+    return file.read_text().strip()
 
 
 def committee_of(config: Config) -> Committee:

@@ -128,6 +128,8 @@ class EngineConfig(Section):
     """A step is due at least so often."""
     coalesce: DurationNs = 5 * 10**6
     """Ticks wait at most so long for others to share their step."""
+    shards: int = Field(default=1, ge=1, le=1024)
+    """Engines that share the markets: processes on one Kafka cluster divide them."""
 
     @field_validator("step")
     @classmethod

@@ -100,6 +100,25 @@ class Engine:
             events=transitions(self._layout.markets, rows, marks, now_ns) if moved else (),
         )
 
+    def unknown(self, orders: Sequence[Control]) -> list[Control]:
+        """Return the orders that can change anything: a log that is read again brings old ones.
+
+        All of a subject are old where the last of them is the one we know.
+        """
+        last = {order.key: order for order in orders}
+        known = {order.key: order for order in self._controls.orders()}
+        return [order for order in orders if last[order.key] != known.get(order.key)]
+
+    def go_on_after(self, sequence: int, time_ns: int) -> None:
+        """Number and date the next step after one that is not in our state, if it is later."""
+        self._sequence = max(self._sequence, sequence)
+        self._time_ns = max(self._time_ns, time_ns)
+
+    @property
+    def sequence(self) -> int:
+        """Number of the newest step; 0 before the first."""
+        return self._sequence
+
     @property
     def time_ns(self) -> int:
         """Time of the newest step; 0 before the first."""

@@ -18,7 +18,7 @@ from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -75,10 +75,34 @@ class MarketEvent(_Message, frozen=True):
     """The trigger's figure beside its bound."""
 
 
+class Control(_Message, frozen=True):
+    """`controls`: a person's order. The newest of a (subject, kind) is in force until it ends."""
+
+    kind: str
+    """`source` or `market`."""
+    subject: str
+    paused: bool
+    who: str
+    reason: str
+    issued_ns: int
+    until_ns: int
+    """When a pause ends by itself."""
+
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return f"{self.kind}|{self.subject}"
+
+    def in_force(self, now_ns: int) -> bool:
+        """Whether the subject is paused at `now_ns`."""
+        return self.paused and now_ns < self.until_ns
+
+
 class StepManifest(_Message, frozen=True):
-    """`steps`: what one engine step took, enough to replay it."""
+    """`steps`: what one engine step took, enough to take it again, and what came of it."""
 
     group: str
+    """The shard, in decimal."""
     sequence: int
     time_ns: int
     ticks: int
@@ -88,6 +112,58 @@ class StepManifest(_Message, frozen=True):
     rejected: dict[str, int]
     """Refused ticks of this step by reason."""
     events: tuple[MarketEvent, ...] = ()
+    tick_starts: dict[int, int] = {}
+    """Partition of `ticks` to the first offset that this step could take."""
+    orders: tuple[Control, ...] = ()
+    """Orders that took effect with this step."""
+    spec_digest: bytes = b""
+    """`oracle.node.proof.spec_digest` of what the engine computes."""
+    inputs_digest: bytes = b""
+    """`oracle.node.proof.inputs_digest` of the ticks taken."""
+    marks_digest: bytes = b""
+    """`oracle.node.proof.marks_digest` of the marks made."""
+    history: bytes = b""
+    """`oracle.node.proof.history_after`: commits to every step of the shard so far."""
+
+
+class SnapshotPart(_Message, frozen=True):
+    """`snapshots`: a part of an engine's state after a step; all of them come with that step."""
+
+    shard: int
+    part: int
+    parts: int
+    sequence: int
+    time_ns: int
+    history: bytes
+    """The step's."""
+    tick_offset: int
+    """Where the next step's ticks begin."""
+    step_offset: int
+    """An offset in `steps` that is not after the step's."""
+    data: bytes
+
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return f"{self.shard}|{self.part}"
+
+
+class DeadLetter(_Message, frozen=True):
+    """`dead-letters`: a message that no reader of this release can decode, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    wire: bytes
+    """The message, or its beginning."""
+    size: int
+    """Its whole length in bytes."""
+
+    @property
+    def key(self) -> str:
+        """The compaction key: whoever else finds it says the same."""
+        return f"{self.topic}|{self.partition}|{self.offset}"
 
 
 class SignedReport(_Message, frozen=True):
@@ -141,29 +217,6 @@ class Receipt(_Message, frozen=True):
     received_ns: int
 
 
-class Control(_Message, frozen=True):
-    """`controls`: a person's order. The newest of a (subject, kind) is in force until it ends."""
-
-    kind: str
-    """`source` or `market`."""
-    subject: str
-    paused: bool
-    who: str
-    reason: str
-    issued_ns: int
-    until_ns: int
-    """When a pause ends by itself."""
-
-    @property
-    def key(self) -> str:
-        """The compaction key."""
-        return f"{self.kind}|{self.subject}"
-
-    def in_force(self, now_ns: int) -> bool:
-        """Whether the subject is paused at `now_ns`."""
-        return self.paused and now_ns < self.until_ns
-
-
 class AuditEntry(_Message, frozen=True):
     """`audit`: who did what to which subject, why and until when; one hash chain a writer."""
 
@@ -179,7 +232,18 @@ class AuditEntry(_Message, frozen=True):
     until_ns: int | None = None
 
 
-Message = TickBatch | StepManifest | Mark | SignedReport | Duty | Receipt | Control | AuditEntry
+Message = (
+    TickBatch
+    | StepManifest
+    | Mark
+    | SignedReport
+    | Duty
+    | Receipt
+    | Control
+    | AuditEntry
+    | SnapshotPart
+    | DeadLetter
+)
 
 CLASS_OF: Final[dict[Topic, type[Any]]] = {
     Topic.TICKS: TickBatch,
@@ -190,6 +254,8 @@ CLASS_OF: Final[dict[Topic, type[Any]]] = {
     Topic.RECEIPTS: Receipt,
     Topic.CONTROLS: Control,
     Topic.AUDIT: AuditEntry,
+    Topic.SNAPSHOTS: SnapshotPart,
+    Topic.DEAD_LETTERS: DeadLetter,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Topic(StrEnum):
@@ -16,3 +17,12 @@ class Topic(StrEnum):
     RECEIPTS = "receipts"
     CONTROLS = "controls"
     AUDIT = "audit"
+    SNAPSHOTS = "snapshots"
+    DEAD_LETTERS = "dead-letters"
+
+
+SHARDED: Final = frozenset({Topic.TICKS, Topic.STEPS, Topic.MARKS, Topic.SNAPSHOTS})
+"""One partition a shard: the engine that owns the shard reads and writes no other."""
+
+WRITTEN_BY_STEPS: Final = SHARDED - {Topic.TICKS}
+"""Written in transactions, a step each: a reader sees all of a step or nothing."""

@@ -35,6 +35,15 @@ class NodeMetrics:
             registry=registry,
         )
         self._steps = Counter("plumbline_steps_total", "Engine steps", registry=registry)
+        self.owned = Gauge(
+            "plumbline_shard_owned", "1 while this process steps it", ["shard"], registry=registry
+        )
+        self.interrupted = Counter(
+            "plumbline_shard_interrupted_total",
+            "Times that a shard had to be taken over anew because the bus was lost",
+            ["shard"],
+            registry=registry,
+        )
         self._last_step = Gauge(
             "plumbline_last_step_timestamp_seconds", "Time of the newest step", registry=registry
         )

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from oracle.bus.interface import Bus, Record, Start, Subscription
+from oracle.bus.shards import Made, ShardLog, Snapshot
 from oracle.engine.engine import Engine
-from oracle.engine.result import MarkBatch
-from oracle.model.messages import Control, Mark, MarketEvent, StepManifest
+from oracle.model.messages import Control, Mark, MarketEvent, StepManifest, encode
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
-from oracle.node.snapshots import EVERY_NS, SnapshotFile
+from oracle.node.proof import history_after, inputs_digest, marks_digest, spec_digest
+from oracle.node.recovery import Recovered, recover
+from oracle.node.sharding import Shard
 
-GROUP: Final = "all"
-"""Key of the one market group; sharding by group arrives with several."""
+SNAPSHOT_NS: Final = 10 * 10**9
+"""Step time between two snapshots: what a restart has to step again."""
+BATCHES: Final = 2_000
+"""Of ticks, in one step: a backlog is worked off in several."""
 CLOCK_BACK_NS: Final = 10**9
 """A clock so far behind step time is reported."""
 _CLOCK_ADVICE: Final = (
@@ -42,54 +46,49 @@ class Cadence:
 
 
 class Stepper:
-    """One engine on the bus."""
+    """One shard's engine on the bus."""
 
     def __init__(
         self,
         bus: Bus,
-        engine: Engine,
+        shard: Shard,
         cadence: Cadence,
         metrics: NodeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
-        snapshots: SnapshotFile | None = None,
     ) -> None:
-        self._bus, self._engine, self._cadence = bus, engine, cadence
+        self._bus, self._shard, self._cadence = bus, shard, cadence
         self._metrics, self._now_ns = metrics, now_ns
+        self._spec_digest: Final = spec_digest(shard.spec)
         self._controls: list[Control] = []
         self._control_offsets: dict[int, int] = {}
-        self._tick_offsets: dict[int, int] = {}
         self._known: dict[str, tuple[int, int]] = {}
-        self._snapshots, self._saved_ns = snapshots, engine.time_ns
-        self._last_ns = engine.time_ns
+        self._last_ns = self._saved_ns = self._tick_start = 0
         self._clock_behind = False
 
     async def run(self) -> None:
-        """Step until cancelled. No step is made before every order in the log is known.
+        """Take the shard over and step until cancelled. No order in the log stays unheard.
 
         Raises:
+            ShardLost: another process has taken the shard over.
             Retryable: the bus was lost, be it for controls only: deaf to a pause nothing steps.
         """
+        log = self._bus.shard_log(self._shard.number)
         controls = self._bus.subscribe(Topic.CONTROLS, start=Start.EARLIEST)
-        async with self._bus.subscribe(Topic.TICKS) as ticks, controls:
+        async with log, controls:
             while not await controls.caught_up():
                 await self._take_controls(controls)
+            at = await recover(log, self._shard.spec, self._shard.markets, self._now_ns())
+            self._last_ns = self._saved_ns = at.engine.time_ns
             reader = asyncio.create_task(self._read_controls(controls))
             try:
                 while not reader.done():
-                    records = await self._collect(ticks)
+                    records = await self._collect(log)
                     if self._now_ns():  # a replay's clock stands at 0 until its first tick
-                        await self._publish(self._step(records))
-                        if self._last_ns - self._saved_ns >= EVERY_NS:
-                            await self._save()
+                        at = await self._step(log, at, records)
                 await reader
             finally:
                 reader.cancel()
-                await asyncio.shield(self._save())
-
-    async def _save(self) -> None:
-        if self._snapshots is not None and self._last_ns > self._saved_ns:
-            self._saved_ns = self._last_ns
-            await asyncio.to_thread(self._snapshots.save, self._engine.snapshot())
+                await asyncio.shield(log.keep(self._state(log, at)))
 
     async def _read_controls(self, controls: Subscription) -> None:
         while True:
@@ -101,12 +100,13 @@ class Stepper:
             if isinstance(record.message, Control):
                 self._controls.append(record.message)
 
-    async def _collect(self, ticks: Subscription) -> Sequence[Record]:
+    async def _collect(self, ticks: ShardLog) -> Sequence[Record]:
         """Wait for ticks until a step is due; once one is there, a little for its company."""
-        records = list(await ticks.take(limit=10_000, timeout_s=self._due_ns() / 1e9))
+        self._tick_start = ticks.position
+        records = list(await ticks.take(limit=BATCHES, timeout_s=self._due_ns() / 1e9))
         if records:
             await asyncio.sleep(self._cadence.coalesce_ns / 1e9)
-            records += await ticks.take(limit=10_000, timeout_s=0)
+            records += await ticks.take(limit=BATCHES, timeout_s=0)
         return records
 
     def _due_ns(self) -> int:
@@ -121,30 +121,59 @@ class Stepper:
             return 0
         return min(due_ns, boundary_ns - now_ns % boundary_ns)
 
-    def _step(self, records: Iterable[Record]) -> tuple[MarkBatch, StepManifest]:
-        batches = []
-        for record in records:
-            self._tick_offsets[record.partition] = record.offset + 1
-            if isinstance(record.message, TickBatch):
-                batches.append(record.message)
-        controls, self._controls = self._controls, []
+    async def _step(self, log: ShardLog, at: Recovered, records: Sequence[Record]) -> Recovered:
+        """Take one step and commit it; return what the next one goes on from."""
+        engine, shard = at.engine, self._shard.number
+        batches = [r.message for r in records if isinstance(r.message, TickBatch)]
+        orders, self._controls = engine.unknown(self._controls), []
         self._last_ns = self._step_time_ns()
         with self._metrics.step_seconds.time():
-            marks = self._engine.step(batches, controls, self._last_ns)
+            made = engine.step(batches, orders, self._last_ns)
+        marks = [mark for mark in made.messages() if mark.market in self._shard.markets]
+        encoded = [encode(mark) for mark in marks]
+        inputs, digest = inputs_digest(batches), marks_digest(encoded)
         manifest = StepManifest(
-            group=GROUP,
-            sequence=marks.sequence,
-            time_ns=marks.time_ns,
+            group=str(shard),
+            sequence=made.sequence,
+            time_ns=made.time_ns,
             ticks=sum(len(batch) for batch in batches),
-            tick_offsets=dict(self._tick_offsets),
+            tick_offsets={shard: log.position},
             control_offsets=dict(self._control_offsets),
-            rejected=marks.rejected,
+            rejected=made.rejected,
             events=tuple(
                 MarketEvent(event.market, event.kind, event.before, event.after, event.cause)
-                for event in marks.events
+                for event in made.events
+            ),
+            tick_starts={shard: self._tick_start},
+            orders=tuple(orders),
+            spec_digest=self._spec_digest,
+            inputs_digest=inputs,
+            marks_digest=digest,
+            history=history_after(
+                at.history, made.time_ns, self._spec_digest, inputs, orders, digest
             ),
         )
-        return marks, manifest
+        await log.commit(Made(manifest, marks, encoded), self._snapshot(log, engine, manifest))
+        self._note(manifest, marks, made.refused)
+        return Recovered(engine, manifest.history)
+
+    def _snapshot(self, log: ShardLog, engine: Engine, manifest: StepManifest) -> Snapshot | None:
+        """Return the state after a step, when it is time."""
+        if manifest.time_ns - self._saved_ns < SNAPSHOT_NS:
+            return None
+        self._saved_ns = manifest.time_ns
+        return self._state(log, Recovered(engine, manifest.history))
+
+    def _state(self, log: ShardLog, at: Recovered) -> Snapshot:
+        engine, history = at
+        return Snapshot(
+            engine.sequence,
+            engine.time_ns,
+            history,
+            log.position,
+            log.step_offset,
+            engine.snapshot(),
+        )
 
     def _step_time_ns(self) -> int:
         """Return a time after the last step's: a wall clock may stand still or go back."""
@@ -157,10 +186,8 @@ class Stepper:
         self._clock_behind = behind
         return step_ns
 
-    async def _publish(self, step: tuple[MarkBatch, StepManifest]) -> None:
-        marks, manifest = step
-        messages = list(marks.messages())
-        for mark in messages:
+    def _note(self, manifest: StepManifest, marks: Sequence[Mark], refused: dict[str, int]) -> None:
+        for mark in marks:
             self._note_change(mark)
         for event in manifest.events:
             _log.warning(
@@ -171,9 +198,7 @@ class Stepper:
                 after=event.after,
                 cause=event.cause,
             )
-        self._metrics.observe(manifest, messages, marks.refused)
-        await self._bus.publish(Topic.STEPS, [(manifest.group, manifest)])
-        await self._bus.publish(Topic.MARKS, [(mark.market, mark) for mark in messages])
+        self._metrics.observe(manifest, marks, refused)
 
     def _note_change(self, mark: Mark) -> None:
         """Log a market's change of validity or breaker state, with the figures that caused it."""

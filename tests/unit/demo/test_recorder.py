@@ -35,7 +35,7 @@ async def test_it_follows_the_bus_from_its_tail() -> None:
         assert time.monotonic() < deadline
         manifest = StepManifest("all", 1, START_NS, 2, {0: 1}, {}, {"crossed": 3})
         await bus.publish(Topic.STEPS, [("all", manifest)])
-        await bus.publish(Topic.TICKS, [("all", ticks(1, 2))])
+        await bus.publish(Topic.TICKS, [("0", ticks(1, 2))])
         await bus.publish(Topic.MARKS, [("BTC-USD", mark())])
         await bus.publish(Topic.RECEIPTS, [("anvil-a", receipt("anvil-a", 5, START_NS))])
         await bus.publish(Topic.REPORTS, [("d", report(5, START_NS, START_NS))])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from oracle.node.snapshots import SnapshotFile
+
 from oracle.engine.spec import EngineSpec
 from oracle.model.messages import encode
-from oracle.node.snapshots import SnapshotFile
 from tests.engine_builders import T0, S, engine, market, source, trades
 
 SPEC = EngineSpec((market("X-USD", [source("a:X"), source("b:X")]),), (("X-USD",),))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -19,11 +18,13 @@ from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.model.validity import Validity
 from oracle.node.metrics import NodeMetrics
+from oracle.node.sharding import Shard
 from oracle.node.stepper import Cadence, Stepper
-from tests.engine_builders import T0, S, engine, market, source, trade
+from tests.engine_builders import T0, S, market, source, spec, trade
 
 DEADLINE_S = 10.0
 MS = 10**6
+PART = Shard(0, spec([market("X-USD", [source("a:X"), source("b:X")])]), frozenset(["X-USD"]))
 
 
 class Clock:
@@ -83,9 +84,8 @@ async def running(
 ) -> AsyncIterator[Watch]:
     """Run a stepper over one market of two sources."""
     registry = CollectorRegistry()
-    made = engine([market("X-USD", [source("a:X"), source("b:X")])])
     cadence = Cadence(step_ms * MS, coalesce_ms * MS, boundary_ms * MS)
-    stepper = Stepper(bus, made, cadence, NodeMetrics(registry), clock)
+    stepper = Stepper(bus, PART, cadence, NodeMetrics(registry), clock)
     watch = Watch(bus, registry)
     async with bus.subscribe(Topic.STEPS, Topic.MARKS) as reader:
         tasks = [asyncio.create_task(stepper.run()), asyncio.create_task(watch.read(reader))]
@@ -99,7 +99,7 @@ async def running(
 
 async def send(bus: MemoryBus, *ticks: Tick) -> None:
     """Publish ticks as one batch."""
-    await bus.publish(Topic.TICKS, [("all", pack(ticks))])
+    await bus.publish(Topic.TICKS, [("0", pack(ticks))])
 
 
 def pause(kind: str = "market", subject: str = "X-USD", *, paused: bool = True) -> Control:
@@ -158,7 +158,7 @@ async def test_a_manifest_says_what_was_taken() -> None:
         await order(bus, pause("source", "a:X"))
         async with running(bus, Clock(tick_ns=MS)) as watch:
             await watch.until(lambda: bool(watch.steps))
-            assert watch.steps[0].tick_offsets == {}
+            assert watch.steps[0].tick_offsets == {0: 0}
             assert watch.steps[0].control_offsets == {0: 1}
             await send(bus, trade("a:X", "100"), trade("b:X", "100.1"))
             await send(bus, trade("z:X", "1"))
@@ -178,7 +178,7 @@ async def test_a_backlog_of_many_records_is_taken_in_steps() -> None:
     async with MemoryBus(retained=30_000) as bus, running(bus, Clock(tick_ns=MS)) as watch:
         await watch.more(1)
         batch = pack([trade("a:X", "100")])
-        await bus.publish(Topic.TICKS, [("all", batch)] * 25_000)
+        await bus.publish(Topic.TICKS, [("0", batch)] * 25_000)
         await watch.until(lambda: watch.steps[-1].tick_offsets == {0: 25_000})
         assert sum(step.ticks for step in watch.steps) == 25_000
         assert watch.value("plumbline_ticks_total") == 25_000
@@ -231,7 +231,7 @@ class OtherControls(MemoryBus):
     ) -> MemorySubscription:
         """Return the other reader for controls."""
         kind = self._kind if Topic.CONTROLS in topics else MemorySubscription
-        return kind(self, topics, None, start)
+        return kind(self, [log for topic in topics for log in self.logs[topic]], None, start)
 
 
 class Held(MemorySubscription):
@@ -271,10 +271,9 @@ async def test_no_step_is_made_before_the_orders_in_the_log_are_known() -> None:
 
 async def test_a_stepper_that_cannot_hear_orders_ends() -> None:
     """Deaf to pauses it must not go on: it ends as Retryable, and is started again."""
-    made: Any = engine([market("X-USD", [source("a:X"), source("b:X")])])
     async with OtherControls(Cut) as bus:
         stepper = Stepper(
-            bus, made, Cadence(MS, 0), NodeMetrics(CollectorRegistry()), Clock(tick_ns=MS)
+            bus, PART, Cadence(MS, 0), NodeMetrics(CollectorRegistry()), Clock(tick_ns=MS)
         )
         with pytest.raises(Retryable, match="controls are lost"):
             async with asyncio.timeout(DEADLINE_S):
