@@ -28,6 +28,7 @@ from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 
 _WAIT_S: Final = 0.5
+_LIVE: Final = -1
 _READ: Final = 500
 """Records in one go while the past is read."""
 
@@ -62,7 +63,7 @@ class KafkaShardLog:
         self._position: int | None = None
         self._step_offset = 0
         self._ahead: Final[deque[Any]] = deque()  # ticks read beyond the last step replayed
-        self._ahead_at: int | None = None  # the offset at which they begin
+        self._ahead_at = 0  # the offset at which they begin; once live there are none
 
     async def __aenter__(self) -> Self:
         self._ticks = await self._reader(self._ticks_at)
@@ -116,7 +117,6 @@ class KafkaShardLog:
             async with self._bounded("find the end of ticks"):
                 ends = await self._ticks.end_offsets([self._ticks_at])
             self._position = ends[self._ticks_at]
-        self._ticks.seek(self._ticks_at, self._position)
 
     @property
     def position(self) -> int:
@@ -137,6 +137,10 @@ class KafkaShardLog:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout_s
+        if self._ahead_at != _LIVE:
+            self._ticks.seek(self._ticks_at, self.position)
+            self._ahead.clear()
+            self._ahead_at = _LIVE
         records: list[Record] = []
         while not records:
             left_s = max(0.0, deadline - clock())

@@ -1,0 +1,100 @@
+"""One shard's log on a real broker: whole steps, one owner, and a past that can be taken again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from oracle.bus.interface import Start
+from oracle.bus.kafka import KafkaBus
+from oracle.bus.shards import ShardLost
+from oracle.model.fixed import Px
+from oracle.model.messages import Mark, StepManifest
+from oracle.model.ticks import Tick, pack
+from oracle.model.topics import Topic
+from oracle.node.metrics import NodeMetrics
+from oracle.node.recovery import recover
+from oracle.node.sharding import Shard
+from oracle.node.stepper import Cadence, Stepper
+from tests.engine_builders import market, source, spec
+
+pytestmark = pytest.mark.kafka
+MS = 10**6
+PART = Shard(1, spec([market("X-USD", [source("a:X"), source("b:X")])]), frozenset(["X-USD"]))
+DEADLINE_S = 60.0
+
+
+def stepper(bus: KafkaBus) -> Stepper:
+    """Return an engine on shard 1."""
+    return Stepper(bus, PART, Cadence(20 * MS, MS), NodeMetrics(CollectorRegistry()))
+
+
+async def feed(bus: KafkaBus) -> None:
+    """Publish a tick of each source again and again."""
+    at = 0
+    while True:
+        now_ns, at = time.time_ns(), at + 1
+        ticks = [
+            Tick(name, now_ns + at, now_ns, now_ns, last=Px(10_000 + at % 100, -2))
+            for name in ("a:X", "b:X")
+        ]
+        await bus.publish(Topic.TICKS, [("1", pack(ticks))])
+        await asyncio.sleep(0.01)
+
+
+async def committed(bus: KafkaBus) -> tuple[list[StepManifest], list[Mark]]:
+    """Return all steps and marks that readers see."""
+    steps: list[StepManifest] = []
+    marks: list[Mark] = []
+    async with bus.subscribe(Topic.STEPS, Topic.MARKS, start=Start.EARLIEST) as reader:
+        while not await reader.caught_up():
+            for record in await reader.take(timeout_s=0.5):
+                if isinstance(record.message, StepManifest):
+                    steps.append(record.message)
+                elif isinstance(record.message, Mark):
+                    marks.append(record.message)
+    return steps, marks
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_who_takes_a_shard_over_shuts_the_owner_before_it_out(bus: KafkaBus) -> None:
+    """Two engines never step one shard: the first ends as lost, and no step is missing or twice."""
+    feeding = asyncio.create_task(feed(bus))
+    first = asyncio.create_task(stepper(bus).run())
+    try:
+        await asyncio.sleep(3)
+        second = asyncio.create_task(stepper(bus).run())
+        with pytest.raises(ShardLost):
+            async with asyncio.timeout(DEADLINE_S):
+                await first
+        await asyncio.sleep(2)
+        assert not second.done()
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        steps, marks = await committed(bus)
+    finally:
+        for task in (feeding, first):
+            task.cancel()
+        await asyncio.gather(feeding, first, return_exceptions=True)
+    print(len(steps), (steps[-1].time_ns - steps[0].time_ns) / len(steps) / 1e6, "ms a step")
+    gaps = [(b.time_ns - a.time_ns) / 1e6 for a, b in zip(steps, steps[1:])]
+    print("gap ms max", max(gaps), sorted(gaps)[len(gaps) // 2])
+    assert [step.sequence for step in steps] == list(range(1, len(steps) + 1))
+    assert [mark.sequence for mark in marks] == [step.sequence for step in steps]
+    assert [a.tick_offsets[1] for a in steps[:-1]] == [b.tick_starts[1] for b in steps[1:]]
+    log = bus.shard_log(1)
+    async with log:
+        at = await recover(log, PART.spec, PART.markets, time.time_ns())
+    assert at.engine.sequence == steps[-1].sequence
+    assert at.history == steps[-1].history
