@@ -7,12 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import structlog
-
 from oracle.model.errors import ConfigError, Rejected, Retryable, SchemaError
 from oracle.model.topics import Topic
-
-_log = structlog.get_logger(__name__)
 
 Undecodable = Callable[[Topic, Any, SchemaError], Awaitable[None]]
 """Takes a record that does not decode, and why."""
@@ -67,17 +63,3 @@ def aiokafka() -> Any:
             "or set bus.kind: memory"
         ) from error
     return library
-
-
-async def stopped(consumer: Any, within_s: float = 2.0) -> bool:
-    """Stop a consumer, by force when its goodbye takes too long; return whether it said it."""
-    # In a task of its own: with the broker away, the library's stop() raises the cancellation of
-    # its own parts, as if we had been cancelled.
-    stop = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait([stop], timeout=within_s)
-    if stop.done() and not stop.cancelled() and stop.exception() is None:
-        return True
-    stop.cancel()
-    _log.info("kafka_reader_left_without_goodbye")
-    await consumer._client.close()
-    return False

@@ -37,11 +37,16 @@ class OpenedConsumer(ABC):
         consumer, self._consumer = self._consumer, None
         if consumer is None:
             return
-        # In a task of its own: with the broker away, the library's stop() raises the
-        # cancellation of its own parts, as if we had been cancelled.
-        stop = asyncio.ensure_future(consumer.stop())
-        await asyncio.wait([stop], timeout=_STOP_S)
-        if not stop.done() or stop.cancelled() or stop.exception() is not None:
-            stop.cancel()
-            _log.info("kafka_left_without_goodbye", group=consumer._group_id)
-            await consumer._client.close()
+        await stopped(consumer)
+
+
+async def stopped(consumer: Any) -> None:
+    """Stop a consumer, by force when its goodbye takes too long."""
+    # In a task of its own: with the broker away, the library's stop() raises the cancellation of
+    # its own parts, as if we had been cancelled.
+    stop = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stop], timeout=_STOP_S)
+    if not stop.done() or stop.cancelled() or stop.exception() is not None:
+        stop.cancel()
+        _log.info("kafka_left_without_goodbye", group=consumer._group_id)
+        await consumer._client.close()

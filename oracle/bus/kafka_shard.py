@@ -18,7 +18,8 @@ from typing import Any, Final, Self
 import structlog
 
 from oracle.bus.interface import Record
-from oracle.bus.kafka_calls import Undecodable, aiokafka, stopped
+from oracle.bus.kafka_calls import Undecodable, aiokafka
+from oracle.bus.kafka_consumer import stopped
 from oracle.bus.kafka_transactions import Transactions
 from oracle.bus.retention import SKIPPED
 from oracle.bus.shards import Made, Snapshot, Taken, joined
