@@ -3,7 +3,7 @@
 Whoever initialises the shard's transactional id last is the only one whose transactions the
 cluster takes: that fences an owner that was paused, cut off or slow to hear that it is none. Where
 to go on is read from the log itself: each step's manifest says what it took, in the very
-transaction that made it visible (docs/decisions/0010-exactly-once.md).
+transaction that made it visible (docs/decisions/0011-exactly-once.md).
 """
 
 from __future__ import annotations
