@@ -1,6 +1,6 @@
 """The bus on Kafka: idempotent writes acknowledged by every replica, keys hashed to partitions.
 
-Readers are in `oracle.bus.kafka_reader`, the making of topics in `oracle.bus.kafka_topics`.
+Readers are in `oracle.bus.kafka_reader`, topics are made and checked in `oracle.bus.kafka_topics`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any, Final, Self
 import structlog
 
 from oracle.bus.interface import Start
+from oracle.bus.kafka_admin import KafkaAdmin
 from oracle.bus.kafka_calls import aiokafka, bounded
 from oracle.bus.kafka_reader import KafkaSubscription
 from oracle.bus.kafka_shard import KafkaShardLog
 from oracle.bus.kafka_sharing import KafkaSharing
-from oracle.bus.kafka_topics import ensure_topics
+from oracle.bus.kafka_topics import KafkaTopics, Layout
 from oracle.bus.kafka_transactions import Transactions
 from oracle.bus.retention import UNDECODABLE
 from oracle.bus.sharing import Declare, Divide
@@ -71,6 +72,7 @@ class KafkaBus:
             "client_id": client_id,
             "request_timeout_ms": request_timeout_ms,
         }
+        self._official: Final = {"bootstrap.servers": bootstrap, "client.id": client_id}
         self._writing: Final = {
             "acks": "all",
             "enable_idempotence": True,
@@ -78,6 +80,9 @@ class KafkaBus:
             "compression_type": compression,
             "max_batch_size": _BATCH_BYTES,
         }
+        self.topics: Final = KafkaTopics(
+            KafkaAdmin(self._official, request_timeout_ms / 1000), bootstrap, prefix
+        )
         self._producer: Any = None
         self._open = False
         self._connecting: Final = asyncio.Lock()
@@ -152,7 +157,7 @@ class KafkaBus:
             lambda: self._consumer(None),
             lambda topic: self._prefix + topic,
             Transactions(
-                {"bootstrap.servers": self._bootstrap, "client.id": self._client["client_id"]},
+                self._official,
                 f"{self._prefix}engine.{shard}",
                 lambda topic: self._prefix + topic,
                 f"{self._prefix}engine",
@@ -190,15 +195,8 @@ class KafkaBus:
         Returns a sentence for each setting of an existing topic that is not as it should be;
         those are left alone, since to change them loses order or data.
         """
-        from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - an optional dependency
-
-        admin = AIOKafkaAdminClient(**self._client)
-        try:
-            async with self._bounded("create topics"):
-                await admin.start()
-                return await ensure_topics(admin, self._prefix, partitions or {}, replication)
-        finally:
-            await admin.close()
+        states = await self.topics.create(Layout(partitions or {}, replication))
+        return [difference for state in states for difference in state.differences]
 
     def _consumer(self, group: str | None, **settings: Any) -> Any:
         return self._library.AIOKafkaConsumer(

@@ -13,6 +13,16 @@ from oracle.model.topics import Topic
 Undecodable = Callable[[Topic, Any, SchemaError], Awaitable[None]]
 """Takes a record that does not decode, and why."""
 
+_UNWELCOME: Final = frozenset(
+    {
+        "_AUTHENTICATION",
+        "SASL_AUTHENTICATION_FAILED",
+        "TOPIC_AUTHORIZATION_FAILED",
+        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+        "CLUSTER_AUTHORIZATION_FAILED",
+        "GROUP_AUTHORIZATION_FAILED",
+    }
+)
 _GRACE: Final = 1.25  # the library's own time-out names its cause, so it comes first
 
 
@@ -41,7 +51,7 @@ async def bounded(doing: str, bootstrap: str, timeout_ms: int) -> AsyncIterator[
     except errors.UnknownTopicOrPartitionError as error:
         raise ConfigError(
             f"{doing}: no such topic on the Kafka broker at {bootstrap}: create the topics first "
-            "(KafkaBus.ensure_topics), or check the prefix"
+            "(plumb deploy topics --config FILE), or check the prefix"
         ) from error
     except (errors.MessageSizeTooLargeError, errors.RecordTooLargeError) as error:
         raise Rejected(f"{doing}: a message is too large for Kafka, split it: {error}") from error
@@ -63,3 +73,24 @@ def aiokafka() -> Any:
             "or set bus.kind: memory"
         ) from error
     return library
+
+
+def confluent() -> Any:
+    """Return the optional official library.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import confluent_kafka as library  # noqa: PLC0415 - an optional dependency
+    except ImportError as error:
+        raise ConfigError(
+            "bus.kind: kafka needs confluent-kafka: pip install 'plumbline-oracle[kafka]', "
+            "or set bus.kind: memory"
+        ) from error
+    return library
+
+
+def unwelcome(reason: Any) -> bool:
+    """Whether the official library's error is a matter of credentials or rights."""
+    return reason.name() in _UNWELCOME

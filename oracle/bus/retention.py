@@ -1,4 +1,7 @@
-"""How long each topic is kept, for both implementations of the bus, and what is lost is counted."""
+"""How each topic is kept, for both implementations of the bus, and what is lost is counted.
+
+The one table of it: `oracle.bus.kafka_topics` makes topics by it and compares those that are there.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,26 @@ from oracle.model.topics import Topic
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
+_MIB: Final = 1 << 20
 FOR_EVER: Final = -1
+UNBOUNDED: Final = -1
+
+MESSAGE_BYTES: Final = _MIB
+"""Of one message with its frame: what every topic takes, and no writer sends more."""
 
 
 class Kept(NamedTuple):
-    """What a topic's log may forget. A compacted topic never forgets the newest of a key."""
+    """What a topic's log may forget, by age and by size of a partition.
+
+    Where a topic is `compacted`, the newest of each key outlives all newer messages of others, up
+    to the same age.
+    """
 
     compacted: bool
     retention_ms: int
+    retention_bytes: int = UNBOUNDED
+    segment_bytes: int | None = None
+    """Nothing is compacted in the segment that is being written; None: as the cluster has it."""
 
 
 KEPT: Final = {
@@ -29,8 +44,10 @@ KEPT: Final = {
     Topic.RECEIPTS: Kept(False, 7 * _DAY_MS),
     Topic.CONTROLS: Kept(True, FOR_EVER),
     Topic.AUDIT: Kept(False, FOR_EVER),
-    Topic.SNAPSHOTS: Kept(True, FOR_EVER),
-    Topic.DEAD_LETTERS: Kept(True, 7 * _DAY_MS),
+    # All of it is read by who takes a shard over.
+    Topic.SNAPSHOTS: Kept(True, FOR_EVER, segment_bytes=16 * _MIB),
+    # Whoever can write garbage decides how much of it there is.
+    Topic.DEAD_LETTERS: Kept(False, 7 * _DAY_MS, 256 * _MIB, 64 * _MIB),
 }
 
 SKIPPED: Final = Counter(

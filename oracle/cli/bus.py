@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from oracle.bus.interface import Bus
+from oracle.bus.kafka_topics import Layout
 from oracle.bus.ledger import LedgerBus
 from oracle.config.deployment import KafkaBusConfig
 from oracle.config.root import Config
@@ -19,17 +18,15 @@ from oracle.model.topics import SHARDED
 if TYPE_CHECKING:
     from oracle.bus.kafka import KafkaBus
 
-_log = structlog.get_logger(__name__)
-
 
 @asynccontextmanager
 async def opened_bus(config: Config, state: Path) -> AsyncIterator[Bus]:
-    """Open the bus that the configuration names, with its topics in place.
+    """Open the bus that the configuration names, once its topics are found to be right.
 
     A bus in memory keeps orders and audit in the folder `state`.
 
     Raises:
-        ConfigError: what `state` holds is damaged.
+        ConfigError: what `state` holds is damaged; topics are missing or not as they must be.
         Retryable: no Kafka broker answers.
     """
     if config.bus.kind == "memory":
@@ -39,9 +36,13 @@ async def opened_bus(config: Config, state: Path) -> AsyncIterator[Bus]:
             yield ledger
         return
     async with kafka_bus(config.bus) as bus:
-        for difference in await bus.ensure_topics(dict.fromkeys(SHARDED, config.engine.shards)):
-            _log.warning("topic_differs", difference=difference)
+        await bus.topics.check(layout(config.bus, config.engine.shards))
         yield bus
+
+
+def layout(config: KafkaBusConfig, shards: int) -> Layout:
+    """Return what the deployment wants of its topics."""
+    return Layout(dict.fromkeys(SHARDED, shards), config.replication)
 
 
 def kafka_bus(config: KafkaBusConfig) -> KafkaBus:

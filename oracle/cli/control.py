@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from oracle.cli.bus import opened_bus, socket_path
+from oracle.cli.bus import kafka_bus, socket_path
 from oracle.cli.options import ConfigOption, JsonOption, StateOption, state_folder
 from oracle.cli.output import emit
 from oracle.config.load import load
@@ -103,7 +103,8 @@ async def _issue(config: Config, control: Control, state: Path) -> None:
     if config.bus.kind == "memory":
         await send_control(socket_path(state), control)
         return
-    async with opened_bus(config, state) as bus:
+    # Not opened_bus: that another topic is not as it should be must not hold up a pause.
+    async with kafka_bus(config.bus) as bus:
         await controls.issue(bus, control, AuditWriter(bus, "cli"))
 
 

@@ -12,6 +12,7 @@ import typer
 
 from oracle.cli.options import JsonOption
 from oracle.cli.output import configure_logging, console, emit, table
+from oracle.cli.topics import topics
 from oracle.model.errors import ConfigError, PlumblineError
 
 if TYPE_CHECKING:
@@ -22,12 +23,8 @@ WEI = 10**18
 
 T = TypeVar("T")
 
-commands = typer.Typer(no_args_is_help=True, help="Deploy contracts.")
-
-
-@commands.callback()
-def _group() -> None:
-    """Keep `evm` a command of its own while it is the only family of chains."""
+commands = typer.Typer(no_args_is_help=True, help="Deploy contracts and topics.")
+commands.command("topics", help="Make and check the topics on a Kafka cluster.")(topics)
 
 
 @commands.command("evm", help="Deploy to EVM chains; run again to resume or to check.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from oracle.bus.interface import Bus
+from oracle.cli.bus import kafka_bus
 from oracle.cli.output import bar
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError, Retryable
@@ -135,14 +136,7 @@ def on_bus(run: DryRun, config: Config, for_ns: int, *, quiet: bool) -> Outcome:
             "--live reads the bus, and a bus in memory is in another process: give --ticks "
             "FILE --against OLD, or bus.kind kafka"
         )
-    from oracle.bus.kafka import KafkaBus
-
-    # Not oracle.cli.bus.opened_bus: a check makes no topics on somebody's cluster.
-    bus = KafkaBus(
-        config.bus.bootstrap,
-        prefix=config.bus.prefix,
-        request_timeout_ms=config.bus.request_timeout // 1_000_000,
-    )
+    bus = kafka_bus(config.bus)  # not opened_bus: a new number of shards may be what is tried
 
     async def listening() -> Outcome:
         async with bus:

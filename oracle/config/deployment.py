@@ -39,6 +39,8 @@ class KafkaBusConfig(Section):
     bootstrap: str
     """`host:port`, comma-separated."""
     prefix: str = "plumbline."
+    replication: int = Field(default=1, ge=1, le=15)
+    """Brokers that hold each message: 3 on a cluster, so that any one may be lost."""
     request_timeout: PositiveNs = 10 * 10**9
     session: Annotated[PositiveNs, Field(ge=10**9)] = 6 * 10**9
     """A member of a group that is silent for so long is taken to be dead."""

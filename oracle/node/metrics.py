@@ -16,7 +16,10 @@ class NodeMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.step_seconds = Histogram(
-            "plumbline_step_seconds", "Time of one engine step", buckets=_FAST, registry=registry
+            "plumbline_step_seconds",
+            "Time of one step, with its commit",
+            buckets=_FAST,
+            registry=registry,
         )
         self._ticks = Counter("plumbline_ticks_total", "Ticks taken into steps", registry=registry)
         self._rejected = Counter(

@@ -19,7 +19,7 @@ from oracle.model.errors import Fatal, PlumblineError, Retryable
 from oracle.node.metrics import NodeMetrics
 
 GROUP: Final = "engines"
-_RETRY_S: Final = 1.0
+RETRY_S: Final = 1.0
 _LOOK_S: Final = 0.5
 
 Step = Callable[[int], Awaitable[None]]
@@ -44,10 +44,12 @@ class ShardHost:
         step: Step,
         metrics: NodeMetrics,
         hand_over_s: float = 10.0,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._bus, self._name, self._shards = bus, name, shards
         self._step, self._metrics = step, metrics
         self._hand_over_s: Final = hand_over_s
+        self._retry_s: Final = retry_s
         self._wanted: frozenset[int] = frozenset()
         self._running: Final[dict[int, asyncio.Task[None]]] = {}
 
@@ -63,7 +65,7 @@ class ShardHost:
                     await self._take_part()
                 except Retryable as error:
                     _log.warning("group_unreachable", group=GROUP, error=str(error))
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(self._retry_s)
         finally:
             for task in self._running.values():
                 task.cancel()
@@ -110,10 +112,10 @@ class ShardHost:
                     self._metrics.interrupted.labels(str(shard)).inc()
                     _log.exception("shard_failed", shard=shard)
                 if shard in self._wanted:
-                    await asyncio.sleep(_RETRY_S)
+                    await asyncio.sleep(self._retry_s)
         finally:
             self._metrics.owned.labels(str(shard)).set(0)
-            del self._running[shard]
+        del self._running[shard]  # after an error it stays, for `run` to raise
 
     async def _until_given_away(self, shard: int, stepping: asyncio.Future[None]) -> None:
         """Let a shard step; once it is another's, for `hand_over_s` at most."""
@@ -143,7 +145,7 @@ def divide(claims: Mapping[str, bytes], shards: int) -> dict[str, bytes]:
         free = set(range(shards))
         for name in members:
             room = most + (over > 0)
-            kept = [shard for shard in holding[name] or () if shard in free][:room]
+            kept = [shard for shard in dict.fromkeys(holding[name] or ()) if shard in free][:room]
             over -= len(kept) > most
             given[name] = kept
             free -= set(kept)

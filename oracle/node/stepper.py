@@ -11,18 +11,14 @@ from typing import Final
 import structlog
 
 from oracle.bus.interface import Bus, Record, Start, Subscription
-from oracle.bus.shards import Made, ShardLog, Snapshot
-from oracle.engine.engine import Engine
-from oracle.model.messages import Control, Mark, MarketEvent, StepManifest, encode
+from oracle.bus.shards import ShardLog
+from oracle.model.messages import Control, Mark
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
-from oracle.node.proof import history_after, inputs_digest, marks_digest, spec_digest
-from oracle.node.recovery import Recovered, recover
+from oracle.node.owner import Owner, Stepped, take_over
 from oracle.node.sharding import Shard
 
-SNAPSHOT_NS: Final = 10 * 10**9
-"""Step time between two snapshots: what a restart has to step again."""
 BATCHES: Final = 2_000
 """Of ticks, in one step: a backlog is worked off in several."""
 CLOCK_BACK_NS: Final = 10**9
@@ -58,11 +54,10 @@ class Stepper:
     ) -> None:
         self._bus, self._shard, self._cadence = bus, shard, cadence
         self._metrics, self._now_ns = metrics, now_ns
-        self._spec_digest: Final = spec_digest(shard.spec)
         self._controls: list[Control] = []
         self._control_offsets: dict[int, int] = {}
         self._known: dict[str, tuple[int, int]] = {}
-        self._last_ns = self._saved_ns = self._tick_start = 0
+        self._last_ns = self._tick_start = 0
         self._clock_behind = False
 
     async def run(self) -> None:
@@ -77,18 +72,18 @@ class Stepper:
         async with log, controls:
             while not await controls.caught_up():
                 await self._take_controls(controls)
-            at = await recover(log, self._shard.spec, self._shard.markets, self._now_ns())
-            self._last_ns = self._saved_ns = at.engine.time_ns
+            owner = await take_over(log, self._shard, self._now_ns())
+            self._last_ns = owner.engine.time_ns
             reader = asyncio.create_task(self._read_controls(controls))
             try:
                 while not reader.done():
                     records = await self._collect(log)
                     if self._now_ns():  # a replay's clock stands at 0 until its first tick
-                        at = await self._step(log, at, records)
+                        await self._step(owner, records)
                 await reader
             finally:
                 reader.cancel()
-                await asyncio.shield(log.keep(self._state(log, at)))
+                await asyncio.shield(owner.keep())
 
     async def _read_controls(self, controls: Subscription) -> None:
         while True:
@@ -121,59 +116,15 @@ class Stepper:
             return 0
         return min(due_ns, boundary_ns - now_ns % boundary_ns)
 
-    async def _step(self, log: ShardLog, at: Recovered, records: Sequence[Record]) -> Recovered:
-        """Take one step and commit it; return what the next one goes on from."""
-        engine, shard = at.engine, self._shard.number
+    async def _step(self, owner: Owner, records: Sequence[Record]) -> None:
         batches = [r.message for r in records if isinstance(r.message, TickBatch)]
-        orders, self._controls = engine.unknown(self._controls), []
+        orders, self._controls = owner.engine.unknown(self._controls), []
         self._last_ns = self._step_time_ns()
         with self._metrics.step_seconds.time():
-            made = engine.step(batches, orders, self._last_ns)
-        marks = [mark for mark in made.messages() if mark.market in self._shard.markets]
-        encoded = [encode(mark) for mark in marks]
-        inputs, digest = inputs_digest(batches), marks_digest(encoded)
-        manifest = StepManifest(
-            group=str(shard),
-            sequence=made.sequence,
-            time_ns=made.time_ns,
-            ticks=sum(len(batch) for batch in batches),
-            tick_offsets={shard: log.position},
-            control_offsets=dict(self._control_offsets),
-            rejected=made.rejected,
-            events=tuple(
-                MarketEvent(event.market, event.kind, event.before, event.after, event.cause)
-                for event in made.events
-            ),
-            tick_starts={shard: self._tick_start},
-            orders=tuple(orders),
-            spec_digest=self._spec_digest,
-            inputs_digest=inputs,
-            marks_digest=digest,
-            history=history_after(
-                at.history, made.time_ns, self._spec_digest, inputs, orders, digest
-            ),
-        )
-        await log.commit(Made(manifest, marks, encoded), self._snapshot(log, engine, manifest))
-        self._note(manifest, marks, made.refused)
-        return Recovered(engine, manifest.history)
-
-    def _snapshot(self, log: ShardLog, engine: Engine, manifest: StepManifest) -> Snapshot | None:
-        """Return the state after a step, when it is time."""
-        if manifest.time_ns - self._saved_ns < SNAPSHOT_NS:
-            return None
-        self._saved_ns = manifest.time_ns
-        return self._state(log, Recovered(engine, manifest.history))
-
-    def _state(self, log: ShardLog, at: Recovered) -> Snapshot:
-        engine, history = at
-        return Snapshot(
-            engine.sequence,
-            engine.time_ns,
-            history,
-            log.position,
-            log.step_offset,
-            engine.snapshot(),
-        )
+            stepped = await owner.step(
+                batches, self._tick_start, orders, self._control_offsets, self._last_ns
+            )
+        self._note(stepped)
 
     def _step_time_ns(self) -> int:
         """Return a time after the last step's: a wall clock may stand still or go back."""
@@ -186,10 +137,10 @@ class Stepper:
         self._clock_behind = behind
         return step_ns
 
-    def _note(self, manifest: StepManifest, marks: Sequence[Mark], refused: dict[str, int]) -> None:
-        for mark in marks:
+    def _note(self, stepped: Stepped) -> None:
+        for mark in stepped.marks:
             self._note_change(mark)
-        for event in manifest.events:
+        for event in stepped.manifest.events:
             _log.warning(
                 "market_moved",
                 market=event.market,
@@ -198,7 +149,7 @@ class Stepper:
                 after=event.after,
                 cause=event.cause,
             )
-        self._metrics.observe(manifest, marks, refused)
+        self._metrics.observe(stepped.manifest, stepped.marks, stepped.refused)
 
     def _note_change(self, mark: Mark) -> None:
         """Log a market's change of validity or breaker state, with the figures that caused it."""

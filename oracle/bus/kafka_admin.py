@@ -1,0 +1,136 @@
+"""What is asked of a Kafka cluster's administration, by the official client, off the event loop.
+
+Every call has a bound, and fails in our own words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from oracle.bus.kafka_calls import confluent, unwelcome
+from oracle.model.errors import ConfigError, Retryable
+
+_T = TypeVar("_T")
+_QUIET: Final = {"log_level": 0}  # what matters reaches us as errors
+
+
+class Wanted(NamedTuple):
+    """A topic to make."""
+
+    name: str
+    partitions: int
+    replication: int
+    settings: Mapping[str, str]
+
+
+class Found(NamedTuple):
+    """A topic that is there."""
+
+    partitions: int
+    replication: int
+    settings: Mapping[str, str]
+
+
+class KafkaAdmin:
+    """The administration of the cluster that `connection` names, in the library's settings."""
+
+    def __init__(self, connection: Mapping[str, Any], timeout_s: float) -> None:
+        self._connection: Final = dict(connection)
+        self._bootstrap: Final = connection["bootstrap.servers"]
+        self._timeout_s: Final = timeout_s
+        self._library: Any = None
+        self._client: Any = None
+
+    async def topics(self, names: Sequence[str]) -> dict[str, Found]:
+        """Return those of the topics that are there, as far as this user may see them.
+
+        Raises:
+            Retryable: no answer.
+            ConfigError: refused.
+        """
+        return await self._asked("look at topics", lambda: self._topics(names))
+
+    async def create(self, topics: Sequence[Wanted]) -> None:
+        """Make topics; one that another has made meanwhile is left as it is.
+
+        Raises:
+            Retryable: no answer.
+            ConfigError: refused, or there are too few brokers.
+        """
+        if topics:
+            await self._asked("create topics", lambda: self._create(topics))
+
+    def _topics(self, names: Sequence[str]) -> dict[str, Found]:
+        there = self._client.list_topics(timeout=self._timeout_s).topics
+        ours = {name: there[name] for name in names if name in there}
+        if not ours:
+            return {}
+        kind = self._library.admin.ResourceType.TOPIC
+        described = self._client.describe_configs(
+            [self._library.admin.ConfigResource(kind, name) for name in ours],
+            request_timeout=self._timeout_s,
+        )
+        settings = {
+            resource.name: {name: entry.value for name, entry in answer.result().items()}
+            for resource, answer in described.items()
+        }
+        return {
+            name: Found(
+                len(topic.partitions),
+                min((len(at.replicas) for at in topic.partitions.values()), default=0),
+                settings[name],
+            )
+            for name, topic in ours.items()
+        }
+
+    def _create(self, topics: Sequence[Wanted]) -> None:
+        made = self._client.create_topics(
+            [
+                self._library.admin.NewTopic(
+                    topic.name, topic.partitions, topic.replication, config=dict(topic.settings)
+                )
+                for topic in topics
+            ],
+            request_timeout=self._timeout_s,
+        )
+        for name, answer in made.items():
+            try:
+                answer.result()
+            except self._library.KafkaException as error:
+                reason = error.args[0]
+                if reason.name() == "TOPIC_ALREADY_EXISTS":
+                    continue
+                if reason.retriable() or unwelcome(reason):
+                    raise
+                raise ConfigError(
+                    f"Kafka at {self._bootstrap} did not create topic {name}: {reason.str()}"
+                ) from error
+
+    async def _asked(self, doing: str, call: Callable[[], _T]) -> _T:
+        """Run a blocking call in a thread and translate what it raises."""
+        self._connect()
+        try:
+            return await asyncio.to_thread(call)
+        except self._library.KafkaException as error:
+            reason = error.args[0]
+            if unwelcome(reason):
+                raise ConfigError(
+                    f"{doing}: Kafka at {self._bootstrap} refuses: {reason.str()}: give this "
+                    "command the credentials of who runs the cluster"
+                ) from error
+            if reason.name() in {"_TRANSPORT", "_ALL_BROKERS_DOWN"}:
+                raise Retryable(
+                    f"no Kafka broker at {self._bootstrap}: start one or set bus.kind: memory"
+                ) from error
+            raise Retryable(
+                f"{doing}: Kafka at {self._bootstrap} answered: {reason.str()}"
+            ) from error
+
+    def _connect(self) -> None:
+        if self._client is None:
+            self._library = confluent()
+            import confluent_kafka.admin  # noqa: PLC0415 - an optional dependency
+
+            self._client = confluent_kafka.admin.AdminClient(self._connection | _QUIET)

@@ -1,0 +1,118 @@
+"""An engine with its shard's log: each step is computed, proven and committed before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from oracle.bus.shards import Made, ShardLog, Snapshot
+from oracle.engine.result import MarkBatch
+from oracle.model.messages import Control, Mark, MarketEvent, StepManifest, encode
+from oracle.model.ticks import TickBatch
+from oracle.node.proof import history_after, inputs_digest, marks_digest, spec_digest
+from oracle.node.recovery import Recovered, recover
+from oracle.node.sharding import Shard
+
+SNAPSHOT_NS: Final = 10 * 10**9
+"""Step time between two snapshots: what a restart has to step again."""
+
+
+class Stepped(NamedTuple):
+    """A step that was committed."""
+
+    manifest: StepManifest
+    marks: Sequence[Mark]
+    refused: Mapping[str, int]
+    """Sources that began to be refused, by reason."""
+
+
+async def take_over(log: ShardLog, shard: Shard, now_ns: int) -> Owner:
+    """Go on where the owner before stopped, and shut it out.
+
+    Raises:
+        Retryable: the log could not be read.
+        ShardLost: yet another has taken over meanwhile.
+    """
+    return Owner(log, shard, await recover(log, shard.spec, shard.markets, now_ns))
+
+
+class Owner:
+    """Owns a shard until another takes it over. After an error it is of no more use."""
+
+    def __init__(self, log: ShardLog, shard: Shard, at: Recovered) -> None:
+        self._log, self._shard = log, shard
+        self.engine, self._history = at
+        self._spec_digest: Final = spec_digest(shard.spec)
+        self._saved_ns = self.engine.time_ns
+
+    async def step(
+        self,
+        ticks: Sequence[TickBatch],
+        tick_start: int,
+        orders: Sequence[Control],
+        control_offsets: Mapping[int, int],
+        now_ns: int,
+    ) -> Stepped:
+        """Take one step at `now_ns` with the ticks from `tick_start` to the log's position.
+
+        Raises:
+            ShardLost: another owns the shard.
+            Retryable: it is not known whether the step was committed.
+        """
+        made = self.engine.step(ticks, orders, now_ns)
+        marks = [mark for mark in made.messages() if mark.market in self._shard.markets]
+        encoded = [encode(mark) for mark in marks]
+        manifest = self._manifest(made, ticks, tick_start, orders, control_offsets, encoded)
+        self._history = manifest.history
+        snapshot = None
+        if made.time_ns - self._saved_ns >= SNAPSHOT_NS:
+            self._saved_ns, snapshot = made.time_ns, self._state()
+        await self._log.commit(Made(manifest, marks, encoded), snapshot)
+        return Stepped(manifest, marks, made.refused)
+
+    async def keep(self) -> None:
+        """Keep the state on the way out."""
+        await self._log.keep(self._state())
+
+    def _manifest(
+        self,
+        made: MarkBatch,
+        ticks: Sequence[TickBatch],
+        tick_start: int,
+        orders: Sequence[Control],
+        control_offsets: Mapping[int, int],
+        encoded: Sequence[bytes],
+    ) -> StepManifest:
+        shard = self._shard.number
+        inputs, marks = inputs_digest(ticks), marks_digest(encoded)
+        return StepManifest(
+            group=str(shard),
+            sequence=made.sequence,
+            time_ns=made.time_ns,
+            ticks=sum(len(batch) for batch in ticks),
+            tick_offsets={shard: self._log.position},
+            control_offsets=dict(control_offsets),
+            rejected=made.rejected,
+            events=tuple(
+                MarketEvent(event.market, event.kind, event.before, event.after, event.cause)
+                for event in made.events
+            ),
+            tick_starts={shard: tick_start},
+            orders=tuple(orders),
+            spec_digest=self._spec_digest,
+            inputs_digest=inputs,
+            marks_digest=marks,
+            history=history_after(
+                self._history, made.time_ns, self._spec_digest, inputs, orders, marks
+            ),
+        )
+
+    def _state(self) -> Snapshot:
+        return Snapshot(
+            self.engine.sequence,
+            self.engine.time_ns,
+            self._history,
+            self._log.position,
+            self._log.step_offset,
+            self.engine.snapshot(),
+        )

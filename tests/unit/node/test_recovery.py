@@ -1,0 +1,136 @@
+"""Taking a shard over when its past cannot be used whole: nothing stops, and it is said."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from oracle.bus.memory import MemoryBus, MemoryShardLog
+from oracle.bus.shards import ShardLost
+from oracle.bus.snapshot_file import SnapshotFile
+from oracle.model.topics import SHARDED, Topic
+from oracle.node.owner import SNAPSHOT_NS, Owner, take_over
+from oracle.node.sharding import Shard
+from tests.engine_builders import T0, S, market, source, spec, trades
+from tests.unit.node.remembering import Cluster, RememberingLog
+
+PART = Shard(0, spec([market("X-USD", [source("a:X"), source("b:X")])]), frozenset(["X-USD"]))
+
+
+async def stepped(cluster: Cluster, owner: Owner, log: RememberingLog, at_s: int) -> None:
+    """Take one step with a tick of each source."""
+    cluster.ticks += trades({"a:X": "100", "b:X": "101"}, at_s)
+    start = log.position
+    records = await log.take(limit=10, timeout_s=0)
+    await owner.step([r.message for r in records], start, [], {}, T0 + at_s * S)  # type: ignore[misc]
+
+
+async def owned(cluster: Cluster) -> tuple[Owner, RememberingLog]:
+    """Take the shard over."""
+    log = RememberingLog(cluster)
+    return await take_over(log, PART, T0), log
+
+
+async def test_the_owner_before_commits_nothing_more() -> None:
+    """However late it hears of it."""
+    cluster = Cluster()
+    first, first_log = await owned(cluster)
+    await stepped(cluster, first, first_log, 1)
+    second, second_log = await owned(cluster)
+    with pytest.raises(ShardLost):
+        await stepped(cluster, first, first_log, 2)
+    await stepped(cluster, second, second_log, 3)
+    assert [made.manifest.sequence for made in cluster.steps] == [1, 2]
+
+
+async def test_ticks_that_the_log_has_forgotten_leave_a_gap_and_no_stop() -> None:
+    """Numbers and times go on after the last step, and the log says which could not be taken."""
+    cluster = Cluster()
+    owner, log = await owned(cluster)
+    for at_s in (1, 2, 3):
+        await stepped(cluster, owner, log, at_s)
+    cluster.forgotten = 2
+    with capture_logs() as logs:
+        owner, log = await owned(cluster)
+    gone = [entry["sequence"] for entry in logs if entry["event"] == "step_not_replayable"]
+    assert gone == [2]  # the first has a snapshot
+    assert owner.engine.sequence == 3
+    await stepped(cluster, owner, log, 4)
+    assert cluster.steps[-1].manifest.sequence == 4
+
+
+async def test_a_state_of_another_release_is_not_used_and_numbers_go_on() -> None:
+    """Readers of marks must never see a number or a time again."""
+    cluster = Cluster()
+    owner, log = await owned(cluster)
+    for at_s in (1, 1 + SNAPSHOT_NS // S):
+        await stepped(cluster, owner, log, at_s)
+    cluster.snapshots = [state._replace(state=b"of another release") for state in cluster.snapshots]
+    with capture_logs() as logs:
+        owner, log = await owned(cluster)
+    assert "engine_snapshot_unusable" in [entry["event"] for entry in logs]
+    assert owner.engine.sequence == 2
+    await stepped(cluster, owner, log, 60)
+    assert [made.manifest.sequence for made in cluster.steps] == [1, 2, 3]
+
+
+async def test_other_parameters_take_the_old_steps_and_are_no_alarm() -> None:
+    """A market whose rules were changed between two runs keeps its memory."""
+    cluster = Cluster()
+    owner, log = await owned(cluster)
+    for at_s in (1, 2):
+        await stepped(cluster, owner, log, at_s)
+    other = Shard(
+        0,
+        spec([market("X-USD", [source("a:X", weight=2.0), source("b:X")])]),
+        frozenset(["X-USD"]),
+    )
+    with capture_logs() as logs:
+        owner = await take_over(RememberingLog(cluster), other, T0)
+    assert owner.engine.sequence == 2
+    assert [entry["event"] for entry in logs] == ["engine_restored", "steps_replayed"]
+    assert logs[-1]["differing"] == 0
+
+
+async def test_a_step_that_comes_out_otherwise_is_an_alarm() -> None:
+    """The same ticks and parameters give the same marks, or something is very wrong."""
+    cluster = Cluster()
+    owner, log = await owned(cluster)
+    for at_s in (1, 2):
+        await stepped(cluster, owner, log, at_s)
+    cluster.ticks[1] = trades({"a:X": "100", "b:X": "102"}, 2)[0]
+    with capture_logs() as logs:
+        await owned(cluster)
+    events = [entry["event"] for entry in logs]
+    assert events == ["engine_restored", "step_differs", "steps_replayed"]
+
+
+async def memory_log(file: SnapshotFile) -> MemoryShardLog:
+    """Return the log of a bus in memory whose state is in a file."""
+    bus = MemoryBus(partitions=dict.fromkeys(SHARDED, 1))
+    return MemoryShardLog(bus, bus.logs[Topic.TICKS][0], 0, file)
+
+
+async def test_an_embedded_restart_goes_on_from_its_file(tmp_path) -> None:
+    """What an engine from the file publishes next is what the old one would have."""
+    file = SnapshotFile(tmp_path / "engine.0.snapshot")
+    async with await memory_log(file) as log:
+        first = await take_over(log, PART, T0)
+        await first.step(trades({"a:X": "100", "b:X": "101"}, 1), 0, [], {}, T0 + S)
+        await first.keep()
+    async with await memory_log(file) as log:
+        second = await take_over(log, PART, T0 + 2 * S)
+        assert second.engine.snapshot() == first.engine.snapshot()
+
+
+async def test_an_embedded_state_of_the_future_is_set_aside(tmp_path) -> None:
+    """After a clock was set back the engine would refuse every step until that time."""
+    file = SnapshotFile(tmp_path / "engine.0.snapshot")
+    async with await memory_log(file) as log:
+        first = await take_over(log, PART, T0)
+        await first.step([], 0, [], {}, T0 + 100 * S)
+        await first.keep()
+    async with await memory_log(file) as log:
+        second = await take_over(log, PART, T0 + 2 * S)
+    assert second.engine.time_ns == 0
+    assert (tmp_path / "engine.0.bad").exists()
