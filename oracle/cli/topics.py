@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from oracle.bus.retention import FOR_EVER, KEPT
+from oracle.bus.retention import FOR_EVER
 from oracle.cli.bus import kafka_bus, layout
 from oracle.cli.options import ConfigOption, JsonOption
 from oracle.cli.output import configure_logging, console, emit, table
@@ -16,11 +16,10 @@ from oracle.config.load import load
 from oracle.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from oracle.bus.kafka_topics import TopicState
-    from oracle.model.topics import Topic
+    from oracle.bus.kafka_topics import KafkaTopics, Layout, TopicState
 
 _COLUMNS: Final = ("topic", "partitions", "replicas", "cleanup", "kept", "state")
-_HOURS: Final = ((24 * 3_600_000, "d"), (3_600_000, "h"))
+_UNITS: Final = ((24 * 3_600_000, "d"), (3_600_000, "h"), (60_000, "m"))
 
 
 def topics(
@@ -36,15 +35,14 @@ def topics(
     if loaded.bus.kind == "memory":
         raise ConfigError("a bus in memory has no topics to make: set bus.kind to kafka")
     bus, wanted = kafka_bus(loaded.bus), layout(loaded.bus, loaded.engine.shards)
-    states = asyncio.run(_states(bus.topics, wanted, check=check))
-    before, after = states
+    before, after = asyncio.run(_states(bus.topics, wanted, check=check))
     _show(before, after, as_json=as_json)
     if any(state.found is None or state.differences for state in after):
         raise typer.Exit(1)
 
 
 async def _states(
-    topics: Any, wanted: Any, *, check: bool
+    topics: KafkaTopics, wanted: Layout, *, check: bool
 ) -> tuple[Sequence[TopicState], Sequence[TopicState]]:
     before = await topics.look(wanted)
     return before, before if check else await topics.create(wanted)
@@ -100,17 +98,20 @@ def _row(state: TopicState, how: str) -> list[str]:
         str(has.partitions),
         str(has.replication),
         has.settings.get("cleanup.policy", "?"),
-        _age(state.topic),
+        _age(has.settings.get("retention.ms", "")),
         how,
     ]
 
 
-def _age(topic: Topic) -> str:
+def _age(retention_ms: str) -> str:
     """Return how long messages are kept, as people say it."""
-    kept_ms = KEPT[topic].retention_ms
-    if kept_ms == FOR_EVER:
+    if retention_ms == str(FOR_EVER):
         return "for ever"
-    return next(f"{kept_ms // unit_ms}{unit}" for unit_ms, unit in _HOURS if kept_ms >= unit_ms)
+    kept_ms = int(retention_ms or 0)
+    for unit_ms, unit in _UNITS:
+        if kept_ms and kept_ms % unit_ms == 0:
+            return f"{kept_ms // unit_ms}{unit}"
+    return f"{retention_ms}ms"
 
 
 def _say(text: str) -> None:

@@ -10,11 +10,14 @@ def test_controls_are_compacted_for_ever_and_marks_for_days() -> None:
     """A pause outlives any retention; an old mark does not."""
     assert settings(Topic.CONTROLS, 1)["cleanup.policy"] == "compact"
     assert settings(Topic.MARKS, 1)["cleanup.policy"] == "compact,delete"
-    assert settings(Topic.AUDIT, 1) == {
-        "cleanup.policy": "delete",
-        "retention.ms": "-1",
-        "min.insync.replicas": "1",
-    }
+    audit = settings(Topic.AUDIT, 1)
+    assert (audit["cleanup.policy"], audit["retention.ms"]) == ("delete", "-1")
+
+
+def test_only_garbage_is_bounded_by_size() -> None:
+    """A cluster's own default must not drop the audit; whoever sends garbage must fill no disk."""
+    bounded = {topic for topic in Topic if settings(topic, 1)["retention.bytes"] != "-1"}
+    assert bounded == {Topic.DEAD_LETTERS}
 
 
 def test_a_write_survives_the_loss_of_one_of_three_replicas() -> None:
