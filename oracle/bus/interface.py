@@ -6,7 +6,7 @@ Both implementations (`oracle.bus.memory`, `oracle.bus.kafka`) pass the same con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -24,6 +24,10 @@ class Start(StrEnum):
     TAIL = "tail"
 
 
+Positions = Mapping[tuple[Topic, int], int]
+"""Topic and partition to an offset. Of a partition that is left out: the earliest."""
+
+
 class Record(NamedTuple):
     """One message with its place in the log."""
 
@@ -36,6 +40,11 @@ class Record(NamedTuple):
 
 class Subscription(AbstractAsyncContextManager["Subscription", None], Protocol):
     """A reader of some topics; use as `async with`. Entering it fixes where it starts."""
+
+    @property
+    def begun(self) -> Positions:
+        """Where each partition began in fact: the log may have forgotten what came before."""
+        ...
 
     async def take(self, *, limit: int = 1000, timeout_s: float = 1.0) -> Sequence[Record]:
         """Return up to `limit` records, as soon as there is one; none when the time is out.
@@ -66,13 +75,18 @@ class Bus(AbstractAsyncContextManager["Bus", None], Protocol):
         ...
 
     def subscribe(
-        self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
+        self, *topics: Topic, group: str | None = None, start: Start | Positions = Start.TAIL
     ) -> Subscription:
         """Read `topics`.
 
-        Without a group, the reader sees every partition from `start`. Members of one group share
+        Without a group, the reader sees every partition from `start`, and entering it raises
+        ConfigError for a position that the log has not reached. Members of one group share
         the partitions between them, and continue from the group's last commit.
         """
+        ...
+
+    def log_name(self, topic: Topic) -> str:
+        """Return what the offsets of a topic count in: under one name an offset is one message."""
         ...
 
     def shard_log(self, shard: int) -> ShardLog:

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import structlog
 
-from oracle.bus.interface import Start
+from oracle.bus.interface import Positions, Start
 from oracle.bus.kafka_admin import KafkaAdmin
 from oracle.bus.kafka_calls import aiokafka, bounded
 from oracle.bus.kafka_reader import KafkaSubscription
@@ -124,7 +124,7 @@ class KafkaBus:
             raise
 
     def subscribe(
-        self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
+        self, *topics: Topic, group: str | None = None, start: Start | Positions = Start.TAIL
     ) -> KafkaSubscription:
         """Read `topics`, alone or as a member of `group`."""
         return KafkaSubscription(
@@ -135,6 +135,10 @@ class KafkaBus:
             self._set_aside,
             start,
         )
+
+    def log_name(self, topic: Topic) -> str:
+        """Return the topic's name on the cluster."""
+        return self._prefix + topic
 
     def share(self, group: str, name: str, declare: Declare, divide: Divide) -> KafkaSharing:
         """Take part, as `name`, in a group that divides work between its members."""

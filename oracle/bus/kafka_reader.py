@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import structlog
 
-from oracle.bus.interface import Record, Start
+from oracle.bus.interface import Positions, Record, Start
 from oracle.bus.kafka_calls import Undecodable, aiokafka
 from oracle.bus.kafka_consumer import OpenedConsumer
 from oracle.bus.retention import KEPT, SKIPPED
-from oracle.model.errors import SchemaError
+from oracle.model.errors import ConfigError, SchemaError
 from oracle.model.messages import decode
 from oracle.model.topics import WRITTEN_BY_STEPS, Topic
 
@@ -37,7 +37,7 @@ class KafkaSubscription(OpenedConsumer):
         partitions: Callable[[str], Awaitable[set[int]]],
         bounded: Callable[[str], AbstractAsyncContextManager[None]],
         undecodable: Undecodable,
-        start: Start,
+        start: Start | Positions,
     ) -> None:
         self._connect: Final = connect
         self._topics: Final = topics
@@ -45,6 +45,7 @@ class KafkaSubscription(OpenedConsumer):
         self._bounded: Final = bounded
         self._undecodable: Final = undecodable
         self._start: Final = start
+        self.begun: Positions = {}
         self._next: Final[dict[Any, int]] = {}  # expected offset of each partition we hold
         self._ends: dict[Any, int] = {}  # of each partition on entering, without a group
 
@@ -59,6 +60,10 @@ class KafkaSubscription(OpenedConsumer):
             if self._consumer._group_id is None:
                 self._ends = await self._consumer.end_offsets(everywhere)
                 self._next.update(await self._starts(everywhere))
+                self.begun = {
+                    (self._topics[at.topic], at.partition): offset
+                    for at, offset in self._next.items()
+                }
                 for partition, offset in self._next.items():
                     self._consumer.seek(partition, offset)
             else:
@@ -124,7 +129,16 @@ class KafkaSubscription(OpenedConsumer):
         tail = self._start is Start.TAIL
         ask = self._consumer.end_offsets if tail else self._consumer.beginning_offsets
         offsets: dict[Any, int] = await ask(partitions)
-        return offsets
+        if isinstance(self._start, Start):
+            return offsets
+        wanted = {at: self._start.get((self._topics[at.topic], at.partition), 0) for at in offsets}
+        for at, end in self._ends.items():
+            if wanted[at] > end:
+                raise ConfigError(
+                    f"{at.topic}, partition {at.partition}, ends at {end}: there is no offset "
+                    f"{wanted[at]} yet; was the topic made anew? Give it another prefix then"
+                )
+        return {at: max(first, wanted[at]) for at, first in offsets.items()}
 
     async def _join(self, partitions: Sequence[Any]) -> None:
         errors = aiokafka().errors

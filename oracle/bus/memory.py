@@ -7,6 +7,7 @@ bus; it is not safe to share between threads.
 from __future__ import annotations
 
 import asyncio
+import uuid
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -14,11 +15,12 @@ from typing import Final, Self
 
 import structlog
 
-from oracle.bus.interface import Record, Start
+from oracle.bus.interface import Positions, Record, Start
 from oracle.bus.retention import KEPT, SKIPPED
 from oracle.bus.shards import Made, Snapshot, Taken
 from oracle.bus.sharing import Declare, Divide, MemoryGroup, MemorySharing
 from oracle.bus.snapshot_file import SnapshotFile
+from oracle.model.errors import ConfigError
 from oracle.model.messages import CLASS_OF, Message
 from oracle.model.topics import Topic
 
@@ -46,6 +48,7 @@ class MemoryBus:
             for topic, count in counts.items()
         }
         self.readers: Final[dict[Topic, set[MemorySubscription]]] = {t: set() for t in Topic}
+        self._name: Final = f"memory-{uuid.uuid4().hex}"
         self.groups: Final[dict[str, _Group]] = {}
         self.sharing: Final[dict[str, MemoryGroup]] = {}
 
@@ -69,12 +72,16 @@ class MemoryBus:
         await asyncio.sleep(0)  # a publisher in a tight loop lets readers keep up
 
     def subscribe(
-        self, *topics: Topic, group: str | None = None, start: Start = Start.TAIL
+        self, *topics: Topic, group: str | None = None, start: Start | Positions = Start.TAIL
     ) -> MemorySubscription:
         """Read `topics`, alone or as a member of `group`."""
         shared = None if group is None else self.groups.setdefault(group, _Group())
         logs = [log for topic in topics for log in self.logs[topic]]
         return MemorySubscription(self, logs, shared, start)
+
+    def log_name(self, topic: Topic) -> str:
+        """Return this run's name: every run counts offsets anew."""
+        return self._name
 
     def shard_log(self, shard: int) -> MemoryShardLog:
         """Return the log of one shard."""
@@ -90,7 +97,11 @@ class MemorySubscription:
     """A reader of a `MemoryBus`, waiting without polling."""
 
     def __init__(
-        self, bus: MemoryBus, logs: Sequence[_Partition], group: _Group | None, start: Start
+        self,
+        bus: MemoryBus,
+        logs: Sequence[_Partition],
+        group: _Group | None,
+        start: Start | Positions,
     ) -> None:
         self.wake: Final = asyncio.Event()
         self.logs: Final = {(log.topic, log.number): log for log in logs}
@@ -100,10 +111,11 @@ class MemorySubscription:
         self._group: Final = group
         self._start: Final = start
         self._turn = 0
+        self.begun: Positions = {}
 
     async def __aenter__(self) -> Self:
-        tail = self._start is Start.TAIL
-        starts = {at: log.end if tail else 0 for at, log in self.logs.items()}
+        starts = {at: log.start(self._start) for at, log in self.logs.items()}
+        self.begun = dict(starts)
         self._ends = {at: log.end for at, log in self.logs.items()}
         for readers in self._readers:
             readers.add(self)
@@ -242,6 +254,14 @@ class _Partition:
     @property
     def end(self) -> int:
         return self._base + len(self._records)
+
+    def start(self, start: Start | Positions) -> int:
+        if isinstance(start, Start):
+            return self.end if start is Start.TAIL else 0
+        wanted = start.get((self.topic, self.number), 0)
+        if wanted > self.end:
+            raise ConfigError(f"{self.topic} ends at {self.end}: there is no offset {wanted} yet")
+        return wanted if KEPT[self.topic].compacted else max(wanted, self._base)
 
     def append(self, key: str, message: Message) -> None:
         self._records.append(Record(self.topic, self.number, self.end, key, message))
