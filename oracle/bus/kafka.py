@@ -1,39 +1,32 @@
 """The bus on Kafka: idempotent writes acknowledged by every replica, keys hashed to partitions.
 
-Readers are in `oracle.bus.kafka_reader`, topics are made and checked in `oracle.bus.kafka_topics`.
+Writes are in `oracle.bus.kafka_writer`, readers in `oracle.bus.kafka_reader`; topics are made and
+checked in `oracle.bus.kafka_topics`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Self
 
-import structlog
-
 from oracle.bus.interface import Positions, Start
 from oracle.bus.kafka_admin import KafkaAdmin
 from oracle.bus.kafka_calls import aiokafka, bounded
+from oracle.bus.kafka_dead_letters import DeadLetters
 from oracle.bus.kafka_reader import KafkaSubscription
 from oracle.bus.kafka_shard import KafkaShardLog
 from oracle.bus.kafka_sharing import KafkaSharing
 from oracle.bus.kafka_topics import KafkaTopics, Layout
 from oracle.bus.kafka_transactions import Transactions
-from oracle.bus.retention import UNDECODABLE
+from oracle.bus.kafka_writer import KafkaWriter
 from oracle.bus.sharing import Declare, Divide
-from oracle.model.errors import ConfigError, PlumblineError, Retryable, SchemaError
-from oracle.model.messages import CLASS_OF, DeadLetter, Message, encode
+from oracle.model.errors import ConfigError
+from oracle.model.messages import CLASS_OF, Message, encode
 from oracle.model.topics import Topic
 
 _ADDRESSES: Final = re.compile(r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*")
-_BATCH_BYTES: Final = 512 * 1024
-"""Room for many tick batches in one request: the library has one in flight for each broker."""
-DEAD_LETTER_BYTES: Final = 64 * 1024
-"""Of a message that does not decode, so much is kept."""
-
-_log = structlog.get_logger(__name__)
 
 
 class KafkaBus:
@@ -73,30 +66,22 @@ class KafkaBus:
             "request_timeout_ms": request_timeout_ms,
         }
         self._official: Final = {"bootstrap.servers": bootstrap, "client.id": client_id}
-        self._writing: Final = {
-            "acks": "all",
-            "enable_idempotence": True,
-            "linger_ms": linger_ms,
-            "compression_type": compression,
-            "max_batch_size": _BATCH_BYTES,
-        }
+        writing = self._client | {"linger_ms": linger_ms, "compression_type": compression}
+        self._writer: Final = KafkaWriter(writing, self._bounded)
+        self._dead_letters: Final = DeadLetters(
+            KafkaWriter(writing, self._bounded), prefix + Topic.DEAD_LETTERS
+        )
         self.topics: Final = KafkaTopics(
             KafkaAdmin(self._official, request_timeout_ms / 1000), bootstrap, prefix
         )
-        self._producer: Any = None
-        self._open = False
-        self._connecting: Final = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        self._open = True
-        await self._connected()
+        await self._writer.open()
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        self._open = False
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await self._close(producer)
+        await self._writer.close()
+        await self._dead_letters.close()
 
     async def publish(self, topic: Topic, messages: Iterable[tuple[str, Message]]) -> None:
         """Append (key, message) pairs; return once every replica in sync has them.
@@ -111,17 +96,7 @@ class KafkaBus:
                 )
             partition = int(key) if topic is Topic.TICKS else None  # ticks say their shard
             pairs.append((key.encode(), encode(message), partition))
-        producer = await self._connected()
-        try:
-            async with self._bounded(f"publish to {name}"):
-                sent = [
-                    await producer.send(name, value, key, partition)
-                    for key, value, partition in pairs
-                ]
-                await asyncio.gather(*sent)
-        except Retryable:
-            await self._abandon(producer)
-            raise
+        await self._writer.send(name, pairs)
 
     def subscribe(
         self, *topics: Topic, group: str | None = None, start: Start | Positions = Start.TAIL
@@ -130,9 +105,9 @@ class KafkaBus:
         return KafkaSubscription(
             lambda: self._consumer(group),
             {self._prefix + topic: topic for topic in topics},
-            self._partitions,
+            self._writer.partitions,
             self._bounded,
-            self._set_aside,
+            self._dead_letters.set_aside,
             start,
         )
 
@@ -168,28 +143,9 @@ class KafkaBus:
                 self._timeout_ms / 1000,
             ),
             self._bounded,
-            self._set_aside,
+            self._dead_letters.set_aside,
             self._timeout_ms / 1000,
         )
-
-    async def _set_aside(self, topic: Topic, raw: Any, error: SchemaError) -> None:
-        """Keep a message that does not decode, and why; to fail at that must stop nothing."""
-        UNDECODABLE.labels(topic).inc()
-        wire = raw.value or b""
-        letter = DeadLetter(
-            topic, raw.partition, raw.offset, str(error), wire[:DEAD_LETTER_BYTES], len(wire)
-        )
-        _log.warning(
-            "bus_message_undecodable",
-            topic=topic,
-            partition=raw.partition,
-            offset=raw.offset,
-            reason=str(error),
-        )
-        try:
-            await self.publish(Topic.DEAD_LETTERS, [(letter.key, letter)])
-        except PlumblineError as failed:
-            _log.error("dead_letter_lost", topic=topic, offset=raw.offset, error=str(failed))
 
     async def ensure_topics(
         self, partitions: Mapping[Topic, int] | None = None, *, replication: int = 1
@@ -221,41 +177,3 @@ class KafkaBus:
 
     def _bounded(self, doing: str) -> AbstractAsyncContextManager[None]:
         return bounded(doing, self._bootstrap, self._timeout_ms)
-
-    async def _partitions(self, name: str) -> set[int]:
-        producer = await self._connected()
-        async with self._bounded(f"look up {name}"):
-            found: set[int] = await producer.partitions_for(name)
-        return found
-
-    async def _connected(self) -> Any:
-        """Return the producer, a new one when the last was given up."""
-        async with self._connecting:
-            if not self._open:
-                raise RuntimeError("enter the bus with 'async with' before use")
-            if self._producer is None:
-                producer = self._library.AIOKafkaProducer(**self._client, **self._writing)
-                try:
-                    async with self._bounded("connect"):
-                        await producer.start()
-                except BaseException:
-                    await self._close(producer)
-                    raise
-                self._producer = producer
-            return self._producer
-
-    async def _abandon(self, producer: Any) -> None:
-        """Give up what the producer still holds: late prices are worse than none."""
-        if self._producer is producer:
-            self._producer = None
-            await self._close(producer)
-
-    async def _close(self, producer: Any) -> None:
-        """Stop the producer without its flush, which waits for ever for a dead broker."""
-        try:
-            async with asyncio.timeout(1.0):
-                await producer._sender.close()
-        except TimeoutError:
-            _log.warning("kafka_sender_did_not_stop", bootstrap=self._bootstrap)
-        await producer.client.close()
-        producer._closed = True  # its own stop() would flush

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from oracle.bus.kafka_admin import Found, KafkaAdmin, Wanted
 from oracle.bus.retention import FOR_EVER, KEPT, MESSAGE_BYTES
 from oracle.model.errors import ConfigError
-from oracle.model.topics import Topic
+from oracle.model.topics import SHARDED, Topic
 
 _AT_LEAST: Final = frozenset({"retention.ms", "retention.bytes", "max.message.bytes"})
 """Settings of which more does no harm; dead letters are the exception."""
@@ -99,9 +99,10 @@ class KafkaTopics:
     def _differ(self, topic: Topic, wanted: Wanted, found: Found) -> list[str]:
         said = []
         if found.partitions != wanted.partitions:
+            first = "set engine.shards as it was, or " if topic in SHARDED else ""
             said.append(
                 f"topic {wanted.name} has {found.partitions} partitions, not {wanted.partitions}: "
-                f"set engine.shards as it was, or create all topics anew under another bus.prefix"
+                f"{first}create all topics anew under another bus.prefix"
             )
         if found.replication != wanted.replication:
             said.append(

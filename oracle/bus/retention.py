@@ -47,7 +47,7 @@ KEPT: Final = {
     # All of it is read by who takes a shard over.
     Topic.SNAPSHOTS: Kept(True, FOR_EVER, segment_bytes=16 * _MIB),
     # Whoever can write garbage decides how much of it there is.
-    Topic.DEAD_LETTERS: Kept(False, 7 * _DAY_MS, 256 * _MIB, 64 * _MIB),
+    Topic.DEAD_LETTERS: Kept(True, 7 * _DAY_MS, 256 * _MIB, 64 * _MIB),
 }
 
 SKIPPED: Final = Counter(

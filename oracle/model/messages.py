@@ -159,6 +159,7 @@ class DeadLetter(_Message, frozen=True):
     """The message, or its beginning."""
     size: int
     """Its whole length in bytes."""
+    found_ns: int
 
     @property
     def key(self) -> str:
@@ -294,10 +295,12 @@ def decode(topic: Topic, data: bytes) -> Message:
     """
     if not data:
         raise SchemaError(f"empty message on {topic}; expected {CLASS_OF[topic].__name__}")
-    if not SCHEMA_VERSION - 1 <= data[0] <= SCHEMA_VERSION or data[0] == 0:
+    if not SCHEMA_VERSION - 1 <= data[0] <= SCHEMA_VERSION:
+        newer = data[0] > SCHEMA_VERSION
         raise SchemaError(
-            f"{topic} message of schema version {data[0]}; this reader knows up to "
-            f"{SCHEMA_VERSION}: upgrade it before its writers"
+            f"{topic} message of schema version {data[0]}; this reader knows "
+            f"{SCHEMA_VERSION - 1} and {SCHEMA_VERSION}: "
+            + ("upgrade it before its writers" if newer else "upgrade its writer")
         )
     try:
         if topic is Topic.TICKS:
