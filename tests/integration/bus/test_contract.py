@@ -228,7 +228,7 @@ async def test_a_tick_batch_comes_back_equal(bus: Bus) -> None:
     """A columnar batch of 5,000 ticks survives the way."""
     batch = pack(Tick("s:A/B", n, n, n, bid=Px(n + 1, -2), ask=Px(n + 2, -2)) for n in range(5000))
     async with bus.subscribe(Topic.TICKS) as reader:
-        await bus.publish(Topic.TICKS, [("g", batch)])
+        await bus.publish(Topic.TICKS, [("0", batch)])
         assert [record.message for record in await collect(reader, 1)] == [batch]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import typing
 
 import msgspec
@@ -14,6 +15,7 @@ from oracle.model.errors import SchemaError
 from oracle.model.messages import CLASS_OF, SCHEMA_VERSION, Control, Mark, Message, decode, encode
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
+from tests.vectors import messages as vectors
 
 topics = st.sampled_from(list(Topic))
 plain_topics = st.sampled_from([topic for topic in Topic if topic is not Topic.TICKS])
@@ -107,7 +109,7 @@ def test_an_empty_message_is_refused(topic: Topic) -> None:
             decode(topic, data)
 
 
-@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, 255])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION - 2, SCHEMA_VERSION + 1, 255])
 def test_another_version_is_refused_by_its_number(version: int) -> None:
     """A writer that was upgraded first is named, with what to do."""
     data = bytes([version]) + encode(_control())[1:]
@@ -161,3 +163,38 @@ def test_every_topic_has_its_one_class() -> None:
 
 def _control() -> Control:
     return Control("market", "BTC-USD", True, "ana", "wick", 10, 20)
+
+
+def _vectors(version: int) -> list[tuple[Topic, bytes, dict[str, typing.Any]]]:
+    kept = json.loads(vectors.FILE.read_text())[str(version)]
+    return [(Topic(one["topic"]), bytes.fromhex(one["wire"]), one["fields"]) for one in kept]
+
+
+def test_this_version_writes_what_it_always_wrote() -> None:
+    """A changed format under the same number would be read wrong by a release that has it."""
+    assert vectors.written() == json.loads(vectors.FILE.read_text())[str(SCHEMA_VERSION)], (
+        "raise SCHEMA_VERSION (unless no release has this one), then: "
+        "python -m tests.vectors.messages"
+    )
+    assert {topic for topic, _, _ in _vectors(SCHEMA_VERSION)} == set(Topic)
+
+
+@pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION])
+def test_bytes_of_this_version_and_the_one_before_are_read(version: int) -> None:
+    """Each field has what that version's own code wrote; fields since then have their default."""
+    cases = _vectors(version)
+    assert cases
+    for topic, wire, fields in cases:
+        assert wire[0] == version
+        message = decode(topic, wire)
+        read = vectors.fields_of(message)
+        assert {name: read.pop(name) for name in fields} == fields
+        added = [f for f in msgspec.structs.fields(CLASS_OF[topic]) if f.name in read]
+        assert all(getattr(message, field.name) == field.default for field in added)
+
+
+def test_bytes_of_a_version_to_come_are_refused_on_every_topic() -> None:
+    """However alike they look: what was added may change what the rest means."""
+    for topic, wire, _ in _vectors(SCHEMA_VERSION):
+        with pytest.raises(SchemaError, match="upgrade it before its writers"):
+            decode(topic, bytes([SCHEMA_VERSION + 1]) + wire[1:])
