@@ -100,9 +100,10 @@ def _sparse(batches: Sequence[tuple[int, TickBatch]], name: str, kind: Any) -> p
         for data, (_, batch) in zip(given, batches, strict=True)
     )
     values = np.frombuffer(filled, kind)
-    absent = np.repeat([not data for data in given], [len(batch) for _, batch in batches])
+    missing = np.array([not data for data in given], bool)
+    absent = np.repeat(missing, [len(batch) for _, batch in batches])
     if kind is _I64:
-        absent = absent | (values == MISSING)
+        absent |= values == MISSING
     return pa.array(values, mask=absent)
 
 
@@ -155,8 +156,10 @@ def batches_of(table: pa.Table) -> list[tuple[int, TickBatch]]:
         columns = {name: table[name].combine_chunks() for name in SCHEMA.names}
     except KeyError as error:
         raise SchemaError(f"ticks in the archive lack the column {error}") from error
+    if not table.num_rows:
+        return []
     offsets = columns["offset"].to_numpy()
-    starts = [0, *(np.flatnonzero(np.diff(offsets)) + 1).tolist()] if len(offsets) else []
+    starts = [0, *(np.flatnonzero(np.diff(offsets)) + 1).tolist()]
     ends = [*starts[1:], len(offsets)]
     wires = columns["wire"].take(pa.array(starts, pa.int64())).to_pylist()
     reader = _Columns(columns)

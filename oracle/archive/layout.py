@@ -1,16 +1,18 @@
 """Where the archive keeps what: parts, the manifests that name them, and their folders. Pure.
 
-    kind=marks/day=2026-11-23/shard=0/part-00000000000000004711-…-1f2e3d4c.parquet
-    kind=marks/day=2026-11-23/shard=0/part-00000000000000004711-…-1f2e3d4c.json
+    kind=marks/day=2026-11-23/shard=0/part-LOG-BEGIN-END-SHA.parquet
+    kind=marks/day=2026-11-23/shard=0/part-LOG-BEGIN-END-SHA.json
 
-The `.json` is the part's manifest, written after it: what no manifest names does not exist.
+BEGIN and END are offsets, LOG and SHA begin the digests of the log's name and of the rows. The
+`.json` is the part's manifest, written after it: what no manifest names does not exist.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from hashlib import sha256
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -30,10 +32,21 @@ KINDS: Final = (
 
 LAYOUT_VERSION: Final = 1
 MANIFEST: Final = ".json"
-_FOLDER: Final = re.compile(r"(?:^|/)kind=([a-z-]+)/day=(\d{4}-\d\d-\d\d)/shard=(\d+)/part-[^/]+$")
-_DATA: Final = re.compile(
-    r"kind=[a-z-]+/day=\d{4}-\d\d-\d\d/shard=\d+/part-\d{20}-\d{20}-[0-9a-f]{8}\.parquet"
+_PLACE: Final = re.compile(
+    r"kind=([a-z-]+)/day=(\d{4}-\d\d-\d\d)/shard=(\d{1,9})"
+    r"/part-([0-9a-f]{12})-(\d{20})-(\d{20})-[0-9a-f]{8}\.(?:parquet|json)"
 )
+
+
+class Place(NamedTuple):
+    """What a part's name says of it."""
+
+    kind: str
+    day: str
+    partition: int
+    log_digest: str
+    begin_offset: int
+    end_offset: int
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,16 +93,25 @@ def day_of(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y-%m-%d")
 
 
-def file_of(kind: Topic, day: str, partition: int, begin: int, end: int, sha256: str) -> str:
-    """Return a part's path: no two of different content share one."""
-    name = f"part-{begin:020d}-{end:020d}-{sha256[:8]}.parquet"
+def log_digest(log: str) -> str:
+    """Return what stands for a log in names."""
+    return sha256(log.encode()).hexdigest()[:12]
+
+
+def file_of(place: Place, digest: str) -> str:
+    """Return a part's path, by the SHA-256 of its content: no two that differ share one."""
+    kind, day, partition, log, begin, end = place
+    name = f"part-{log}-{begin:020d}-{end:020d}-{digest[:8]}.parquet"
     return f"kind={kind}/day={day}/shard={partition}/{name}"
 
 
-def place_of(path: str) -> tuple[str, str, int] | None:
-    """Return kind, day and partition that a part's or manifest's path names; None when none."""
-    match = _FOLDER.search(path)
-    return (match[1], match[2], int(match[3])) if match else None
+def place_of(path: str) -> Place | None:
+    """Return what a part's or manifest's path says; None when it is neither."""
+    match = _PLACE.fullmatch(path)
+    if match is None:
+        return None
+    kind, day, partition, log, begin, end = match.groups()
+    return Place(kind, day, int(partition), log, int(begin), int(end))
 
 
 def to_json(part: Part) -> bytes:
@@ -115,6 +137,6 @@ def from_json(data: bytes, path: str) -> Part:
             f"manifest {path} has layout version {part.version}; this release knows up to "
             f"{LAYOUT_VERSION}: upgrade it"
         )
-    if not _DATA.fullmatch(part.file):
+    if place_of(part.file) is None:
         raise SchemaError(f"manifest {path} names {part.file!r}, which is no part of an archive")
     return part

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,18 @@ class Store:
             data: bytes = self.fs.cat_file(self.full(path))
             return data
 
+    def get_all(self, paths: Sequence[str]) -> list[bytes]:
+        """Return objects, at once where the store can.
+
+        Raises:
+            Retryable: the store did not give one of them.
+        """
+        if self.local is not None or not paths:
+            return [self.get(path) for path in paths]
+        with self._retryable(f"read {len(paths)} manifests"):
+            found: dict[str, bytes] = self.fs.cat([self.full(path) for path in paths])
+            return [found[self.full(path)] for path in paths]
+
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders right below a path; none when it is not there.
 
@@ -83,7 +95,8 @@ class Store:
                 entries = self.fs.ls(self.full(path), detail=True)
             except FileNotFoundError:
                 return []
-            return [e["name"].rstrip("/").rsplit("/", 1)[-1] for e in entries if _is_folder(e)]
+            names = [entry["name"].rstrip("/") for entry in entries if _is_folder(entry)]
+            return [name.rsplit("/", 1)[-1] for name in names]
 
     def files(self, path: str) -> list[str]:
         """Return every object below a path, relative to the archive.

@@ -85,7 +85,7 @@ class Bus(AbstractAsyncContextManager["Bus", None], Protocol):
         """
         ...
 
-    def log_name(self, topic: Topic) -> str:
+    def log_name(self, topic: Topic, /) -> str:
         """Return what the offsets of a topic count in: under one name an offset is one message."""
         ...
 

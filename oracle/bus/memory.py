@@ -79,7 +79,7 @@ class MemoryBus:
         logs = [log for topic in topics for log in self.logs[topic]]
         return MemorySubscription(self, logs, shared, start)
 
-    def log_name(self, topic: Topic) -> str:
+    def log_name(self, _topic: Topic) -> str:
         """Return this run's name: every run counts offsets anew."""
         return self._name
 

@@ -12,3 +12,4 @@ class Role(StrEnum):
     ORACLE = "oracle"
     RELAYER = "relayer"
     API = "api"
+    ARCHIVE = "archive"

@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
         (Role.ORACLE, "Run only engine and signing; with committee.peers one member, feeds too."),
         (Role.RELAYER, "Run only the relayer (needs bus.kind kafka)."),
         (Role.API, "Serve only the HTTP API (needs bus.kind kafka)."),
+        (Role.ARCHIVE, "Only write the archive (needs bus.kind kafka)."),
     ):
         app.command(role.value, help=text)(_single(role))
 
@@ -43,6 +44,8 @@ def run(config: ConfigOption, state: StateOption = None, as_json: JsonOption = F
     roles = [Role.FEEDS, Role.ORACLE, Role.API]
     if loaded.chains:
         roles.append(Role.RELAYER)
+    if loaded.archive is not None:
+        roles.append(Role.ARCHIVE)
     _serve(loaded, roles, state_folder(config, state), None, as_json=as_json)
 
 

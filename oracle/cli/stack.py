@@ -17,6 +17,7 @@ from feeds.metrics import FeedMetrics
 from feeds.replay import ReplayFeed
 from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
+from oracle.cli.archive import archive_service
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.deployment import salt_of
@@ -101,6 +102,8 @@ class Stack:
             made |= self._relayer()
         if Role.API in roles:
             made |= self._api()
+        if Role.ARCHIVE in roles:
+            made["archive"] = archive_service(self.config, self.bus, self.registry)
         return made
 
     def committee(self) -> Committee:

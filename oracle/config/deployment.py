@@ -259,3 +259,17 @@ class ApiConfig(Section):
     port: int = Field(default=8645, ge=0, le=65535)
     max_age: PositiveNs = 5 * 10**9
     """An older mark is served as STALE, without a price."""
+
+
+class ArchiveConfig(Section):
+    """Where everything that was priced and signed is kept, as Parquet."""
+
+    SHORTHAND = "url"
+
+    url: str = Field(min_length=1)
+    """A folder, beside the configuration unless absolute, or a URL that fsspec knows."""
+    roll_rows: int = Field(default=500_000, ge=1, le=10_000_000)
+    roll_bytes: int = Field(default=64 * 2**20, ge=2**10, le=2**30)
+    """Of messages, before compression: of a part, and of all that wait together."""
+    roll_age: PositiveNs = 60 * 10**9
+    """What waits longer is written. A part is a file: shorter ages make many small ones."""

@@ -112,6 +112,8 @@ def _resolve(config: Config, folder: Path) -> Config:
     for feed in config.feeds:
         if feed.kind == "replay":
             feed.files = [folder / file for file in feed.files]
+    if config.archive is not None and "://" not in config.archive.url:
+        config.archive.url = str((folder / config.archive.url).absolute())
     return config
 
 

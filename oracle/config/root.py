@@ -10,6 +10,7 @@ from oracle.config.base import Section, sections_in, spelled_out
 from oracle.config.committee import CommitteeConfig
 from oracle.config.deployment import (
     ApiConfig,
+    ArchiveConfig,
     DeploymentConfig,
     EngineConfig,
     EvmChainConfig,
@@ -40,6 +41,7 @@ class Config(Section):
     chains: list[EvmChainConfig] = Field(default_factory=list)
     relayer: RelayerConfig = RelayerConfig()
     api: ApiConfig = ApiConfig()
+    archive: ArchiveConfig | None = None
 
     @model_validator(mode="before")
     @classmethod

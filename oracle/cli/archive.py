@@ -1,0 +1,40 @@
+"""The archiver of a configuration."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from oracle.bus.interface import Bus
+from oracle.cli.supervise import Service
+from oracle.config.deployment import ArchiveConfig
+from oracle.config.root import Config
+from oracle.model.errors import ConfigError
+
+
+def archive_service(config: Config, bus: Bus, registry: CollectorRegistry) -> Service:
+    """Return the loop that writes the archive.
+
+    Raises:
+        ConfigError: none is configured, or its store cannot be used.
+    """
+    from oracle.archive.archiver import Archiver, Roll
+    from oracle.archive.metrics import ArchiveMetrics
+    from oracle.archive.store import Store
+
+    section = archive_section(config)
+    roll = Roll(section.roll_rows, section.roll_bytes, section.roll_age / 1e9)
+    return Archiver(bus, Store(section.url), ArchiveMetrics(registry), roll).run
+
+
+def archive_section(config: Config) -> ArchiveConfig:
+    """Return where the archive is.
+
+    Raises:
+        ConfigError: the configuration does not say.
+    """
+    if config.archive is None:
+        raise ConfigError(
+            "no archive is configured: add 'archive: {url: archive}' with a folder or the URL of "
+            "a store"
+        )
+    return config.archive
