@@ -76,7 +76,9 @@ def member_service(
         evidence = EvidenceFile(state / EVIDENCE)
         try:
             files = Files(journal, evidence, state / NEWEST)
-            await Node(bus, rules, seat, files, markets, metrics, now_ns).run()
+            await Node(
+                bus, rules, seat, files, markets, metrics, now_ns, config.engine.shards
+            ).run()
         finally:
             journal.close()
             evidence.close()

@@ -119,10 +119,11 @@ class Stack:
             self.bus,
             self.committee(),
             [self.signer(key) for key in config.keys],
-            list(self.config.markets),
+            {name: market.number for name, market in self.config.markets.items()},
             config.slot,
             SigningJournal(journal),
             registry=self.registry,
+            shards=self.config.engine.shards,
         )
 
     def destinations(self, metrics: RelayerMetrics, journals: Path | None) -> list[Destination]:

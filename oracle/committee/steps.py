@@ -1,18 +1,26 @@
-"""Put the marks of each engine step together again, however they interleave on the bus."""
+"""Put the marks of engine steps together again, and the steps of all shards into one view."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
+
+import structlog
+from eth_hash.auto import keccak
 
 from oracle.bus.interface import Record
-from oracle.model.messages import Mark, StepManifest
+from oracle.model.messages import Mark, StepManifest, encode
+from oracle.model.validity import BreakerState, Validity
+from oracle.report.word import shard_of
 
 KEPT_STEPS: Final = 256
 """Steps that wait for the rest of their marks; the oldest are given up beyond that."""
+LAG_NS: Final = 10**9
+"""A shard that is so far behind the others is left out: they do not wait for one that died."""
 
-_Key = tuple[int, int]  # sequence and time: two engines may give one number, never at one ns
+_Key = tuple[str, int, int]  # shard, sequence and time: two engines may give one number
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -23,45 +31,118 @@ class Step:
     marks: dict[str, Mark] = field(default_factory=dict)
 
 
+class View(NamedTuple):
+    """What all engines say: the newest step of each, dated as the oldest of them."""
+
+    time_ns: int
+    manifests: tuple[StepManifest, ...]
+    """By shard; one that is left out has none."""
+    marks: tuple[Mark, ...]
+    """One a market, by number; those of a shard that is left out are MISSING."""
+
+    def inputs_root(self) -> bytes:
+        """Return what commits to all that the engines took."""
+        return keccak(b"".join(encode(manifest) for manifest in self.manifests))
+
+
 class Steps:
-    """Gathers steps until each has its manifest and a mark of every market."""
+    """Gathers steps until each has its manifest and a mark of every market of its shard."""
 
-    def __init__(self, markets: Iterable[str]) -> None:
-        self._markets: Final = frozenset(markets)
+    def __init__(self, markets: Mapping[str, int], shards: int = 1) -> None:
+        """Take each market's number, and how many shards divide them."""
+        self._markets: Final = dict(sorted(markets.items(), key=lambda item: item[1]))
+        parts: dict[str, set[str]] = {}
+        for name, number in markets.items():
+            parts.setdefault(str(shard_of(number, shards)), set()).add(name)
+        self._parts: Final = {shard: frozenset(names) for shard, names in sorted(parts.items())}
+        self._shard_of: Final = {name: s for s, names in self._parts.items() for name in names}
         self._waiting: Final[dict[_Key, Step]] = {}
+        self._newest: Final[dict[str, tuple[StepManifest, list[Mark]]]] = {}
+        self._began_ns = 0
+        self._time_ns = 0
+        self._absent: frozenset[str] = frozenset()
 
-    def take(self, records: Iterable[Record]) -> tuple[StepManifest, list[Mark]] | None:
-        """Return the newest step that these records complete, if any."""
-        newest: tuple[StepManifest, list[Mark]] | None = None
+    def take(self, records: Iterable[Record]) -> View | None:
+        """Return the newest view that these records complete, if any: each later than the last."""
+        grown = False
         for record in records:
-            step = self._add(record.message)
-            if (
-                step is not None
-                and step.manifest is not None
-                and step.marks.keys() == self._markets
-                and (newest is None or step.manifest.time_ns > newest[0].time_ns)
-            ):
-                newest = step.manifest, list(step.marks.values())
-        if newest is not None:
-            self._forget_until(newest[0].time_ns)
-        for key in list(self._waiting)[:-KEPT_STEPS]:
-            del self._waiting[key]
-        return newest
+            key = self._add(record.message)
+            grown |= key is not None and self._complete(key)
+        for old in list(self._waiting)[:-KEPT_STEPS]:
+            del self._waiting[old]
+        return self._view() if grown else None
 
-    def _add(self, message: object) -> Step | None:
-        if isinstance(message, StepManifest):
-            step = self._step(message.sequence, message.time_ns)
-            step.manifest = message
+    def _add(self, message: object) -> _Key | None:
+        """Put a message to its step; None for what is no market's or shard's of ours."""
+        if isinstance(message, StepManifest) and message.group in self._parts:
+            key = (message.group, message.sequence, message.time_ns)
+            self._waiting.setdefault(key, Step()).manifest = message
         elif isinstance(message, Mark) and message.market in self._markets:
-            step = self._step(message.sequence, message.time_ns)
-            step.marks[message.market] = message
+            key = (self._shard_of[message.market], message.sequence, message.time_ns)
+            self._waiting.setdefault(key, Step()).marks[message.market] = message
         else:
             return None
-        return step
+        return key
 
-    def _step(self, sequence: int, time_ns: int) -> Step:
-        return self._waiting.setdefault((sequence, time_ns), Step())
+    def _complete(self, key: _Key) -> bool:
+        """Take a step that has all its marks; whether it is its shard's newest."""
+        step, shard = self._waiting[key], key[0]
+        if step.manifest is None or step.marks.keys() != self._parts[shard]:
+            return False
+        known = self._newest.get(shard)
+        if known is not None and known[0].time_ns >= step.manifest.time_ns:
+            return False
+        self._newest[shard] = step.manifest, list(step.marks.values())
+        for old in [k for k in self._waiting if k[0] == shard and k[2] <= key[2]]:
+            del self._waiting[old]
+        return True
 
-    def _forget_until(self, time_ns: int) -> None:
-        for key in [key for key in self._waiting if key[1] <= time_ns]:
-            del self._waiting[key]
+    def _view(self) -> View | None:
+        front_ns = max(manifest.time_ns for manifest, _ in self._newest.values())
+        self._began_ns = self._began_ns or front_ns
+        late_ns = front_ns - LAG_NS
+        absent = {shard for shard in self._parts if self._heard_ns(shard) < late_ns}
+        if self._parts.keys() - absent - self._newest.keys():
+            return None  # one has not been heard yet: it has a moment
+        present = [self._newest[shard] for shard in self._parts if shard not in absent]
+        time_ns = min(manifest.time_ns for manifest, _ in present)
+        if time_ns <= self._time_ns:
+            return None
+        self._note(frozenset(absent))
+        self._time_ns = time_ns
+        marks = [mark for _, part in present for mark in part]
+        marks += [self._missing(name, time_ns) for shard in absent for name in self._parts[shard]]
+        return View(
+            time_ns,
+            tuple(manifest for manifest, _ in present),
+            tuple(sorted(marks, key=lambda mark: mark.number)),
+        )
+
+    def _heard_ns(self, shard: str) -> int:
+        return self._newest[shard][0].time_ns if shard in self._newest else self._began_ns
+
+    def _missing(self, market: str, time_ns: int) -> Mark:
+        return Mark(
+            market=market,
+            number=self._markets[market],
+            sequence=0,
+            time_ns=time_ns,
+            validity=Validity.MISSING,
+            reason="its engine is silent",
+            state=BreakerState.NORMAL,
+            index=None,
+            mark=None,
+            twap=None,
+            conf_e8=None,
+            premium_e8=None,
+            newest_event_ns=0,
+            newest_received_ns=0,
+            sources=(),
+        )
+
+    def _note(self, absent: frozenset[str]) -> None:
+        for shard in sorted(absent - self._absent):
+            _log.error("shard_silent", shard=shard, markets=sorted(self._parts[shard]))
+        for shard in sorted(self._absent - absent):
+            _log.info("shard_heard_again", shard=shard)
+        self._absent = absent

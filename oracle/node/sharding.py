@@ -10,7 +10,7 @@ from oracle.config.root import conversion_edge
 from oracle.engine.spec import EngineSpec
 from oracle.model.ticks import Tick
 from oracle.node.compile import engine_spec
-from oracle.report.word import GROUP_SIZE
+from oracle.report.word import shard_of
 
 
 class Shard(NamedTuple):
@@ -21,11 +21,6 @@ class Shard(NamedTuple):
     """Its own markets, and those that they convert through."""
     markets: frozenset[str]
     """Its own."""
-
-
-def shard_of(number: int, shards: int) -> int:
-    """Return the shard of a market's number: the markets of one storage word stay together."""
-    return number // GROUP_SIZE % shards
 
 
 def shard(markets: Mapping[str, MarketConfig], number: int, shards: int) -> Shard:

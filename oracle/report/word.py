@@ -45,6 +45,11 @@ EMPTY: Final = Entry(Validity.HALTED)
 """What a market number without a market reads as."""
 
 
+def shard_of(number: int, shards: int) -> int:
+    """Return which of so many engines has a market: those of one word stay together."""
+    return number // GROUP_SIZE % shards
+
+
 class GroupWord(NamedTuple):
     """A decoded group word. `time_ms` is unix ms."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from eth_hash.auto import keccak
 
 from oracle.committee.assemble import entry_of
 from oracle.committee.rounds.rules import Rules
-from oracle.model.messages import Mark, StepManifest, encode
+from oracle.committee.steps import View
+from oracle.model.messages import encode
 from oracle.report.word import EMPTY, GROUP_SIZE, encode_word, report_ms
 
 
@@ -35,23 +35,22 @@ def round_of(rules: Rules, time_ms: int) -> Round:
     return Round(slot, (time_ms - slot) // rules.view_ms)
 
 
-def seen(manifest: StepManifest, marks: Sequence[Mark]) -> Seen:
-    """Return what a step's marks say.
+def seen(view: View) -> Seen:
+    """Return what a view says.
 
-    The state digest is over all that the step said of every market: marks, averages, breakers,
+    The state digest is over all that the steps said of every market: marks, averages, breakers,
     sources and their refusals.
     """
-    ordered = sorted(marks, key=lambda mark: mark.number)
-    by_number = {mark.number: mark for mark in ordered}
-    time_ms = report_ms(manifest.time_ns)
+    by_number = {mark.number: mark for mark in view.marks}
+    time_ms = report_ms(view.time_ns)
     words = []
-    for first in range(0, ordered[-1].number + 1, GROUP_SIZE):
+    for first in range(0, view.marks[-1].number + 1, GROUP_SIZE):
         numbers = range(first, first + GROUP_SIZE)
         entries = [entry_of(by_number[n]) if n in by_number else EMPTY for n in numbers]
         words.append(encode_word(time_ms, entries))
     return Seen(
-        manifest.time_ns,
+        view.time_ns,
         tuple(words),
-        keccak(encode(manifest)),
-        keccak(b"".join(encode(mark) for mark in ordered)),
+        view.inputs_root(),
+        keccak(b"".join(encode(mark) for mark in view.marks)),
     )

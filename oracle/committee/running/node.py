@@ -81,6 +81,7 @@ class Node:
         markets: Mapping[str, int],
         metrics: CommitteeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
+        shards: int = 1,
     ) -> None:
         """Take the seat.
 
@@ -118,7 +119,7 @@ class Node:
             max(20.0, REQUESTS_A_SLOT * 1e3 / rules.slot_ms),
             now_ns,
         )
-        self._steps = Steps(markets)
+        self._steps = Steps(markets, shards)
 
     @property
     def number(self) -> int:
@@ -137,20 +138,20 @@ class Node:
                 serving(
                     self._gate, self._seat.host, self._seat.port, LISTEN_KEYS, limit=None
                 ) as at,
-                self._bus.subscribe(Topic.STEPS, Topic.MARKS) as view,
+                self._bus.subscribe(Topic.STEPS, Topic.MARKS) as engines,
             ):
                 _log.info("member_listening", member=self.number, url=at.url)
                 await self._restore()
-                await _first_ended(self._follow(view), self._look(), self.reports.run())
+                await _first_ended(self._follow(engines), self._look(), self.reports.run())
         finally:
             await self.peers.aclose()
             self._keeper.close()
 
-    async def _follow(self, view: Subscription) -> None:
+    async def _follow(self, engines: Subscription) -> None:
         while True:
-            step = self._steps.take(await view.take())
-            if step is not None:
-                await self._observer.step(*step)
+            view = self._steps.take(await engines.take())
+            if view is not None:
+                await self._observer.step(view)
 
     async def _restore(self) -> None:
         """Go on from the newest report of the run before, and from what the others have."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import structlog
 
 from oracle.committee.metrics import CommitteeMetrics
@@ -13,12 +11,12 @@ from oracle.committee.running.health import HealthWatch
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.leading import Leader
 from oracle.committee.running.patience import Patience
+from oracle.committee.steps import View
 from oracle.committee.wire import messages
 from oracle.committee.wire.observation import Observation
 from oracle.committee.wire.refusals import Refused
 from oracle.committee.wire.refusing import read_refusal
 from oracle.model.errors import Retryable
-from oracle.model.messages import Mark, StepManifest
 from oracle.report.word import report_ms
 
 _log = structlog.get_logger(__name__)
@@ -41,9 +39,9 @@ class Observer:
         self._rules = keeper.rules
         self._observed = Round(-1, -1)
 
-    async def step(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
-        """Sign what a step says if it is the first of its round, and send it to the leader."""
-        time_ms = report_ms(manifest.time_ns)
+    async def step(self, view: View) -> None:
+        """Sign what a view says if it is the first of its round, and send it to the leader."""
+        time_ms = report_ms(view.time_ns)
         self._health.stepped(time_ms)
         at = round_of(self._rules, time_ms)
         if at <= self._observed or at.slot <= self._keeper.reports.slot:
@@ -51,7 +49,7 @@ class Observer:
         if not self._patience.tries(at):
             return
         self._observed = at
-        said = seen(manifest, marks)
+        said = seen(view)
         try:
             observation = await self._keeper.call(self._keeper.member.observe, *at, *said)
             signature = await self._keeper.signer.sign(observation.message())

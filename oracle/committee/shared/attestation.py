@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from eth_hash.auto import keccak
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from oracle.bus.interface import Bus
 from oracle.committee.assemble import leaves_of
 from oracle.committee.journal import Signed, SigningJournal
 from oracle.committee.shared.key_set import KeySet
-from oracle.committee.steps import Steps
+from oracle.committee.steps import Steps, View
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Retryable
-from oracle.model.messages import Mark, SignedReport, StepManifest, encode
+from oracle.model.messages import SignedReport
 from oracle.model.times import MS_NS
 from oracle.model.topics import Topic
 from oracle.report.committee import Committee
@@ -35,11 +34,12 @@ class Attestor:
         bus: Bus,
         committee: Committee,
         signers: Sequence[Signer],
-        markets: Sequence[str],
+        markets: Mapping[str, int],
         slot_ns: int,
         journal: SigningJournal,
         now_ns: Callable[[], int] = time.time_ns,
         registry: CollectorRegistry = REGISTRY,
+        shards: int = 1,
     ) -> None:
         """Bind keys to members.
 
@@ -55,7 +55,7 @@ class Attestor:
         self._deployment = "0x" + committee.salt.hex()
         self._journal, self._now_ns = journal, now_ns
         self._keys = KeySet(_by_member(committee, signers), committee.threshold)
-        self._steps = Steps(markets)
+        self._steps = Steps(markets, shards)
         self._behind = self._failing = False
         self._unpublished = True
         """What is in the journal may not have got out."""
@@ -80,20 +80,20 @@ class Attestor:
 
         Keys, a disk or a bus that fail are tried again at the next step.
         """
-        async with self._bus.subscribe(Topic.STEPS, Topic.MARKS) as view:
-            step = None
+        async with self._bus.subscribe(Topic.STEPS, Topic.MARKS) as engines:
+            view = None
             while True:
-                await self._try(step)
-                while (step := self._steps.take(await view.take())) is None:
+                await self._try(view)
+                while (view := self._steps.take(await engines.take())) is None:
                     pass
 
-    async def _try(self, step: tuple[StepManifest, Sequence[Mark]] | None) -> None:
-        """Sign a step that is due; before it, what is in the journal and did not get out."""
+    async def _try(self, view: View | None) -> None:
+        """Sign a view that is due; before it, what is in the journal and did not get out."""
         try:
             if self._unpublished:
                 await self._publish_again()
-            if step is not None:
-                await self._sign_due(*step)
+            if view is not None:
+                await self._sign_due(view)
         except Retryable as error:
             self._failures.inc()
             if not self._failing:
@@ -104,12 +104,12 @@ class Attestor:
                 _log.info("reports_signed_again")
             self._failing = False
 
-    async def _sign_due(self, manifest: StepManifest, marks: Sequence[Mark]) -> None:
-        if not self.is_due(manifest.time_ns):
-            self._notice_clock(manifest.time_ns)
+    async def _sign_due(self, view: View) -> None:
+        if not self.is_due(view.time_ns):
+            self._notice_clock(view.time_ns)
             return
         self._behind, self._unpublished = False, True
-        await self._publish(await self.sign(marks, manifest))
+        await self._publish(await self.sign(view))
 
     def is_due(self, time_ns: int) -> bool:
         """Whether a step at `time_ns` lies in a slot that has no report yet, and after it."""
@@ -121,29 +121,29 @@ class Attestor:
     def _slot_of(self, time_ns: int) -> int:
         return report_ms(time_ns - time_ns % self._slot_ns)
 
-    async def sign(self, marks: Sequence[Mark], step: StepManifest) -> SignedReport:
-        """Sign one step's marks, once they are in the journal."""
+    async def sign(self, view: View) -> SignedReport:
+        """Sign one view, once it is in the journal."""
         with self._seconds.time():
             previous = self._journal.newest
             known_ms = self._group_ms(previous)
             report = Unsigned(
                 epoch=self._committee.epoch,
-                slot=self._slot_of(step.time_ns),
-                inputs_root=keccak(encode(step)),
-                leaves=leaves_of({mark.number: mark for mark in marks}, known_ms),
+                slot=self._slot_of(view.time_ns),
+                inputs_root=view.inputs_root(),
+                leaves=leaves_of({mark.number: mark for mark in view.marks}, known_ms),
             )
             times = {leaf.group: leaf.decoded().time_ms for leaf in report.leaves}
             signed = Signed(
                 deployment=self._deployment,
                 epoch=report.epoch,
                 slot=report.slot,
-                time_ns=step.time_ns,
+                time_ns=view.time_ns,
                 digest=report.digest(self._committee.salt).hex(),
                 group_ms={**known_ms, **times},
                 body=report.encode(),
             )
             await asyncio.to_thread(self._journal.write, signed)
-            return await self._report(report, step.time_ns)
+            return await self._report(report, view.time_ns)
 
     def _group_ms(self, previous: Signed | None) -> dict[int, int]:
         """Return each group's time in this epoch: its chain begins with it, here as elsewhere."""

@@ -156,8 +156,8 @@ class Running:
                 continue
             sequence += 1
             now_ns = self.now_ns()
-            manifest = StepManifest("all", sequence, now_ns, 1, {0: sequence}, {}, {})
-            await self.bus.publish(Topic.STEPS, [("all", manifest)])
+            manifest = StepManifest("0", sequence, now_ns, 1, {0: sequence}, {}, {})
+            await self.bus.publish(Topic.STEPS, [("0", manifest)])
             marks = [self._mark(name, number, sequence, now_ns) for name, number in MARKETS.items()]
             await self.bus.publish(Topic.MARKS, [(mark.market, mark) for mark in marks])
 

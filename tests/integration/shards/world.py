@@ -30,7 +30,8 @@ from oracle.model.fixed import Px
 from oracle.model.messages import Mark, StepManifest
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import SHARDED, Topic
-from oracle.node.sharding import Router, shard_of
+from oracle.node.sharding import Router
+from oracle.report.word import shard_of
 
 SHARDS: Final = 4
 MARKETS: Final = 16

@@ -14,6 +14,7 @@ from oracle.bus.memory import MemoryBus
 from oracle.committee.assemble import entry_of, leaves_of
 from oracle.committee.journal import SigningJournal
 from oracle.committee.shared.attestation import Attestor
+from oracle.committee.steps import View
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
@@ -43,7 +44,11 @@ def _mark(number: int = 0, time_ns: int = T0, sequence: int = 1, **changes) -> M
 
 
 def _step(sequence: int, time_ns: int) -> StepManifest:
-    return StepManifest("all", sequence, time_ns, 0, {}, {}, {})
+    return StepManifest("0", sequence, time_ns, 0, {}, {}, {})
+
+
+def _view(*marks: Mark, step: StepManifest) -> View:
+    return View(step.time_ns, (step,), marks)
 
 
 def test_a_signer_does_not_print_its_key():
@@ -95,8 +100,8 @@ def test_a_group_is_as_old_as_its_oldest_mark():
 def _attestor(bus, committee=COMMITTEE, keys=7, journal=None, slot_ns=S) -> Attestor:
     signers = [LocalSigner(key.secret) for key in KEYS[:keys]]
     return Attestor(
-        bus, committee, signers, ["M0-USD", "M1-USD"], slot_ns, journal or SigningJournal(None),
-        now_ns=lambda: T0, registry=CollectorRegistry(),
+        bus, committee, signers, {"M0-USD": 0, "M1-USD": 1}, slot_ns,
+        journal or SigningJournal(None), now_ns=lambda: T0, registry=CollectorRegistry(),
     )  # fmt: skip
 
 
@@ -117,7 +122,7 @@ async def _reports(attestor_of, publish, count: int) -> list[SignedReport]:
 
 
 async def _publish_step(bus, sequence: int, time_ns: int, numbers=(0, 1)) -> None:
-    await bus.publish(Topic.STEPS, [("all", _step(sequence, time_ns))])
+    await bus.publish(Topic.STEPS, [("0", _step(sequence, time_ns))])
     marks = [_mark(number, time_ns, sequence) for number in numbers]
     await bus.publish(Topic.MARKS, [(mark.market, mark) for mark in marks])
 
@@ -212,7 +217,7 @@ async def test_steps_are_told_apart_however_they_interleave():
         await bus.publish(Topic.MARKS, [("M0-USD", _mark(0, T0 + S, 2, mark=Px(7, 0)))])
         await bus.publish(Topic.MARKS, [(f"M{n}-USD", _mark(n, T0, 1)) for n in (0, 1)])
         await bus.publish(Topic.MARKS, [("M0-USD", _mark(0, T0 + 2 * S, 3))])
-        await bus.publish(Topic.STEPS, [("all", _step(2, T0 + S)), ("all", _step(1, T0))])
+        await bus.publish(Topic.STEPS, [("0", _step(2, T0 + S)), ("all", _step(1, T0))])
 
     (report,) = await _reports(_attestor, publish, 2)
     word = COMMITTEE.verify(report.body).leaves[0].decoded()
@@ -224,7 +229,7 @@ async def test_marks_of_two_engines_are_not_mixed():
     """The same step number of another engine, at another time, completes nothing."""
 
     async def publish(bus):
-        await bus.publish(Topic.STEPS, [("all", _step(1, T0))])
+        await bus.publish(Topic.STEPS, [("0", _step(1, T0))])
         await bus.publish(Topic.MARKS, [("M0-USD", _mark(0, T0, 1))])
         await bus.publish(Topic.MARKS, [("M1-USD", _mark(1, T0 + 1, 1))])
 
@@ -254,7 +259,7 @@ async def test_marks_older_than_the_last_report_are_not_signed():
     """After a clock went back within a shorter slot, no group's time goes back with it."""
     journal = SigningJournal(None)
     await _attestor(MemoryBus(), journal=journal).sign(
-        [_mark(0, T0 + S - 10**6)], _step(1, T0 + S - 10**6)
+        _view(_mark(0, T0 + S - 10**6), step=_step(1, T0 + S - 10**6))
     )
     finer = _attestor(MemoryBus(), journal=journal, slot_ns=S // 4)
     assert not finer.is_due(T0 + S // 4)
@@ -277,7 +282,7 @@ async def test_times_outlive_a_group_that_was_away():
         time_ns = T0 + at * S
         attestor = _attestor(MemoryBus(), journal=journal)
         marks = [_mark(number, time_ns) for number in numbers]
-        report = await attestor.sign(marks, _step(at, time_ns))
+        report = await attestor.sign(_view(*marks, step=_step(at, time_ns)))
         prev_ms.append([leaf.prev_ms for leaf in COMMITTEE.verify(report.body).leaves])
     second, third = (T0 // 10**6, T0 // 10**6 + 1000)
     assert prev_ms == [[0, 0, 0], [second] * 3, [third], [third + 1000, third, third]]

@@ -37,7 +37,7 @@ class Signing:
         self.bus, self.registry = MemoryBus(), CollectorRegistry()
         self.signers = [Moody(key.secret) for key in KEYS]
         self.attestor = Attestor(
-            self.bus, COMMITTEE, self.signers, ["X-USD"], S, SigningJournal(None),
+            self.bus, COMMITTEE, self.signers, {"X-USD": 0}, S, SigningJournal(None),
             now_ns=lambda: NOW_NS, registry=self.registry,
         )  # fmt: skip
 
@@ -53,8 +53,8 @@ class Signing:
             "X-USD", 0, number, time_ns, Validity.VALID, "", BreakerState.NORMAL, Px(100, 0),
             Px(101, 0), None, 5000, 100, 0, 0, (),
         )  # fmt: skip
-        manifest = StepManifest("all", number, time_ns, 1, {}, {}, {})
-        await self.bus.publish(Topic.STEPS, [("all", manifest)])
+        manifest = StepManifest("0", number, time_ns, 1, {}, {}, {})
+        await self.bus.publish(Topic.STEPS, [("0", manifest)])
         await self.bus.publish(Topic.MARKS, [("X-USD", mark)])
 
     async def failed(self, times: int) -> None:

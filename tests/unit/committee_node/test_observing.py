@@ -6,6 +6,7 @@ import pytest
 
 from oracle.committee.rounds.observing import Round, round_of, seen
 from oracle.committee.rounds.rules import AcceptedConfig, Rules
+from oracle.committee.steps import View
 from oracle.committee.wire.observation import Last, Observation
 from oracle.committee.wire.refusals import Reason, Refused
 from oracle.model.errors import ConfigError
@@ -30,8 +31,9 @@ def _mark(number: int, **changes) -> Mark:
     return Mark(**(fields | changes))
 
 
-def _manifest(time_ns: int = T0 * 10**6 + 7) -> StepManifest:
-    return StepManifest("all", 3, time_ns, 0, {}, {}, {})
+def _view(*marks: Mark, time_ns: int = T0 * 10**6 + 7) -> View:
+    manifest = StepManifest("0", 3, time_ns, 0, {}, {}, {})
+    return View(time_ns, (manifest,), tuple(sorted(marks, key=lambda mark: mark.number)))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_views_must_fit_into_the_slot():
 
 def test_a_view_too_many_is_refused():
     """An observation cannot invent a leader's turn."""
-    member = seen(_manifest(), [_mark(0)])
+    member = seen(_view(_mark(0)))
     made = Observation(
         SALT, 1, T0, 4, 0, *member[:1], bytes(32), *member[2:], Last(), member.words
     )  # fmt: skip
@@ -71,7 +73,7 @@ def test_a_view_too_many_is_refused():
 
 def test_words_have_every_group_up_to_the_last_market():
     """A group between others that has no market is there, empty, at the same time."""
-    said = seen(_manifest(), [_mark(9, mark=Px(2, 0)), _mark(1)])
+    said = seen(_view(_mark(9, mark=Px(2, 0)), _mark(1)))
     words = [decode_word(word) for word in said.words]
     assert [word.time_ms for word in words] == [T0] * 3
     assert words[0].entries[1].validity is Validity.VALID
@@ -81,7 +83,7 @@ def test_words_have_every_group_up_to_the_last_market():
 
 def test_digests_name_inputs_and_state():
     """Another manifest is another inputs root, another mark another state."""
-    plain = seen(_manifest(), [_mark(0)])
-    assert seen(_manifest(T0 * 10**6 + 8), [_mark(0)]).inputs_root != plain.inputs_root
-    assert seen(_manifest(), [_mark(0, reason="x")]).state_digest != plain.state_digest
-    assert seen(_manifest(), [_mark(0, reason="x")]).words == plain.words
+    plain = seen(_view(_mark(0)))
+    assert seen(_view(_mark(0), time_ns=T0 * 10**6 + 8)).inputs_root != plain.inputs_root
+    assert seen(_view(_mark(0, reason="x"))).state_digest != plain.state_digest
+    assert seen(_view(_mark(0, reason="x"))).words == plain.words

@@ -225,7 +225,7 @@ def _one_step(
 ) -> None:
     received = [now_ns - chance.randrange(5, 90) * 10**6 for _ in range(9)]
     recorder.take(record(Topic.TICKS, ticks(*received), step))
-    manifest = StepManifest("all", step + 1, now_ns, 9, {0: step + 1}, {}, {})
+    manifest = StepManifest("0", step + 1, now_ns, 9, {0: step + 1}, {}, {})
     recorder.take(record(Topic.STEPS, manifest))
     marks = list(walk.marks(step + 1, now_ns))
     for message in marks:

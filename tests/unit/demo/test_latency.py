@@ -12,7 +12,7 @@ MS = 10**6
 
 
 def _step(time_ms: int, offset: int) -> Record:
-    return record(Topic.STEPS, StepManifest("all", 1, time_ms * MS, 1, {0: offset}, {}, {}))
+    return record(Topic.STEPS, StepManifest("0", 1, time_ms * MS, 1, {0: offset}, {}, {}))
 
 
 def _ticks(offset: int, *received_ms: int) -> Record:

@@ -33,8 +33,8 @@ async def test_it_follows_the_bus_from_its_tail() -> None:
     deadline = time.monotonic() + 30
     while recorder.reports < 2:  # the reader may begin amid the first round
         assert time.monotonic() < deadline
-        manifest = StepManifest("all", 1, START_NS, 2, {0: 1}, {}, {"crossed": 3})
-        await bus.publish(Topic.STEPS, [("all", manifest)])
+        manifest = StepManifest("0", 1, START_NS, 2, {0: 1}, {}, {"crossed": 3})
+        await bus.publish(Topic.STEPS, [("0", manifest)])
         await bus.publish(Topic.TICKS, [("0", ticks(1, 2))])
         await bus.publish(Topic.MARKS, [("BTC-USD", mark())])
         await bus.publish(Topic.RECEIPTS, [("anvil-a", receipt("anvil-a", 5, START_NS))])
