@@ -71,6 +71,7 @@ class Archiver:
         self._days: dict[tuple[Topic, int], str] = {}
         self._told: dict[Topic, set[bytes]] = {}
         self._pending: Final[deque[Record]] = deque()
+        self._writing: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Archive until cancelled; what is held is written on the way out.
@@ -165,6 +166,8 @@ class Archiver:
         """Write what is there, while there is time for it: the embedded bus ends with us."""
         try:
             async with asyncio.timeout(_STOP_S):
+                if self._writing is not None:
+                    await self._writing
                 while taken := await reader.take(limit=_TAKE, timeout_s=0):
                     self._pending.extend(taken)
                     await self._work_off()
@@ -176,7 +179,12 @@ class Archiver:
             _log.warning("archive_left_unwritten", messages=left, error=repr(error))
 
     async def _write(self, part: OpenPart) -> None:
-        """Write a part, however often the store must be asked; nothing is read meanwhile."""
+        """Write a part; nothing is read meanwhile. To be cancelled does not stop it half-way."""
+        self._writing = asyncio.ensure_future(self._write_now(part))
+        await asyncio.shield(self._writing)
+
+    async def _write_now(self, part: OpenPart) -> None:
+        """Write a part, however often the store must be asked."""
         sealed = await asyncio.to_thread(part.seal, time.time_ns())
         await self._put(sealed.part.file, sealed.data)
         await self._put(sealed.part.manifest, to_json(sealed.part))

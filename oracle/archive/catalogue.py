@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from oracle.archive.layout import MANIFEST, Part, Place, day_of, from_json, log_digest, place_of
@@ -48,19 +48,39 @@ class Catalogue:
             Retryable: the store did not answer.
             SchemaError: a manifest is damaged.
         """
-        days = (day for day in self._days(kind) if _overlaps(day, from_ns, to_ns))
-        named = [
-            path
-            for day in days
-            for path, place in self._manifests(kind, day)
-            if partition is None or place.partition == partition
-        ]
+        days = [day for day in self._days(kind) if _overlaps(day, from_ns, to_ns)]
+        found = self._pieces(kind, days, lambda place: partition in (None, place.partition))
         return [
             piece
-            for piece in each_once(self._read(named))
+            for piece in found
             if (from_ns is None or piece.part.max_time_ns >= from_ns)
             and (to_ns is None or piece.part.min_time_ns < to_ns)
         ]
+
+    def at_offsets(self, kind: Topic, partition: int, start: int, end: int) -> list[Piece]:
+        """Return what has offsets of a partition from `start` to before `end`, of any log.
+
+        Raises:
+            Retryable, SchemaError: as `pieces`.
+        """
+        return self._pieces(
+            kind,
+            self._days(kind),
+            lambda place: (
+                place.partition == partition
+                and place.begin_offset < end
+                and place.end_offset > start
+            ),
+        )
+
+    def others(self, kind: Topic, log: str) -> list[Piece]:
+        """Return what there is of a kind from other logs than `log`.
+
+        Raises:
+            Retryable, SchemaError: as `pieces`.
+        """
+        digest = log_digest(log)
+        return self._pieces(kind, self._days(kind), lambda place: place.log_digest != digest)
 
     def ends(self, logs: Mapping[Topic, str]) -> dict[tuple[Topic, int], tuple[int, str]]:
         """Return after which offset each partition of `logs` goes on, and its newest day.
@@ -82,18 +102,11 @@ class Catalogue:
                         found[at] = (max(end, place.end_offset), day)
         return found
 
-    def others(self, kind: Topic, log: str) -> list[Piece]:
-        """Return what there is of a kind from other logs than `log`.
-
-        Raises:
-            Retryable, SchemaError: as `pieces`.
-        """
-        digest = log_digest(log)
+    def _pieces(
+        self, kind: Topic, days: Iterable[str], wanted: Callable[[Place], bool]
+    ) -> list[Piece]:
         named = [
-            path
-            for day in self._days(kind)
-            for path, place in self._manifests(kind, day)
-            if place.log_digest != digest
+            path for day in days for path, place in self._manifests(kind, day) if wanted(place)
         ]
         return list(each_once(self._read(named)))
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-import fsspec
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
@@ -44,8 +43,8 @@ class Store:
             made: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise ConfigError(
-                f"archive {url!r} cannot be used: {error}; give a folder, or a URL of "
-                f"{', '.join(sorted(fsspec.available_protocols())[:40])}"
+                f"archive {url!r} cannot be used: {error}; give a folder, or a URL that fsspec "
+                "knows, with its library installed: s3://… (s3fs), gs://… (gcsfs), az://… (adlfs)"
             ) from error
         self.fs, self.root = made[0], made[1].rstrip("/")
         self.local: Final = Path(self.root) if isinstance(self.fs, LocalFileSystem) else None

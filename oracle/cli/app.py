@@ -9,10 +9,12 @@ import typer
 
 from oracle.cli import bench, config_check, control, deploy, keys, run, ticks
 from oracle.cli.backtest import backtest
+from oracle.cli.dead_letters import dead_letters
 from oracle.cli.demo.command import demo
 from oracle.cli.evidence import evidence
 from oracle.cli.incident import incident
 from oracle.cli.output import configure_logging
+from oracle.cli.query import query
 from oracle.cli.replay import replay
 from oracle.cli.status.command import status
 
@@ -26,12 +28,16 @@ app.command("demo", help="The whole data path on this machine, told as a story."
 run.register(app)
 control.register(app)
 app.command("status", help="What each chain holds, how old it is, and what it costs.")(status)
+app.command("query", help="Ask the archive in SQL: ticks, marks, reports and all else.")(query)
 app.command("replay", help="Run recorded ticks through the engine.")(replay)
 app.command("incident", help="Replay what broke oracles before, and say how we fare.")(incident)
 app.command("backtest", help="Measure our prices against published ones and against liars.")(
     backtest
 )
 app.command("evidence")(evidence)
+app.command("dead-letters", help="What on the bus does not decode, where it is and why.")(
+    dead_letters
+)
 app.add_typer(bench.commands, name="bench")
 app.add_typer(deploy.commands, name="deploy")
 app.add_typer(keys.commands, name="keys")

@@ -62,6 +62,7 @@ HEADINGS: dict[type[BaseModel], str] = {
     deployment.MemoryBusConfig: "A bus of kind `memory`",
     deployment.KafkaBusConfig: "A bus of kind `kafka`",
     deployment.ApiConfig: "`api`",
+    deployment.ArchiveConfig: "`archive`",
     relayer.RelayerConfig: "`relayer`",
 }
 
