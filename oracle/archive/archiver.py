@@ -186,8 +186,8 @@ class Archiver:
     async def _write_now(self, part: OpenPart) -> None:
         """Write a part, however often the store must be asked."""
         sealed = await asyncio.to_thread(part.seal, time.time_ns())
-        await self._put(sealed.part.manifest, to_json(sealed.part))
         await self._put(sealed.part.file, sealed.data)
+        await self._put(sealed.part.manifest, to_json(sealed.part))
         at = (part.kind, part.partition)
         self._ends[at] = part.end_offset
         del self._open[at]

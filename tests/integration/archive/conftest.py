@@ -1,0 +1,46 @@
+"""A real broker, and a bus on it with topic names of the test's own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from deploy.kafka.broker import Broker
+from oracle.bus.kafka import KafkaBus
+from oracle.model.errors import ConfigError
+from oracle.model.topics import SHARDED
+
+SHARDS = 2
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One broker for the whole run; without Java or Maven skip, but fail in CI."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    started = Broker()
+    try:
+        started.__enter__()
+    except ConfigError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield started
+    started.__exit__(None, None, None)
+
+
+@pytest.fixture
+async def bus(broker: Broker) -> AsyncIterator[KafkaBus]:
+    """A bus of two shards."""
+    made = KafkaBus(
+        broker.bootstrap,
+        prefix=f"{uuid.uuid4()}.",
+        request_timeout_ms=5000,
+        session_timeout_ms=3000,
+    )
+    async with made:
+        await made.ensure_topics(dict.fromkeys(SHARDED, SHARDS))
+        yield made
