@@ -88,10 +88,8 @@ class Transactions:
 
     async def close(self) -> None:
         """Let the producer go; a transaction that is open is never committed."""
-        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
-        producer, self._producer, self._membership = self._producer, None, None
-        if producer is not None:
-            producer.purge()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._discard)
+        self._thread.shutdown(wait=False)
 
     def _take_over(self) -> None:
         self._producer = self._library.Producer(
@@ -119,6 +117,11 @@ class Transactions:
         producer.commit_transaction(self._timeout_s)
         producer.poll(0)
         return self._offset
+
+    def _discard(self) -> None:
+        if self._producer is not None:
+            self._producer.purge()
+        self._producer = self._membership = None  # its end may take a moment: here nobody waits
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is None:

@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import structlog
 
 from deploy.kafka.broker import Broker
-from oracle.bus.interface import Start
-from oracle.model.messages import Mark
-from oracle.model.topics import Topic
 from tests.integration.shards.history import check, longest_gap_s, replay
+from tests.integration.shards.watching import Newest
 from tests.integration.shards.world import MARKETS, SHARDS, World
 
 pytestmark = pytest.mark.kafka
 SECONDS = float(os.environ.get("PLUMBLINE_KILL_SECONDS", "30"))
 SEED = int(os.environ.get("PLUMBLINE_KILL_SEED", "7"))
-DEADLINE_S = 120.0
 LONGEST_GAP_S = 5.0
 """Without a mark, while engines come and go in order."""
 
@@ -43,37 +41,6 @@ async def world(broker: Broker, tmp_path: Path) -> AsyncIterator[World]:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
             made.end_all()
-
-
-class Newest:
-    """Follows `marks`: when each market last had one, by our clock."""
-
-    def __init__(self, world: World) -> None:
-        self.seen_s: dict[str, float] = {}
-        self._world = world
-
-    async def run(self) -> None:
-        """Follow until cancelled."""
-        async with self._world.bus.subscribe(Topic.MARKS, start=Start.TAIL) as reader:
-            while True:
-                for record in await reader.take():
-                    if isinstance(record.message, Mark):
-                        self.seen_s[record.message.market] = time.monotonic()
-
-    async def all_fresh(self, since_s: float) -> None:
-        """Wait until every market has had a mark after a moment."""
-        await until(lambda: self._fresh(since_s) == MARKETS)
-
-    def _fresh(self, since_s: float) -> int:
-        return sum(seen_s > since_s for seen_s in self.seen_s.values())
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def test_processes_killed_at_any_moment_leave_one_history(world: World) -> None:
@@ -126,3 +93,24 @@ async def test_engines_come_and_go_and_no_market_is_long_without_a_mark(world: W
     gap_s = longest_gap_s(marks)
     _log.info("came_and_went", steps=len(steps), marks=len(marks), gap_s=gap_s)
     assert gap_s < LONGEST_GAP_S
+
+
+async def test_an_owner_that_slept_is_shut_out_when_it_wakes(world: World) -> None:
+    """It wakes in the middle of a step, in good faith, and commits nothing more of its shards."""
+    newest = Newest(world)
+    following = asyncio.create_task(newest.run())
+    for name in ("one", "two"):
+        world.start(name)
+    await newest.all_fresh(0)
+    for _ in range(2):
+        world.signal("one", signal.SIGSTOP)
+        await newest.all_fresh(time.monotonic() + 3.0)
+        world.signal("one", signal.SIGCONT)
+        await newest.all_fresh(time.monotonic() + 1.0)
+    assert all(process.is_alive() for process in world.running.values())
+    world.end_all()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    steps, marks = await world.committed()
+    check(steps, marks, MARKETS)
+    assert await replay(world.bus, world.config.markets, SHARDS, marks) == len(marks)

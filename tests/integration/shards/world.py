@@ -143,6 +143,12 @@ class World:
         process.kill()
         process.join()
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a process a signal."""
+        pid = self.running[name].pid
+        assert pid is not None
+        os.kill(pid, number)
+
     def end(self, name: str, within_s: float = 30.0) -> None:
         """Ask a process to end, and wait for it."""
         process = self.running.pop(name)
