@@ -14,7 +14,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
 from oracle.api import models, problems
+from oracle.api.asked import View, known
 from oracle.api.fanout import Stream
+from oracle.api.past import Past
+from oracle.api.past import router as past_router
 from oracle.api.problems import ProblemError, documented
 from oracle.api.render import render_control, render_receipt
 from oracle.api.view import RECEIPTS_HELD, LatestView
@@ -29,11 +32,15 @@ router: Final = APIRouter()
 def create_app(
     view: LatestView,
     *,
+    past: Past | None = None,
     live_within_s: float = LIVE_WITHIN_S,
     heartbeat_s: float = HEARTBEAT_S,
     registry: CollectorRegistry = REGISTRY,
 ) -> FastAPI:
-    """Return the application over `view`, whose `run` the caller keeps running."""
+    """Return the application over `view`, whose `run` the caller keeps running.
+
+    Without `past` it answers nothing of the archive.
+    """
     app = FastAPI(
         title="Plumbline",
         version="1",
@@ -42,28 +49,14 @@ def create_app(
         redoc_url=None,
     )
     app.state.view = view
+    app.state.past = past
     app.state.live_within_s = live_within_s
     app.state.heartbeat_s = heartbeat_s
     app.state.registry = registry
     problems.install(app)
     app.include_router(router)
+    app.include_router(past_router)
     return app
-
-
-def _view(request: Request) -> LatestView:
-    view: LatestView = request.app.state.view
-    return view
-
-
-View = Annotated[LatestView, Depends(_view)]
-
-
-def _known(view: LatestView, market: str) -> str:
-    if market not in view.markets:
-        known = ", ".join(view.markets)
-        detail = f"no market {market!r} is configured; known: {known}"
-        raise ProblemError(404, problems.UNKNOWN_MARKET, detail)
-    return market
 
 
 @router.get("/v1/markets", tags=["marks"], summary="All configured markets")
@@ -100,7 +93,7 @@ async def get_marks(view: View) -> models.Marks:
 )
 async def get_mark(view: View, market: str) -> models.Mark:
     """Return the newest mark; a mark older than the server allows has validity STALE, no price."""
-    mark = view.marks.get(_known(view, market))
+    mark = view.marks.get(known(view, market))
     if mark is None:
         detail = f"no mark of {market} has been read yet; GET /ready says what is missing"
         raise ProblemError(503, problems.NO_MARK_YET, detail, {"Retry-After": "1"})
@@ -181,7 +174,7 @@ async def _stream(
 ) -> AsyncIterator[Stream]:
     # Opened here and not in the generator below: errors still become a status, and this closes
     # for sure when the reader has left, also while an event waits to be sent.
-    stream = view.open_stream(None if market is None else _known(view, market))
+    stream = view.open_stream(None if market is None else known(view, market))
     try:
         yield stream
     finally:

@@ -66,6 +66,48 @@ class Marks(_Answer):
     missing: list[str] = Field(description="configured markets that have no mark yet")
 
 
+class PastMark(_Answer):
+    """A mark as it was made. It was good for its time, and is for nothing now."""
+
+    sequence: int
+    time_ms: int = Field(description="engine time of the mark")
+    validity: ValidityByName
+    reason: str = Field(description="what made the validity; empty when VALID")
+    state: StateByName = Field(description="the deviation breaker")
+    index: Decimal | None
+    mark: Decimal | None
+    twap: Decimal | None
+    conf_bps: float | None
+    premium_bps: float | None
+
+
+class History(_Answer):
+    """A page of a market's marks, by time."""
+
+    market: str
+    marks: list[PastMark]
+    next: str | None = Field(description="the `cursor` of the next page; null at the end")
+
+
+class Candle(_Answer):
+    """A market's mark over an interval."""
+
+    time_ms: int = Field(description="where the interval begins")
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    marks: int = Field(description="marks with a price in the interval")
+
+
+class Candles(_Answer):
+    """Candles by time; an interval without a price has none."""
+
+    market: str
+    interval: str
+    candles: list[Candle]
+
+
 class Market(_Answer):
     """A configured market."""
 

@@ -16,6 +16,9 @@ UNKNOWN_MARKET: Final = "unknown-market"
 NO_MARK_YET: Final = "no-mark-yet"
 NO_REPORT_YET: Final = "no-report-yet"
 NOT_HELD: Final = "not-held"
+NO_ARCHIVE: Final = "no-archive"
+TOO_MUCH: Final = "too-much"
+DAMAGED: Final = "archive-damaged"
 BUSY: Final = "busy"
 BAD_REQUEST: Final = "bad-request"
 
@@ -24,6 +27,9 @@ _TITLES: Final = {
     NO_MARK_YET: "The market has no mark yet",
     NO_REPORT_YET: "There is no such report yet",
     NOT_HELD: "The report is not held here",
+    NO_ARCHIVE: "This server has no archive",
+    TOO_MUCH: "More was asked for than one answer holds",
+    DAMAGED: "A part of the archive is damaged",
     BUSY: "The server is busy",
     BAD_REQUEST: "The request is malformed",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oracle.api import models
 from oracle.model import messages
@@ -11,6 +11,9 @@ from oracle.model.fixed import Px
 from oracle.model.validity import Validity
 from oracle.report.report import Report, decode
 from oracle.report.word import GROUP_SIZE, Entry
+
+if TYPE_CHECKING:
+    from oracle.archive.history import Candle
 
 MAX_FUTURE_MS: Final = 1_000
 """How far a time may be ahead of our clock before it counts as no time at all."""
@@ -76,6 +79,34 @@ def render_mark(mark: messages.Mark, now_ns: int, max_age_ms: int) -> models.Mar
             )
             for view in mark.sources
         ],
+    )
+
+
+def render_past(mark: messages.Mark) -> models.PastMark:
+    """Return a mark as it was made."""
+    return models.PastMark(
+        sequence=mark.sequence,
+        time_ms=_ms(mark.time_ns),
+        validity=mark.validity,
+        reason=mark.reason,
+        state=mark.state,
+        index=_text(mark.index),
+        mark=_text(mark.mark),
+        twap=_text(mark.twap),
+        conf_bps=_bps(mark.conf_e8),
+        premium_bps=_bps(mark.premium_e8),
+    )
+
+
+def render_candle(candle: Candle) -> models.Candle:
+    """Return a candle, its prices as text."""
+    return models.Candle(
+        time_ms=_ms(candle.begin_ns),
+        open=str(candle.open),
+        high=str(candle.high),
+        low=str(candle.low),
+        close=str(candle.close),
+        marks=candle.marks,
     )
 
 

@@ -73,6 +73,15 @@ class Catalogue:
             ),
         )
 
+    def newest_ns(self, kind: Topic) -> int:
+        """Return the newest time in a kind's newest day; 0 when it has none.
+
+        Raises:
+            Retryable, SchemaError: as `pieces`.
+        """
+        newest = self._pieces(kind, self._days(kind)[-1:], lambda _: True)
+        return max((piece.part.max_time_ns for piece in newest), default=0)
+
     def others(self, kind: Topic, log: str) -> list[Piece]:
         """Return what there is of a kind from other logs than `log`.
 

@@ -49,7 +49,7 @@ class History:
     """Reads marks from an archive. Its calls block: use a thread; several may run at once."""
 
     def __init__(self, store: Store) -> None:
-        self._store: Final = store
+        self.store: Final = store
         self._catalogue: Final = Catalogue(store)
         self._turn: Final = Lock()
 
@@ -94,10 +94,10 @@ class History:
 
     def is_settled(self, to_ns: int) -> bool:
         """Whether nothing will be added before a time: later marks are archived already."""
-        later = self._pieces(to_ns + _SETTLED_NS, None)
-        return bool(later)
+        with self._turn:
+            return self._catalogue.newest_ns(Topic.MARKS) >= to_ns + _SETTLED_NS
 
-    def _pieces(self, from_ns: int, to_ns: int | None) -> list[Piece]:
+    def _pieces(self, from_ns: int, to_ns: int) -> list[Piece]:
         with self._turn:
             found = self._catalogue.pieces(Topic.MARKS, from_ns=from_ns, to_ns=to_ns)
         return sorted(found, key=lambda piece: (piece.part.min_time_ns, piece.begin_offset))
@@ -113,10 +113,10 @@ class History:
         """Return a market's rows, part by part."""
         at = pc.field("time_ns")
         wanted = (pc.field("market") == market) & (at >= from_ns) & (at < to_ns)
-        fs: Any = LocalFileSystem() if self._store.local else self._store.fs
+        fs: Any = LocalFileSystem() if self.store.local else self.store.fs
         for piece in pieces:
             later = wanted & (pc.field("offset") >= piece.begin_offset)
-            path = self._store.full(piece.part.file)
+            path = self.store.full(piece.part.file)
             try:
                 yield pq.read_table(
                     path, filesystem=fs, columns=columns, filters=later, partitioning=None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.interface import Bus
@@ -9,6 +11,9 @@ from oracle.cli.supervise import Service
 from oracle.config.deployment import ArchiveConfig
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from oracle.api.past import Past
 
 
 def archive_service(config: Config, bus: Bus, registry: CollectorRegistry) -> Service:
@@ -24,6 +29,19 @@ def archive_service(config: Config, bus: Bus, registry: CollectorRegistry) -> Se
     section = archive_section(config)
     roll = Roll(section.roll_rows, section.roll_bytes, section.roll_age / 1e9)
     return Archiver(bus, Store(section.url), ArchiveMetrics(registry), roll).run
+
+
+def archived_past(config: Config) -> Past | None:
+    """Return what the API reads of the past; None where no archive is configured.
+
+    Raises:
+        ConfigError: its store cannot be used.
+    """
+    from oracle.api.past import Past
+    from oracle.archive.history import History
+    from oracle.archive.store import Store
+
+    return None if config.archive is None else Past(History(Store(config.archive.url)))
 
 
 def archive_section(config: Config) -> ArchiveConfig:

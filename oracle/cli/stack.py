@@ -17,7 +17,7 @@ from feeds.metrics import FeedMetrics
 from feeds.replay import ReplayFeed
 from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
-from oracle.cli.archive import archive_service
+from oracle.cli.archive import archive_service, archived_past
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.deployment import salt_of
@@ -265,7 +265,7 @@ class Stack:
         numbers = {name: market.number for name, market in self.config.markets.items()}
         max_age_ms = self.config.api.max_age // 1_000_000
         view = LatestView(self.bus, numbers, max_age_ms=max_age_ms, clock_ns=self.now_ns)
-        app = create_app(view, registry=self.registry)
+        app = create_app(view, past=archived_past(self.config), registry=self.registry)
         config = self.config.api
 
         def listening(url: str) -> None:

@@ -6,9 +6,12 @@ Nothing here reads the bus or the configuration, or imports the server.
 from oracle.client.asynchronous import AsyncPlumblineClient
 from oracle.client.freshness import require_fresh
 from oracle.client.quotes import (
+    CandleQuote,
     ControlQuote,
     Dropped,
+    HistoryPage,
     MarkQuote,
+    PastMarkQuote,
     ReceiptQuote,
     ReportQuote,
     SourceQuote,
@@ -22,9 +25,12 @@ from oracle.model.validity import BreakerState, Validity
 __all__ = [
     "AsyncPlumblineClient",
     "BreakerState",
+    "CandleQuote",
     "ControlQuote",
     "Dropped",
+    "HistoryPage",
     "MarkQuote",
+    "PastMarkQuote",
     "PlumblineClient",
     "PlumblineError",
     "ReceiptQuote",

@@ -58,6 +58,27 @@ def translated(url: str) -> Iterator[None]:
         raise Rejected(f"{url} answered what this client does not read: {error}") from error
 
 
+def asked(
+    market: str,
+    from_ms: int | None,
+    to_ms: int | None,
+    *,
+    interval: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> dict[str, str]:
+    """Return what a path of the past is asked for."""
+    given = {
+        "market": market,
+        "interval": interval,
+        "from": from_ms,
+        "to": to_ms,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
 def read(response: httpx.Response, answer: type[Answer]) -> Answer:
     """Return the answer in a response that has been read.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -10,8 +10,11 @@ from urllib.parse import quote
 
 import httpx
 
-from oracle.client.answers import read, read_event, refuse, translated
+from oracle.client.answers import asked, read, read_event, refuse, translated
 from oracle.client.quotes import (
+    CandleQuote,
+    CandleQuotes,
+    HistoryPage,
     MarketQuote,
     MarketQuotes,
     MarkQuote,
@@ -80,6 +83,31 @@ class AsyncPlumblineClient:
         """Return the first report with `prev < time_ms <= time`; `Retryable` until it exists."""
         return await self._get(f"/v1/reports/after/{time_ms}", ReportQuote)
 
+    async def history(
+        self,
+        market: str,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> HistoryPage:
+        """Return past marks of `from_ms <= time < to_ms`, a page of at most `limit`."""
+        params = asked(market, from_ms, to_ms, limit=limit, cursor=cursor)
+        return await self._get("/v1/history", HistoryPage, params)
+
+    async def candles(
+        self,
+        market: str,
+        interval: str = "1m",
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+    ) -> tuple[CandleQuote, ...]:
+        """Return the candles that begin in `from_ms <= time < to_ms`."""
+        params = asked(market, from_ms, to_ms, interval=interval)
+        return (await self._get("/v1/candles", CandleQuotes, params)).candles
+
     @asynccontextmanager
     async def stream(
         self, market: str | None = None, *, silence_s: float = SILENCE_S
@@ -102,9 +130,11 @@ class AsyncPlumblineClient:
             async with aclosing(_events(response)) as events:
                 yield events
 
-    async def _get(self, path: str, answer: type[Answer]) -> Answer:
+    async def _get(
+        self, path: str, answer: type[Answer], params: Mapping[str, str] | None = None
+    ) -> Answer:
         with translated(self._url):
-            response = await self._http.get(path)
+            response = await self._http.get(path, params=params)
         return read(response, answer)
 
 

@@ -113,6 +113,56 @@ class MarkQuotes(msgspec.Struct, frozen=True):
     marks: tuple[MarkQuote, ...]
 
 
+class PastMarkQuote(msgspec.Struct, frozen=True):
+    """A mark of the past: good for its time, and for nothing now."""
+
+    sequence: int
+    time_ms: int
+    validity_name: ValidityName = msgspec.field(name="validity")
+    reason: str
+    state_name: StateName = msgspec.field(name="state")
+    index: Decimal | None
+    mark: Decimal | None
+    twap: Decimal | None
+    conf_bps: float | None
+    premium_bps: float | None
+
+    @property
+    def validity(self) -> Validity:
+        """How far the mark could be trusted."""
+        return Validity[self.validity_name]
+
+    @property
+    def state(self) -> BreakerState:
+        """How the market's breaker stood."""
+        return BreakerState[self.state_name]
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """Some past marks, by time. Ask with `next` as cursor for those after; None: there are none."""
+
+    marks: tuple[PastMarkQuote, ...]
+    next: str | None
+
+
+class CandleQuote(msgspec.Struct, frozen=True):
+    """A market's mark over an interval that begins at `time_ms`."""
+
+    time_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    marks: int
+    """How many had a price."""
+
+
+class CandleQuotes(msgspec.Struct, frozen=True):
+    """Candles, by time."""
+
+    candles: tuple[CandleQuote, ...]
+
+
 class MarketQuote(msgspec.Struct, frozen=True):
     """A configured market and its number on chains."""
 

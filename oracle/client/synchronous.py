@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from oracle.client.answers import read, translated
-from oracle.client.quotes import MarketQuote, MarketQuotes, MarkQuote, MarkQuotes, ReportQuote
+from oracle.client.answers import asked, read, translated
+from oracle.client.quotes import (
+    CandleQuote,
+    CandleQuotes,
+    HistoryPage,
+    MarketQuote,
+    MarketQuotes,
+    MarkQuote,
+    MarkQuotes,
+    ReportQuote,
+)
 
 Answer = TypeVar("Answer")
 
@@ -65,7 +75,34 @@ class PlumblineClient:
         """Return the first report with `prev < time_ms <= time`; `Retryable` until it exists."""
         return self._get(f"/v1/reports/after/{time_ms}", ReportQuote)
 
-    def _get(self, path: str, answer: type[Answer]) -> Answer:
+    def history(
+        self,
+        market: str,
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> HistoryPage:
+        """Return past marks of `from_ms <= time < to_ms`, a page of at most `limit`."""
+        params = asked(market, from_ms, to_ms, limit=limit, cursor=cursor)
+        return self._get("/v1/history", HistoryPage, params)
+
+    def candles(
+        self,
+        market: str,
+        interval: str = "1m",
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+    ) -> tuple[CandleQuote, ...]:
+        """Return the candles that begin in `from_ms <= time < to_ms`."""
+        params = asked(market, from_ms, to_ms, interval=interval)
+        return self._get("/v1/candles", CandleQuotes, params).candles
+
+    def _get(
+        self, path: str, answer: type[Answer], params: Mapping[str, str] | None = None
+    ) -> Answer:
         with translated(self._url):
-            response = self._http.get(path)
+            response = self._http.get(path, params=params)
         return read(response, answer)
