@@ -1,4 +1,4 @@
-"""Run one Kafka broker in a folder of its own, on free ports of 127.0.0.1.
+"""Run Kafka brokers in folders of their own, on free ports of 127.0.0.1: one, or a cluster.
 
 The jars come from Maven once, into `libs/` beside this file.
 """
@@ -6,6 +6,7 @@ The jars come from Maven once, into `libs/` beside this file.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import shutil
 import socket
@@ -17,8 +18,9 @@ import time
 import uuid
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
+from deploy.kafka.secured import Secured
 from oracle.model.errors import ConfigError, Retryable
 
 HERE: Final = Path(__file__).parent
@@ -29,16 +31,52 @@ STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
 
 
+class Quorum(NamedTuple):
+    """What the brokers of one cluster have in common."""
+
+    cluster_id: str
+    controllers: tuple[int, ...]
+    """Their ports, by node id from 1."""
+
+    @classmethod
+    def of(cls, count: int) -> Quorum:
+        """Make one on free ports."""
+        name = base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
+        return cls(name, tuple(_free_ports(count)))
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What every broker's file says of the others."""
+        voters = [f"{at}@127.0.0.1:{port}" for at, port in enumerate(self.controllers, 1)]
+        count = len(voters)
+        return {
+            "voters": ",".join(voters),
+            "replication": min(3, count),
+            "min_isr": max(1, min(3, count) - 1),
+        }
+
+
 class Broker:
     """A broker process with its data and log in `folder` (a temporary one when None).
 
-    Use as `with`. `kill` and `restart` are for fault tests: the data and the port stay.
+    Use as `with`. `kill` and `restart` are for fault tests: the data and the port stay. `secure`
+    has it take clients by TLS and password only.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        secure: Secured | None = None,
+        quorum: Quorum | None = None,
+        node: int = 1,
+    ) -> None:
         self._temporary = folder is None
         self._folder: Final = folder or Path(tempfile.gettempdir(), f"plumbline-{uuid.uuid4()}")
-        self._port, self._controller_port = _free_ports(2)
+        self._secure: Final = secure
+        self._quorum: Final = quorum or Quorum.of(1)
+        self._node: Final = node
+        (self._port,) = _free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,10 +90,7 @@ class Broker:
         return self._folder / "broker.log"
 
     def __enter__(self) -> Self:
-        _java()
-        fetch_jars()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._format()
+        self.prepare()
         self.restart()
         return self
 
@@ -69,6 +104,13 @@ class Broker:
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def prepare(self) -> None:
+        """Fetch the jars, and make the folder with its configuration."""
+        _java()
+        fetch_jars()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._format()
+
     def restart(self) -> None:
         """Start the process on the data it has and wait until it answers.
 
@@ -76,6 +118,11 @@ class Broker:
             ConfigError: it ended at once.
             Retryable: it does not answer within the bound.
         """
+        self.start()
+        self.wait()
+
+    def start(self) -> None:
+        """Start the process on the data it has."""
         self.stop()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - arguments are our own
@@ -84,7 +131,6 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
         """End the process in order, or by force when it takes too long."""
@@ -109,27 +155,44 @@ class Broker:
         return self._folder / "server.properties"
 
     def _format(self) -> None:
-        data = self._folder / "data"
         template = string.Template((HERE / "server.properties").read_text())
-        self._properties.write_text(
-            template.substitute(port=self._port, controller_port=self._controller_port, data=data)
+        plain = template.substitute(
+            self._quorum.settings,
+            node=self._node,
+            port=self._port,
+            controller_port=self._quorum.controllers[self._node - 1],
+            data=self._folder / "data",
+            protocol="PLAINTEXT" if self._secure is None else "SASL_SSL",
+            controller_protocol="PLAINTEXT" if self._secure is None else "SASL_SSL",
         )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
+        more = "" if self._secure is None else self._secure.properties(self._folder)
+        self._properties.touch(mode=0o600)
+        self._properties.write_text(plain + more)
         _run(
             [
                 *_java(),
                 "kafka.tools.StorageTool",
                 "format",
                 "--ignore-formatted",
-                f"--cluster-id={cluster}",
+                f"--cluster-id={self._quorum.cluster_id}",
                 f"--config={self._properties}",
+                *([] if self._secure is None else self._secure.format_options()),
             ],
             START_TIMEOUT_S,
         )
 
-    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            ConfigError: it ended.
+            Retryable: it does not answer within the bound.
+        """
+        process = self._process
+        if process is None:
+            raise RuntimeError("start the broker first")
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not _answers(self._port):
+        while not self._answers():
             if process.poll() is not None:
                 raise ConfigError(
                     f"the Kafka broker ended with code {process.returncode} (it needs Java 17 or "
@@ -141,6 +204,62 @@ class Broker:
                     f"see {self.log_file}"
                 )
             time.sleep(_POLL_S)
+
+    def _answers(self) -> bool:
+        """Ask for ApiVersions (key 18, version 0, no client id), which every broker answers."""
+        request = struct.pack(">hhih", 18, 0, 1, -1)
+        try:
+            with contextlib.ExitStack() as exits:
+                address = ("127.0.0.1", self._port)
+                sock = exits.enter_context(socket.create_connection(address, timeout=1.0))
+                if self._secure is not None:
+                    sock = exits.enter_context(self._secure.context.wrap_socket(sock))
+                sock.sendall(struct.pack(">i", len(request)) + request)
+                return len(sock.recv(8)) == 8
+        except OSError:
+            return False
+
+
+class Cluster:
+    """Brokers that are each a controller too, for fault tests; use as `with`.
+
+    Topics on three are written with `acks=all` by two of them at least: any one may be killed.
+    """
+
+    def __init__(self, count: int = 3, *, secure: Secured | None = None) -> None:
+        quorum = Quorum.of(count)
+        self.brokers: Final = [
+            Broker(secure=secure, quorum=quorum, node=at + 1) for at in range(count)
+        ]
+
+    @property
+    def bootstrap(self) -> str:
+        """The addresses of all of them."""
+        return ",".join(broker.bootstrap for broker in self.brokers)
+
+    def __enter__(self) -> Self:
+        try:
+            for broker in self.brokers:
+                broker.prepare()
+            for broker in self.brokers:
+                broker.start()
+            for broker in self.brokers:
+                broker.wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for broker in self.brokers:
+            broker.kill()  # in order they would wait for each other's part of the quorum
+        for broker in self.brokers:
+            broker.__exit__(kind, error, trace)
 
 
 def fetch_jars() -> None:
@@ -202,14 +321,3 @@ def _free_ports(count: int) -> list[int]:
     for sock in sockets:
         sock.close()
     return ports
-
-
-def _answers(port: int) -> bool:
-    """Ask for ApiVersions (key 18, version 0, no client id), which every broker answers."""
-    request = struct.pack(">hhih", 18, 0, 1, -1)
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as sock:
-            sock.sendall(struct.pack(">i", len(request)) + request)
-            return len(sock.recv(8)) == 8
-    except OSError:
-        return False
