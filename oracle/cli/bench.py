@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import typer
@@ -10,11 +11,6 @@ from oracle.cli.options import JsonOption
 from oracle.cli.output import bar, console, emit, table
 
 commands = typer.Typer(no_args_is_help=True, help="Measure parts on this machine.")
-
-
-@commands.callback()
-def _group() -> None:
-    """Keep `engine` a command of its own while it is the only one."""
 
 
 @commands.command("engine")
@@ -26,6 +22,38 @@ def engine(as_json: JsonOption = False) -> None:
         task = progress.add_task("starting", total=1.0)
         made = measure(lambda what, part: progress.update(task, description=what, completed=part))
     emit(made, as_json=True, text="") if as_json else show(made)
+
+
+@commands.command("pipeline")
+def pipeline(as_json: JsonOption = False) -> None:
+    """Find how many ticks a second go through a broker and an engine into marks, and how late."""
+    from oracle.cli.bench_pipeline import measured
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    with bar(as_json) as progress:
+        task = progress.add_task("starting", total=1.0)
+        made = measured(lambda what, part: progress.update(task, description=what, completed=part))
+    emit(made, as_json=True, text="") if as_json else show_pipeline(made)
+
+
+def show_pipeline(made: dict[str, Any]) -> None:
+    """Print the curve, its knee and the baseline."""
+    columns = ["ticks/s", "p50, ms", "p99, ms", "lost"]
+    for title, curve in (
+        ("ticks into marks, 250 a message", made["curve"]),
+        ("one a message", made["baseline_curve"]),
+        ("half of the most that was carried", [made["half"]]),
+    ):
+        rows = [
+            [
+                f"{row['ticks_per_s']:,.0f}",
+                f"{row['p50_ms']:,.1f}",
+                f"{row['p99_ms']:,.1f}",
+                f"{row['lost']:,.0f}",
+            ]
+            for row in curve
+        ]
+        console.print(table(title, columns, rows))
 
 
 def show(made: dict[str, Any]) -> None:

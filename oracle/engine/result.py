@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,13 +9,11 @@ import numpy as np
 
 from oracle.engine.breaker import Trigger
 from oracle.engine.events import BreakerEvent, describe
-from oracle.engine.reasons import Reason
+from oracle.engine.publish import Publishing, views
 from oracle.engine.records import Codes, Floats, Ints, Records
 from oracle.engine.spec import MarketSpec
-from oracle.model.fixed import Px, px_half_even
-from oracle.model.messages import Control, Mark, SourceView
-from oracle.model.ticks import FUNDING_ONE
-from oracle.model.validity import PRICED, BreakerState, Validity
+from oracle.model.messages import Control, Mark
+from oracle.model.validity import BreakerState, Validity
 
 
 @dataclass(frozen=True)
@@ -113,39 +110,24 @@ class MarkBatch:
 
     def messages(self) -> Iterator[Mark]:
         """Return the stepped markets' marks as they are published, quantised."""
-        for row in sorted(self.rows.tolist()):
-            yield self.message(row)
+        return self._published(np.sort(self.rows))
 
     def message(self, row: int) -> Mark:
         """Return one market's mark as it is published, quantised."""
-        market, mark = self.markets[row], self.marks[row]
-        validity = Validity(int(mark.validity))
-        return Mark(
-            market=market.name,
-            number=market.number,
-            sequence=self.sequence,
-            time_ns=int(mark.time_ns),
-            validity=validity,
-            reason=self.why(row),
-            state=BreakerState(int(mark.state)),
-            index=_px(mark.index),
-            mark=_px(mark.mark) if validity in PRICED else None,
-            twap=_px(mark.twap),
-            conf_e8=_up(mark.conf, 10**8),
-            premium_e8=_half_even(mark.premium, 10**8),
-            newest_event_ns=int(mark.newest_event_ns),
-            newest_received_ns=int(mark.newest_received_ns),
-            sources=tuple(self._sources(row)),
-            funding_e12=_half_even(mark.funding, FUNDING_ONE),
-            settled_funding_e12=_half_even(mark.settled_funding, FUNDING_ONE),
-        )
+        return next(self._published(np.array([row])))
+
+    def _published(self, rows: Ints) -> Iterator[Mark]:
+        making = Publishing(self.markets, self.sequence, self.marks, rows, self.why)
+        sources = views(self.markets, rows.tolist(), self.first, self.price, self.reason)
+        for at, row in enumerate(rows.tolist()):
+            yield making.message(at, row, sources[at])
 
     def why(self, row: int) -> str:
         """Return what made a market's validity, with its figures; empty when VALID."""
+        if self.marks["validity"][row] == Validity.VALID:
+            return ""
         market, mark = self.markets[row], self.marks[row]
         validity, pause = Validity(int(mark.validity)), self.pauses.get(row)
-        if validity is Validity.VALID:
-            return ""
         if validity is Validity.HALTED and pause is not None:
             return f"paused by {pause.who}: {pause.reason}"
         if validity is Validity.MISSING:
@@ -161,21 +143,3 @@ class MarkBatch:
         state = BreakerState(int(mark.state)).name
         trigger = Trigger(int(mark.trigger)).label
         return f"breaker {state}: {describe(trigger, mark.figure, mark.limit)}"
-
-    def _sources(self, row: int) -> Iterator[SourceView]:
-        market = self.markets[row]
-        for at, spec in enumerate(market.places, int(self.first[row])):
-            reason = Reason(int(self.reason[at]))
-            yield SourceView(spec.source, _px(self.price[at]), reason is Reason.USED, reason.label)
-
-
-def _px(value: np.float64) -> Px | None:
-    return px_half_even(float(value)) if math.isfinite(value) and value > 0 else None
-
-
-def _up(value: np.float64, unit: int) -> int | None:
-    return math.ceil(value * unit) if math.isfinite(value) else None
-
-
-def _half_even(value: np.float64, unit: int) -> int | None:
-    return round(value * unit) if math.isfinite(value) else None

@@ -30,7 +30,7 @@ async def measure(bus: Bus, ticks: int, batch: int) -> dict[str, float]:
         began = time.perf_counter()
         reading = asyncio.create_task(_take(reader, count))
         for first in range(0, count, _IN_FLIGHT):
-            await bus.publish(Topic.TICKS, [("g", message)] * min(_IN_FLIGHT, count - first))
+            await bus.publish(Topic.TICKS, [("0", message)] * min(_IN_FLIGHT, count - first))
         await reading
         took_s = time.perf_counter() - began
         delays_ms = sorted([await _delay_ms(bus, reader, message) for _ in range(_PROBES)])
@@ -54,7 +54,7 @@ async def _take(reader: Subscription, count: int) -> None:
 async def _delay_ms(bus: Bus, reader: Subscription, message: Message) -> float:
     taking = asyncio.create_task(_take(reader, 1))
     began = time.perf_counter()
-    await bus.publish(Topic.TICKS, [("g", message)])
+    await bus.publish(Topic.TICKS, [("0", message)])
     await taking
     return (time.perf_counter() - began) * 1000
 

@@ -12,14 +12,14 @@ from oracle.bus.memory import MemoryBus
 from oracle.cli.demo.latency import LatencyBook
 from oracle.committee.journal import SigningJournal
 from oracle.committee.shared.attestation import Attestor
-from oracle.engine.engine import Engine
 from oracle.engine.spec import EngineSpec
 from oracle.keys.signer import LocalSigner
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
-from oracle.node.stepper import GROUP, Cadence, Stepper
+from oracle.node.sharding import Shard
+from oracle.node.stepper import Cadence, Stepper
 from oracle.report.committee import Committee
 from tests.engine_builders import market, source
 from tests.vectors.generate import address, members
@@ -36,11 +36,11 @@ async def measure(seconds: float = 5.0) -> list[dict[str, float]]:
 
 async def _run(seconds: float, slot_ms: int) -> dict[str, float]:
     bus, registry, book = MemoryBus(), CollectorRegistry(), LatencyBook()
-    engine = Engine(_spec())
     keys = members()
     committee = Committee(bytes(32), 1, 5, tuple(address(key) for key in keys))
-    names = [f"M{number}-USD" for number in range(MARKETS)]
-    stepper = Stepper(bus, engine, Cadence(100 * 10**6, 5 * 10**6), NodeMetrics(registry))
+    names = {f"M{number}-USD": number for number in range(MARKETS)}
+    shard = Shard(0, _spec(), frozenset(names))
+    stepper = Stepper(bus, shard, Cadence(100 * 10**6, 5 * 10**6), NodeMetrics(registry))
     attestor = Attestor(
         bus,
         committee,
@@ -93,6 +93,6 @@ async def _feed(bus: MemoryBus, seconds: float) -> None:
             name = f"v{sent % SOURCES}:M{sent % MARKETS}/USD"
             bid = 1_000_000 + sent % 97
             tick = Tick(name, sent, now, now, Px(bid, -2), Px(bid + 10, -2))
-            await bus.publish(Topic.TICKS, [(GROUP, pack([tick]))])
+            await bus.publish(Topic.TICKS, [("0", pack([tick]))])
             sent += 1
         await asyncio.sleep(0.001)
