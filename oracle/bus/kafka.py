@@ -16,6 +16,8 @@ from oracle.bus.kafka_admin import KafkaAdmin
 from oracle.bus.kafka_calls import aiokafka, bounded
 from oracle.bus.kafka_dead_letters import DeadLetters
 from oracle.bus.kafka_reader import KafkaSubscription
+from oracle.bus.kafka_rights import KafkaRights
+from oracle.bus.kafka_security import PLAIN, Security, connection
 from oracle.bus.kafka_shard import KafkaShardLog
 from oracle.bus.kafka_sharing import KafkaSharing
 from oracle.bus.kafka_topics import KafkaTopics, Layout
@@ -47,6 +49,7 @@ class KafkaBus:
         linger_ms: int = 2,
         compression: str | None = None,
         session_timeout_ms: int = 10_000,
+        security: Security = PLAIN,
     ) -> None:
         if not _ADDRESSES.fullmatch(bootstrap):
             raise ConfigError(
@@ -60,20 +63,25 @@ class KafkaBus:
         self._prefix: Final = prefix
         self._timeout_ms: Final = request_timeout_ms
         self._session_timeout_ms: Final = session_timeout_ms
-        self._client: Final = {
+        self._security: Final = security
+        known = connection(security)
+        self._client: Final = known.native | {
             "bootstrap_servers": bootstrap,
             "client_id": client_id,
             "request_timeout_ms": request_timeout_ms,
         }
-        self._official: Final = {"bootstrap.servers": bootstrap, "client.id": client_id}
+        self._official: Final = known.official | {
+            "bootstrap.servers": bootstrap,
+            "client.id": client_id,
+        }
         writing = self._client | {"linger_ms": linger_ms, "compression_type": compression}
         self._writer: Final = KafkaWriter(writing, self._bounded)
         self._dead_letters: Final = DeadLetters(
             KafkaWriter(writing, self._bounded), prefix + Topic.DEAD_LETTERS
         )
-        self.topics: Final = KafkaTopics(
-            KafkaAdmin(self._official, request_timeout_ms / 1000), bootstrap, prefix
-        )
+        admin = KafkaAdmin(self._official, request_timeout_ms / 1000, security)
+        self.topics: Final = KafkaTopics(admin, bootstrap, prefix)
+        self.rights: Final = KafkaRights(admin, prefix)
 
     async def __aenter__(self) -> Self:
         await self._writer.open()
@@ -176,4 +184,4 @@ class KafkaBus:
         )
 
     def _bounded(self, doing: str) -> AbstractAsyncContextManager[None]:
-        return bounded(doing, self._bootstrap, self._timeout_ms)
+        return bounded(doing, self._bootstrap, self._timeout_ms, self._security)

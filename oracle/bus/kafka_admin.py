@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+from oracle.bus.access import Right
 from oracle.bus.kafka_calls import confluent, unwelcome
+from oracle.bus.kafka_security import PLAIN, Security, explain
 from oracle.model.errors import ConfigError, Retryable
 
 _T = TypeVar("_T")
@@ -36,7 +38,10 @@ class Found(NamedTuple):
 class KafkaAdmin:
     """The administration of the cluster that `connection` names, in the library's settings."""
 
-    def __init__(self, connection: Mapping[str, Any], timeout_s: float) -> None:
+    def __init__(
+        self, connection: Mapping[str, Any], timeout_s: float, security: Security = PLAIN
+    ) -> None:
+        self._security: Final = security
         self._connection: Final = dict(connection)
         self._bootstrap: Final = connection["bootstrap.servers"]
         self._timeout_s: Final = timeout_s
@@ -61,6 +66,68 @@ class KafkaAdmin:
         """
         if topics:
             await self._asked("create topics", lambda: self._create(topics))
+
+    async def rights(self) -> set[Right]:
+        """Return all that the cluster allows anybody.
+
+        Raises:
+            Retryable: no answer.
+            ConfigError: refused, or the cluster has no authorizer.
+        """
+        return await self._asked("look at rights", self._rights)
+
+    async def grant(self, rights: Sequence[Right]) -> None:
+        """Allow; what is allowed already stays so.
+
+        Raises:
+            Retryable: no answer.
+            ConfigError: refused, or the cluster has no authorizer.
+        """
+        if rights:
+            await self._asked("give rights", lambda: self._grant(rights))
+
+    def _rights(self) -> set[Right]:
+        admin = self._library.admin
+        every = admin.AclBindingFilter(
+            admin.ResourceType.ANY,
+            None,
+            admin.ResourcePatternType.ANY,
+            None,
+            None,
+            admin.AclOperation.ANY,
+            admin.AclPermissionType.ALLOW,
+        )
+        found = self._client.describe_acls(every, request_timeout=self._timeout_s).result()
+        prefixed = admin.ResourcePatternType.PREFIXED
+        return {
+            Right(
+                one.principal.removeprefix("User:"),
+                one.operation.name.lower(),
+                "cluster" if one.restype.name == "BROKER" else one.restype.name.lower(),
+                one.name,
+                one.resource_pattern_type == prefixed,
+            )
+            for one in found
+        }
+
+    def _grant(self, rights: Sequence[Right]) -> None:
+        admin = self._library.admin
+        kinds = admin.ResourcePatternType
+        bindings = [
+            admin.AclBinding(
+                admin.ResourceType[right.kind.upper()],
+                right.name,
+                kinds.PREFIXED if right.beginning else kinds.LITERAL,
+                f"User:{right.user}",
+                "*",
+                admin.AclOperation[right.operation.upper()],
+                admin.AclPermissionType.ALLOW,
+            )
+            for right in rights
+        ]
+        made = self._client.create_acls(bindings, request_timeout=self._timeout_s)
+        for answer in made.values():
+            answer.result()
 
     def _topics(self, names: Sequence[str]) -> dict[str, Found]:
         there = self._client.list_topics(timeout=self._timeout_s).topics
@@ -115,10 +182,18 @@ class KafkaAdmin:
             return await asyncio.to_thread(call)
         except self._library.KafkaException as error:
             reason = error.args[0]
+            if reason.name() in {"_TRANSPORT", "_ALL_BROKERS_DOWN", "_AUTHENTICATION", "_SSL"}:
+                await explain(self._bootstrap, self._security)
             if unwelcome(reason):
                 raise ConfigError(
-                    f"{doing}: Kafka at {self._bootstrap} refuses: {reason.str()}: give this "
-                    "command the credentials of who runs the cluster"
+                    f"{doing}: Kafka at {self._bootstrap} refuses user "
+                    f"{self._security.username!r}: {reason.str()}: this needs the credentials of "
+                    "who runs the cluster"
+                ) from error
+            if reason.name() == "SECURITY_DISABLED":
+                raise ConfigError(
+                    f"{doing}: Kafka at {self._bootstrap} lets everybody do everything: set its "
+                    "authorizer.class.name first, or leave --acls out"
                 ) from error
             if reason.name() in {"_TRANSPORT", "_ALL_BROKERS_DOWN"}:
                 raise Retryable(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from oracle.bus.kafka_security import PLAIN, Security, explain
 from oracle.model.errors import ConfigError, Rejected, Retryable, SchemaError
 from oracle.model.topics import Topic
 
@@ -27,12 +28,14 @@ _GRACE: Final = 1.25  # the library's own time-out names its cause, so it comes 
 
 
 @asynccontextmanager
-async def bounded(doing: str, bootstrap: str, timeout_ms: int) -> AsyncIterator[None]:
+async def bounded(
+    doing: str, bootstrap: str, timeout_ms: int, security: Security = PLAIN
+) -> AsyncIterator[None]:
     """Run the block within the time bound and translate what Kafka raises.
 
     Raises:
         Retryable: no broker, no answer in time, or an error of Kafka's.
-        ConfigError: a topic is not there or may not be used.
+        ConfigError: a topic is not there or may not be used; no broker lets us in.
         Rejected: a message is larger than a topic takes.
     """
     from aiokafka import errors  # noqa: PLC0415 - an optional dependency
@@ -45,9 +48,12 @@ async def bounded(doing: str, bootstrap: str, timeout_ms: int) -> AsyncIterator[
             f"{doing}: the Kafka broker at {bootstrap} did not answer within {timeout_ms} ms"
         ) from error
     except errors.KafkaConnectionError as error:
+        await explain(bootstrap, security)
         raise Retryable(
             f"no Kafka broker at {bootstrap}: start one or set bus.kind: memory"
         ) from error
+    except (errors.TopicAuthorizationFailedError, errors.GroupAuthorizationFailedError) as error:
+        raise ConfigError(_refused(doing, error, security.username)) from error
     except errors.UnknownTopicOrPartitionError as error:
         raise ConfigError(
             f"{doing}: no such topic on the Kafka broker at {bootstrap}: create the topics first "
@@ -57,6 +63,18 @@ async def bounded(doing: str, bootstrap: str, timeout_ms: int) -> AsyncIterator[
         raise Rejected(f"{doing}: a message is too large for Kafka, split it: {error}") from error
     except errors.KafkaError as error:
         raise Retryable(f"{doing}: Kafka at {bootstrap} answered {error!r}") from error
+
+
+def _refused(doing: str, error: Exception, user: str) -> str:
+    """Say who may not do what; the libraries name the topic or the group in all shapes."""
+    given = error.args[0] if error.args else ""
+    names = [given] if isinstance(given, str) else sorted(map(str, given))
+    kind = "topic" if "Topic" in type(error).__name__ else "group"
+    right = "write" if doing.startswith("publish") else "read"
+    return (
+        f"{doing}: Kafka user {user!r} may not {right} {kind} {', '.join(names)}: give it the "
+        "rights of its role (plumb deploy topics --config FILE --acls)"
+    )
 
 
 def aiokafka() -> Any:

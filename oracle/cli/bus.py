@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oracle.bus.interface import Bus
+from oracle.bus.kafka_security import Security
 from oracle.bus.kafka_topics import Layout
 from oracle.bus.ledger import LedgerBus
-from oracle.config.deployment import KafkaBusConfig
+from oracle.config.deployment import KafkaBusConfig, KafkaSecurityConfig
 from oracle.config.root import Config
 from oracle.model.topics import SHARDED
 
@@ -46,7 +47,11 @@ def layout(config: KafkaBusConfig, shards: int) -> Layout:
 
 
 def kafka_bus(config: KafkaBusConfig) -> KafkaBus:
-    """Return the bus on a Kafka cluster, not yet entered."""
+    """Return the bus on a Kafka cluster, not yet entered.
+
+    Raises:
+        ConfigError: the password or the file of authorities cannot be read.
+    """
     from oracle.bus.kafka import KafkaBus
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # errors reach us as our own
@@ -55,7 +60,24 @@ def kafka_bus(config: KafkaBusConfig) -> KafkaBus:
         prefix=config.prefix,
         request_timeout_ms=config.request_timeout // 1_000_000,
         session_timeout_ms=config.session // 1_000_000,
+        security=_security(config.security),
     )
+
+
+def _security(config: KafkaSecurityConfig) -> Security:
+    """Return what the configuration says, with the password.
+
+    Raises:
+        ConfigError: the password cannot be read.
+    """
+    if config.username is None:
+        return Security(config.protocol, config.ca_file)
+    from oracle.keys.keystore import password_from
+
+    password = password_from(
+        config.password_file, config.password_env, f"Kafka user {config.username}"
+    )
+    return Security(config.protocol, config.ca_file, config.username, password)
 
 
 def socket_path(state: Path) -> Path:

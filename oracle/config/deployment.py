@@ -32,6 +32,38 @@ class MemoryBusConfig(Section):
     kind: Literal["memory"] = "memory"
 
 
+class KafkaSecurityConfig(Section):
+    """How a process makes itself known to the cluster; never a password itself."""
+
+    protocol: Literal["plaintext", "tls", "sasl_tls"] = "plaintext"
+    """`sasl_tls`: SCRAM-SHA-512 within TLS. Host names are checked."""
+    ca_file: Path | None = None
+    """Who signs the brokers' certificates; by default whom the system trusts."""
+    username: str | None = Field(default=None, min_length=1, max_length=128)
+    password_file: Path | None = None
+    password_env: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        passwords = [name for name in (self.password_file, self.password_env) if name is not None]
+        if self.protocol == "sasl_tls":
+            if self.username is None or len(passwords) != 1:
+                raise ValueError(
+                    "protocol sasl_tls takes a username and exactly one of password_file and "
+                    "password_env"
+                )
+        elif self.username is not None or passwords:
+            raise ValueError(f"protocol {self.protocol} takes no username or password: sasl_tls")
+        if self.protocol == "plaintext" and self.ca_file is not None:
+            raise ValueError("ca_file needs protocol tls or sasl_tls")
+        return self
+
+    def place_in(self, folder: Path) -> None:
+        """Take relative paths as relative to `folder`."""
+        self.ca_file = folder / self.ca_file if self.ca_file else None
+        self.password_file = folder / self.password_file if self.password_file else None
+
+
 class KafkaBusConfig(Section):
     """A Kafka cluster."""
 
@@ -44,6 +76,7 @@ class KafkaBusConfig(Section):
     request_timeout: PositiveNs = 10 * 10**9
     session: Annotated[PositiveNs, Field(ge=10**9)] = 6 * 10**9
     """A member of a group that is silent for so long is taken to be dead."""
+    security: KafkaSecurityConfig = KafkaSecurityConfig()
 
 
 class CcxtFeedConfig(Section):

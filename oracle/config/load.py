@@ -109,6 +109,9 @@ def _resolve(config: Config, folder: Path) -> Config:
     keys += config.committee.keys if config.committee else []
     for key in keys:
         key.place_in(folder)
+    if config.bus.kind == "kafka":
+        config.bus.security = config.bus.security.model_copy()  # the default is everybody's
+        config.bus.security.place_in(folder)
     for feed in config.feeds:
         if feed.kind == "replay":
             feed.files = [folder / file for file in feed.files]

@@ -14,7 +14,7 @@ import numpy as np
 from oracle.engine.records import Floats
 from oracle.model.fixed import MARK_DIGITS, Px, px_half_even
 
-_POWERS: Final = 10.0 ** np.arange(23)
+_POWERS: Final[Floats] = np.array([10.0**power for power in range(23)])
 """Exact as floats; with a shift beyond them a price goes by its text."""
 _SPLIT: Final = 2.0**27 + 1
 _LOW, _HIGH = 10.0 ** (MARK_DIGITS - 1), 10.0**MARK_DIGITS
@@ -26,7 +26,7 @@ def prices(values: Floats) -> list[Px | None]:
     some = np.where(fits, values, 1.0)
     shift = MARK_DIGITS - 1 - np.floor(np.log10(some)).astype(np.int64)
     fits &= (shift >= 0) & (shift < len(_POWERS))
-    power: Floats = _POWERS[np.where(fits, shift, 0)]
+    power = _POWERS[np.where(fits, shift, 0)]
     nearest = _nearest(some, power)
     fits &= (nearest >= _LOW) & (nearest < _HIGH)  # the logarithm was off by one at a power of ten
     return [

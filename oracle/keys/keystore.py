@@ -81,15 +81,22 @@ def password_of(key: KeyConfig) -> str:
     Raises:
         ConfigError: the file cannot be read or the variable is not set.
     """
-    if key.password_file is not None:
+    return password_from(key.password_file, key.password_env, f"keystore {key.keystore}")
+
+
+def password_from(file: Path | None, variable: str | None, owner: str) -> str:
+    """Return the password of `owner`: what the file holds, else the environment's variable.
+
+    Raises:
+        ConfigError: the file cannot be read or the variable is not set.
+    """
+    if file is not None:
         try:
-            return key.password_file.read_text().rstrip("\r\n")
+            return file.read_text().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise ConfigError(
-                f"cannot read password file {key.password_file} of keystore {key.keystore}: {why}"
-            ) from None
-    name = key.password_env or ""
+            raise ConfigError(f"cannot read password file {file} of {owner}: {why}") from None
+    name = variable or ""
     if name not in os.environ:
-        raise ConfigError(f"environment variable {name} (password of {key.keystore}) is not set")
+        raise ConfigError(f"environment variable {name} (password of {owner}) is not set")
     return os.environ[name]

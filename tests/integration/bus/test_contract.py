@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from oracle.bus.interface import Bus, Start, Subscription
+from oracle.bus.interface import Bus, Record, Start, Subscription
+from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
 from oracle.model.messages import Control, Message, Receipt
 from oracle.model.ticks import Tick, pack
@@ -241,3 +242,29 @@ async def test_a_message_of_another_topic_is_refused(bus: Bus) -> None:
 async def test_publishing_nothing_is_allowed(bus: Bus) -> None:
     """An empty step publishes an empty list."""
     await bus.publish(RECEIPTS, [])
+
+
+async def test_a_reader_begins_at_the_positions_it_is_given(bus: Bus) -> None:
+    """Each partition at its own offset, one that is left out at its first message."""
+    await bus.publish(RECEIPTS, _round(1) + _round(2))
+    async with bus.subscribe(RECEIPTS, start=Start.EARLIEST) as reader:
+        everything = await collect(reader, 2 * len(CHAINS))
+    skipped, *others = sorted({record.partition for record in everything})
+    wanted = [r for r in everything if r.partition != skipped or r.offset >= 1]
+    async with bus.subscribe(RECEIPTS, start={(RECEIPTS, skipped): 1}) as reader:
+        assert reader.begun[RECEIPTS, skipped] == 1
+        assert all(reader.begun[RECEIPTS, partition] == 0 for partition in others)
+        read = await collect(reader, len(wanted))
+    assert sorted(read, key=_place) == sorted(wanted, key=_place)
+
+
+async def test_a_position_that_the_log_has_not_reached_is_refused(bus: Bus) -> None:
+    """To begin elsewhere would be to read again, or to miss, what nobody would notice."""
+    await bus.publish(RECEIPTS, [("a", receipt("a", 1))])
+    with pytest.raises(ConfigError, match="there is no offset 99"):
+        async with bus.subscribe(RECEIPTS, start={(RECEIPTS, 0): 99}):
+            pass
+
+
+def _place(record: Record) -> tuple[int, int]:
+    return record.partition, record.offset
