@@ -13,6 +13,7 @@ from oracle.model.errors import ConfigError
 
 MECHANISM: Final = "SCRAM-SHA-512"
 _EXPLAIN_S: Final = 2.0
+_NO_TLS: Final = "WRONG_VERSION_NUMBER"
 _PROTOCOLS: Final = {"plaintext": "PLAINTEXT", "tls": "SSL", "sasl_tls": "SASL_SSL"}
 
 Protocol = Literal["plaintext", "tls", "sasl_tls"]
@@ -98,9 +99,11 @@ async def explain(bootstrap: str, security: Security) -> None:
                 "another password: check bus.security"
             ) from error
         except ssl.SSLError as error:
+            if error.reason != _NO_TLS:
+                continue  # a broker that is ending breaks handshakes off
             raise ConfigError(
-                f"the Kafka broker at {address} does not speak TLS there ({error.reason}): check "
-                "the port in bus.bootstrap and bus.security.protocol"
+                f"{address} does not speak TLS there: check the port in bus.bootstrap and "
+                "bus.security.protocol"
             ) from error
         except (OSError, TimeoutError, errors.KafkaError):
             continue
