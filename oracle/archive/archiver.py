@@ -71,6 +71,7 @@ class Archiver:
         self._days: dict[tuple[Topic, int], str] = {}
         self._told: dict[Topic, set[bytes]] = {}
         self._pending: Final[deque[Record]] = deque()
+        self._held = 0  # bytes in open parts
         self._writing: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
@@ -98,7 +99,7 @@ class Archiver:
         """Find in the archive where to begin."""
         catalogue = Catalogue(self._store)
         found = await self._called(catalogue.ends, self._logs)
-        self._open = {}
+        self._open, self._held = {}, 0
         self._pending.clear()
         self._ends = {at: end for at, (end, _) in found.items()}
         self._days = {at: day for at, (_, day) in found.items()}
@@ -129,10 +130,11 @@ class Archiver:
             weight = weigh(record.topic, record.message)
             part = await self._part_for(record, weight)
             part.add(record.offset, record.message, weight)
+            self._held += weight.size
             self._pending.popleft()
             if part.rows >= self._roll.rows:
                 await self._write(part)
-            elif sum(one.size for one in self._open.values()) >= self._roll.size:
+            elif self._held >= self._roll.size:
                 await self._write(max(self._open.values(), key=lambda one: one.size))
 
     def _is_told(self, record: Record) -> bool:
@@ -191,6 +193,7 @@ class Archiver:
         at = (part.kind, part.partition)
         self._ends[at] = part.end_offset
         del self._open[at]
+        self._held -= part.size
         self._metrics.wrote(sealed.part)
         self._measure()
 
@@ -218,7 +221,7 @@ class Archiver:
 
     def _measure(self) -> None:
         opened = [part.opened_s for part in self._open.values()]
-        self._metrics.buffered.set(sum(part.size for part in self._open.values()))
+        self._metrics.buffered.set(self._held)
         self._metrics.unwritten.set(self._clock() - min(opened) if opened else 0)
 
 
