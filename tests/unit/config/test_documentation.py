@@ -61,6 +61,7 @@ HEADINGS: dict[type[BaseModel], str] = {
     deployment.BudgetConfig: "`budget`",
     deployment.MemoryBusConfig: "A bus of kind `memory`",
     deployment.KafkaBusConfig: "A bus of kind `kafka`",
+    deployment.KafkaSecurityConfig: "`security`",
     deployment.ApiConfig: "`api`",
     deployment.ArchiveConfig: "`archive`",
     relayer.RelayerConfig: "`relayer`",
