@@ -103,10 +103,14 @@ class KafkaWriter:
 
     async def _close(self, producer: Any) -> None:
         """Stop the producer without its flush, which waits for ever for a dead broker."""
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await producer._sender.close()
-        except TimeoutError:
+        # In a task of its own: a sender that never came to run raises its cancellation, as if we had
+        # been cancelled.
+        stop = asyncio.ensure_future(producer._sender.close())
+        await asyncio.wait([stop], timeout=_CLOSE_S)
+        if not stop.done():
+            stop.cancel()
             _log.warning("kafka_sender_did_not_stop")
+        elif not stop.cancelled() and stop.exception() is not None:
+            _log.warning("kafka_sender_failed", error=str(stop.exception()))
         await producer.client.close()
         producer._closed = True  # its own stop() would flush

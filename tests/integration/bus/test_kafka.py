@@ -181,3 +181,10 @@ async def test_a_bus_that_was_not_entered_says_so(kafka_bus: KafkaBus) -> None:
     """Forgetting `async with` is named, not a time-out."""
     with pytest.raises(RuntimeError, match="async with"):
         await kafka_bus.publish(RECEIPTS, [])
+
+
+async def test_a_bus_that_is_left_at_once_closes(broker: Broker) -> None:
+    """What never came to run does not end its owner."""
+    for _ in range(3):
+        async with KafkaBus(broker.bootstrap):
+            pass
