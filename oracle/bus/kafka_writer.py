@@ -103,8 +103,8 @@ class KafkaWriter:
 
     async def _close(self, producer: Any) -> None:
         """Stop the producer without its flush, which waits for ever for a dead broker."""
-        # In a task of its own: a sender that never came to run raises its cancellation, as if we had
-        # been cancelled.
+        # In a task of its own: a sender that never came to run raises its cancellation as if it
+        # were ours.
         stop = asyncio.ensure_future(producer._sender.close())
         await asyncio.wait([stop], timeout=_CLOSE_S)
         if not stop.done():
