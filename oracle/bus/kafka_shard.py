@@ -23,8 +23,15 @@ from oracle.bus.kafka_consumer import stopped
 from oracle.bus.kafka_transactions import Transactions
 from oracle.bus.retention import SKIPPED
 from oracle.bus.shards import Made, Snapshot, Taken, joined
-from oracle.model.errors import Retryable, SchemaError
-from oracle.model.messages import SnapshotPart, StepManifest, decode, encode
+from oracle.model.errors import ConfigError, Retryable, SchemaError
+from oracle.model.messages import (
+    SCHEMA_VERSION,
+    Message,
+    SnapshotPart,
+    StepManifest,
+    decode,
+    encode,
+)
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 
@@ -76,14 +83,14 @@ class KafkaShardLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._transactions.close()
+        self._transactions.close()
         await stopped(self._ticks)
 
     async def snapshot(self) -> Snapshot | None:
         """Return the newest state that was committed; the steps after it come by `since`."""
         parts: list[SnapshotPart] = []
         async for raw in self._all(self._snapshots_at, 0):
-            part = decode(Topic.SNAPSHOTS, raw.value or b"")
+            part = await self._read(Topic.SNAPSHOTS, raw)
             if isinstance(part, SnapshotPart):
                 parts.append(part)
         found = joined(parts)
@@ -102,7 +109,13 @@ class KafkaShardLog:
         """Return the committed steps after `sequence`, up to the log's end as it is now."""
         async for raw in self._all(self._steps_at, self._step_offset):
             self._step_offset = raw.offset
-            manifest = decode(Topic.STEPS, raw.value or b"")
+            if (raw.value or b"")[:1] > bytes((SCHEMA_VERSION,)):
+                raise ConfigError(
+                    f"shard {self.shard} was stepped by a newer release (schema version "
+                    f"{raw.value[0]}; this one knows {SCHEMA_VERSION}): start that release; going "
+                    "on here would give numbers to steps that have been given"
+                )
+            manifest = await self._read(Topic.STEPS, raw)
             if not isinstance(manifest, StepManifest) or manifest.sequence <= sequence:
                 continue
             start = manifest.tick_starts.get(self.shard, 0)
@@ -170,13 +183,19 @@ class KafkaShardLog:
         if self._position is not None and raw.offset > self._position:
             SKIPPED.labels(Topic.TICKS).inc(raw.offset - self._position)
         self._position = raw.offset + 1
-        try:
-            message = decode(Topic.TICKS, raw.value or b"")
-        except SchemaError as error:
-            await self._undecodable(Topic.TICKS, raw, error)
+        message = await self._read(Topic.TICKS, raw)
+        if message is None:
             return []
         key = (raw.key or b"").decode(errors="replace")
         return [Record(Topic.TICKS, raw.partition, raw.offset, key, message)]
+
+    async def _read(self, topic: Topic, raw: Any) -> Message | None:
+        """Decode a record; one that does not is set aside."""
+        try:
+            return decode(topic, raw.value or b"")
+        except SchemaError as error:
+            await self._undecodable(topic, raw, error)
+            return None
 
     async def _between(self, start: int, end: int) -> tuple[list[TickBatch], bool]:
         """Return the ticks from `start` to before `end`, and whether the log still has them all."""

@@ -1,17 +1,20 @@
 """Steps appended to Kafka in transactions, by the official client.
 
-The library's calls block; each runs in the one thread of this producer, in turn.
+The library's calls block, and may do so for longer than the time they were given; each runs in the
+one thread of this producer, in turn, and is given up when it takes too long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import structlog
 
+from oracle.bus.kafka_calls import confluent, unwelcome
 from oracle.bus.shards import ShardLost
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.topics import Topic
@@ -22,17 +25,9 @@ wait behind one that its owner left."""
 MESSAGE_BYTES: Final = 1_000_000
 RETRY_MS: Final = 2
 """The coordinator ends a transaction after it has answered; the next one asks again so soon."""
+PATIENCE: Final = 2.0
+"""Times the time that a call was given: beyond it the library has lost itself."""
 _LOST: Final = frozenset({"_FENCED", "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"})
-_UNWELCOME: Final = frozenset(
-    {
-        "_AUTHENTICATION",
-        "SASL_AUTHENTICATION_FAILED",
-        "TOPIC_AUTHORIZATION_FAILED",
-        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-        "CLUSTER_AUTHORIZATION_FAILED",
-        "GROUP_AUTHORIZATION_FAILED",
-    }
-)
 _QUIET: Final = {"log_level": 0, "log.connection.close": False}
 """Its own log goes to standard error; what matters reaches us as errors."""
 
@@ -58,13 +53,13 @@ class Transactions:
         group: str,
         timeout_s: float,
     ) -> None:
-        self._library: Final = _confluent()
+        self._library: Final = confluent()
         self._connection: Final = dict(connection) | _QUIET
         self._transactional_id: Final = transactional_id
         self._names: Final = names
         self._group: Final = group
         self._timeout_s: Final = timeout_s
-        self._thread: Final = ThreadPoolExecutor(1, thread_name_prefix="kafka-transactions")
+        self._thread: Final = _Thread(transactional_id)
         self._producer: Any = None
         self._membership: Any = None
         self._offset = 0
@@ -74,6 +69,7 @@ class Transactions:
 
         Raises:
             Retryable: the cluster cannot be reached.
+            ConfigError: it refuses us.
         """
         await self._in_turn(self._take_over)
 
@@ -86,10 +82,9 @@ class Transactions:
         """
         return await self._in_turn(lambda: self._commit(shard, messages, tick_offset))
 
-    async def close(self) -> None:
-        """Let the producer go; a transaction that is open is never committed."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._discard)
-        self._thread.shutdown(wait=False)
+    def close(self) -> None:
+        """Let the producer go, without waiting; a transaction that is open is never committed."""
+        self._thread.end(self._discard)
 
     def _take_over(self) -> None:
         self._producer = self._library.Producer(
@@ -102,8 +97,14 @@ class Transactions:
             }
         )
         watcher = self._library.Consumer(self._connection | {"group.id": self._group})
-        self._membership = watcher.consumer_group_metadata()
-        watcher.close()
+        try:
+            # The group's coordinator is found by patient retries here: with ours it would be
+            # asked for twice, and then no more.
+            ticks = self._library.TopicPartition(self._names(Topic.TICKS), 0)
+            watcher.committed([ticks], self._timeout_s)
+            self._membership = watcher.consumer_group_metadata()
+        finally:
+            watcher.close()
         self._producer.init_transactions(self._timeout_s)
 
     def _commit(self, shard: int, messages: Sequence[Wire], tick_offset: int) -> int:
@@ -128,9 +129,14 @@ class Transactions:
             self._offset = message.offset()
 
     async def _in_turn(self, call: Callable[[], _T]) -> _T:
-        running = asyncio.get_running_loop().run_in_executor(self._thread, call)
         try:
-            return await asyncio.shield(running)
+            async with asyncio.timeout(self._timeout_s * PATIENCE):
+                return await asyncio.shield(self._thread.run(call))
+        except TimeoutError as error:
+            raise Retryable(
+                f"{self._transactional_id}: the Kafka client did not return within "
+                f"{self._timeout_s * PATIENCE:.0f} s"
+            ) from error
         except self._library.KafkaException as error:
             raise self._translated(error.args[0]) from error
         except BufferError as error:
@@ -139,7 +145,7 @@ class Transactions:
     def _translated(self, error: Any) -> Exception:
         if error.name() in _LOST:
             return ShardLost(f"another process owns the shard: {error.str()}")
-        if error.name() in _UNWELCOME:
+        if unwelcome(error):
             return ConfigError(
                 f"Kafka refuses {self._transactional_id}: {error.str()}: give this process the "
                 "credentials and the rights of an oracle (plumb deploy topics --acls)"
@@ -147,12 +153,46 @@ class Transactions:
         return Retryable(f"Kafka did not commit a step: {error.str()}")
 
 
-def _confluent() -> Any:
+class _Thread:
+    """Runs calls one after the other; one that never returns keeps no process from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: Final[queue.SimpleQueue[Callable[[], None] | None]] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
+
+    def run(self, call: Callable[[], _T]) -> asyncio.Future[_T]:
+        """Run a call in its turn."""
+        loop = asyncio.get_running_loop()
+        made: asyncio.Future[_T] = loop.create_future()
+
+        def tell(set_it: Callable[..., None], what: object) -> None:
+            if not made.cancelled():
+                set_it(what)
+
+        def serve() -> None:
+            try:
+                answer = call()
+            except BaseException as error:  # noqa: BLE001 - whoever waits for it raises it
+                _call_in(loop, tell, made.set_exception, error)
+            else:
+                _call_in(loop, tell, made.set_result, answer)
+
+        self._calls.put(serve)
+        return made
+
+    def end(self, last: Callable[[], None]) -> None:
+        """Run one more call, and end."""
+        self._calls.put(last)
+        self._calls.put(None)
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *given: object) -> None:
+    """Call in a loop, which may have ended while we were away."""
     try:
-        import confluent_kafka as library  # noqa: PLC0415 - an optional dependency
-    except ImportError as error:
-        raise ConfigError(
-            "an oracle on bus.kind: kafka needs confluent-kafka: pip install "
-            "'plumbline-oracle[kafka]', or set bus.kind: memory"
-        ) from error
-    return library
+        loop.call_soon_threadsafe(call, *given)
+    except RuntimeError:
+        _log.info("kafka_answer_came_too_late")
