@@ -161,7 +161,7 @@ class Run:
         took_s = time.monotonic() - began
         await asyncio.gather(*sending)
         deadline = time.monotonic() + DRAIN_S
-        while book.waiting and time.monotonic() < deadline:
+        while book.waiting and time.monotonic() < deadline:  # noqa: ASYNC110 - a count
             await asyncio.sleep(0.02)
         return {
             "ticks_per_s": sent / took_s,
