@@ -96,6 +96,7 @@ class Transactions:
                 "message.max.bytes": MESSAGE_BYTES,
             }
         )
+        self._producer.init_transactions(self._timeout_s)
         watcher = self._library.Consumer(self._connection | {"group.id": self._group})
         try:
             # The group's coordinator is found by patient retries here: with ours it would be
@@ -105,7 +106,6 @@ class Transactions:
             self._membership = watcher.consumer_group_metadata()
         finally:
             watcher.close()
-        self._producer.init_transactions(self._timeout_s)
 
     def _commit(self, shard: int, messages: Sequence[Wire], tick_offset: int) -> int:
         producer = self._producer
