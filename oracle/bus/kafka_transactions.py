@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,10 @@ RETRY_MS: Final = 2
 PATIENCE: Final = 2.0
 """Times the time that a call was given: beyond it the library has lost itself."""
 _LOST: Final = frozenset({"_FENCED", "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"})
+_NO_COORDINATOR: Final = frozenset(
+    {"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"}
+)
+_LOOK_S: Final = 0.1
 _QUIET: Final = {"log_level": 0, "log.connection.close": False}
 """Its own log goes to standard error; what matters reaches us as errors."""
 
@@ -99,13 +104,27 @@ class Transactions:
         self._producer.init_transactions(self._timeout_s)
         watcher = self._library.Consumer(self._connection | {"group.id": self._group})
         try:
-            # The group's coordinator is found by patient retries here: with ours it would be
-            # asked for twice, and then no more.
-            ticks = self._library.TopicPartition(self._names(Topic.TICKS), 0)
-            watcher.committed([ticks], self._timeout_s)
+            self._find_coordinator(watcher)
             self._membership = watcher.consumer_group_metadata()
         finally:
             watcher.close()
+
+    def _find_coordinator(self, watcher: Any) -> None:
+        """Wait until the group has one: with our hasty retries it would be asked for twice only.
+
+        A cluster that has never had a group makes the topic for it first, which takes a moment.
+        """
+        ticks = self._library.TopicPartition(self._names(Topic.TICKS), 0)
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                watcher.committed([ticks], self._timeout_s)
+            except self._library.KafkaException as error:
+                if error.args[0].name() not in _NO_COORDINATOR or time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_S)
+            else:
+                return
 
     def _commit(self, shard: int, messages: Sequence[Wire], tick_offset: int) -> int:
         producer = self._producer
