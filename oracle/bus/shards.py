@@ -63,6 +63,8 @@ def joined(parts: Sequence[SnapshotPart]) -> Snapshot | None:
     first = newest.get(0)
     if first is None:
         return None
+    if first.parts > len(newest):
+        return None
     mine = [newest.get(at) for at in range(first.parts)]
     whole = [part for part in mine if part is not None and part.sequence == first.sequence]
     if len(whole) < first.parts:

@@ -277,9 +277,11 @@ class Stack:
 def node_name(state: Path) -> str:
     """Return this process's name among others, the same as long as its folder is."""
     file = state / "name"
-    if not file.exists():
-        file.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}\n")
-    return file.read_text().strip()
+    name = file.read_text().strip() if file.exists() else ""
+    if not name:  # a first start, or one that a crash cut short
+        name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        file.write_text(name + "\n")
+    return name
 
 
 def committee_of(config: Config) -> Committee:

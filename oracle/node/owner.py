@@ -26,21 +26,24 @@ class Stepped(NamedTuple):
     """Sources that began to be refused, by reason."""
 
 
-async def take_over(log: ShardLog, shard: Shard, now_ns: int) -> Owner:
-    """Go on where the owner before stopped, and shut it out.
+async def take_over(
+    log: ShardLog, shard: Shard, now_ns: int, snapshot_ns: int = SNAPSHOT_NS
+) -> Owner:
+    """Go on where the owner before stopped, and shut it out; keep the state every `snapshot_ns`.
 
     Raises:
         Retryable: the log could not be read.
         ShardLost: yet another has taken over meanwhile.
     """
-    return Owner(log, shard, await recover(log, shard.spec, shard.markets, now_ns))
+    at = await recover(log, shard.spec, shard.markets, now_ns)
+    return Owner(log, shard, at, snapshot_ns)
 
 
 class Owner:
     """Owns a shard until another takes it over. After an error it is of no more use."""
 
-    def __init__(self, log: ShardLog, shard: Shard, at: Recovered) -> None:
-        self._log, self._shard = log, shard
+    def __init__(self, log: ShardLog, shard: Shard, at: Recovered, snapshot_ns: int) -> None:
+        self._log, self._shard, self._snapshot_ns = log, shard, snapshot_ns
         self.engine, self._history = at
         self._spec_digest: Final = spec_digest(shard.spec)
         self._saved_ns = self.engine.time_ns
@@ -65,7 +68,7 @@ class Owner:
         manifest = self._manifest(made, ticks, tick_start, orders, control_offsets, encoded)
         self._history = manifest.history
         snapshot = None
-        if made.time_ns - self._saved_ns >= SNAPSHOT_NS:
+        if made.time_ns - self._saved_ns >= self._snapshot_ns:
             self._saved_ns, snapshot = made.time_ns, self._state()
         await self._log.commit(Made(manifest, marks, encoded), snapshot)
         return Stepped(manifest, marks, made.refused)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,6 @@ from oracle.engine.engine import Engine
 from oracle.model.errors import Retryable
 from oracle.model.messages import Control, encode
 from oracle.model.ticks import TickBatch
-from oracle.node import owner as owning
 from oracle.node.owner import Owner, take_over
 from oracle.node.proof import NO_HISTORY, history_after, inputs_digest, marks_digest, spec_digest
 from oracle.node.sharding import Shard
@@ -55,7 +53,7 @@ async def played(actions: list[tuple[str, int, int]]) -> Cluster:
             cluster.ticks += batch(tick)
         elif action == "take over":
             log = RememberingLog(cluster)
-            owners[which] = await take_over(log, PART, now_ns), log
+            owners[which] = await take_over(log, PART, now_ns, 15 * S), log
         elif action == "lose answer":
             cluster.lose_answer = True
         elif action == "refuse":
@@ -85,8 +83,7 @@ def test_steps_are_one_history_that_anybody_can_make_again(
     actions: list[tuple[str, int, int]],
 ) -> None:
     """Numbers without a gap, times that rise, every tick once, and the same bytes from a replay."""
-    with mock.patch.object(owning, "SNAPSHOT_NS", 15 * S):
-        cluster = asyncio.run(played(actions))
+    cluster = asyncio.run(played(actions))
     engine, history, taken = Engine(PART.spec), NO_HISTORY, None
     digest = spec_digest(PART.spec)
     for number, made in enumerate(cluster.steps, 1):
@@ -116,8 +113,7 @@ def test_a_new_owner_has_the_engine_of_the_one_before(
     actions: list[tuple[str, int, int]],
 ) -> None:
     """From a snapshot and the steps after it, or from all steps: bit for bit the same state."""
-    with mock.patch.object(owning, "SNAPSHOT_NS", 15 * S):
-        cluster = asyncio.run(played(actions))
+    cluster = asyncio.run(played(actions))
     warm = asyncio.run(take_over(RememberingLog(cluster), PART, T0))
     cluster.snapshots.clear()
     cold = asyncio.run(take_over(RememberingLog(cluster), PART, T0))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,8 +9,8 @@ import pytest
 
 from deploy.kafka.broker import Broker
 from oracle.bus.kafka import KafkaBus
-from oracle.model.errors import ConfigError
 from oracle.model.topics import SHARDED
+from tests.kafka_broker import running
 
 SHARDS = 2
 
@@ -20,16 +18,8 @@ SHARDS = 2
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """One broker for the whole run; without Java or Maven skip, but fail in CI."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    started = Broker()
-    try:
-        started.__enter__()
-    except ConfigError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    yield started
-    started.__exit__(None, None, None)
+    with running(Broker()) as started:
+        yield started
 
 
 @pytest.fixture

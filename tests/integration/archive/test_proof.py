@@ -37,8 +37,6 @@ PART = Shard(0, spec([market("X-USD", [source("a:X"), source("b:X")])]), frozens
 @contextlib.asynccontextmanager
 async def _stepping(bus: Bus, store: Store, metrics: NodeMetrics):
     """Step and archive while the context lasts; end the engine first."""
-    async with bus.subscribe(Topic.RECEIPTS, group="first"):
-        pass  # the cluster makes its topic of offsets for the first group
     archiver = Archiver(bus, store, ArchiveMetrics(CollectorRegistry()), Roll(rows=50, age_s=0.2))
     stepper = Stepper(bus, PART, Cadence(20 * MS, MS), metrics)
     async with asyncio.TaskGroup() as tasks:

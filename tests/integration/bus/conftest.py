@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,8 +11,8 @@ from deploy.kafka.broker import Broker
 from oracle.bus.interface import Bus
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
-from oracle.model.errors import ConfigError
 from oracle.model.topics import Topic
+from tests.kafka_broker import running
 
 PARTITIONS = {Topic.RECEIPTS: 4}
 
@@ -22,16 +20,8 @@ PARTITIONS = {Topic.RECEIPTS: 4}
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """One broker for the whole run; without Java or Maven skip, but fail in CI."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    started = Broker()
-    try:
-        started.__enter__()
-    except ConfigError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    yield started
-    started.__exit__(None, None, None)
+    with running(Broker()) as started:
+        yield started
 
 
 @pytest.fixture

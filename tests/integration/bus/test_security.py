@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import ssl
 import time
@@ -35,6 +34,7 @@ from oracle.model.errors import ConfigError
 from oracle.model.messages import Message, decode
 from oracle.model.topics import Topic
 from tests import cbeth
+from tests.kafka_broker import running
 from tests.vectors import messages as vectors
 
 pytestmark = pytest.mark.kafka
@@ -97,15 +97,8 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One broker for this file; without Java or Maven skip, but fail in CI."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     made = Site(tmp_path_factory.mktemp("secure"))
-    try:
-        made.broker.__enter__()
-    except ConfigError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    with made.broker:
+    with running(made.broker):
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         users = [
             UserScramCredentialUpsertion(role, info, PASSWORD.encode()) for role in (*ACCESS, "eve")

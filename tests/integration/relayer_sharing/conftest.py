@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,22 +12,20 @@ from deploy.kafka.broker import Broker
 from deploy.sandbox.chains.anvil import anvil
 from oracle.model.errors import ConfigError
 from tests.integration.relayer_sharing.world import World
+from tests.kafka_broker import running
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
     """One broker; without Java, Maven or anvil skip, but fail in CI."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    started = Broker()
     try:
         anvil()
-        started.__enter__()
     except ConfigError as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    yield started
-    started.__exit__(None, None, None)
+    with running(Broker()) as started:
+        yield started
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka.broker import Broker
-from oracle.model.errors import ConfigError
 from tests.integration.shards.history import check, replay
 from tests.integration.shards.watching import Newest
 from tests.integration.shards.world import MARKETS, SHARDS, World
+from tests.kafka_broker import running
 
 pytestmark = pytest.mark.kafka
 
@@ -23,15 +22,8 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture
 def mortal() -> Iterator[Broker]:
     """A broker of the test's own; without Java or Maven skip, but fail in CI."""
-    made = Broker()
-    try:
-        made.__enter__()
-    except ConfigError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    yield made
-    made.__exit__(None, None, None)
+    with running(Broker()) as made:
+        yield made
 
 
 async def test_a_broker_that_dies_and_comes_back_costs_no_mark(
