@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from oracle.bus.kafka_topics import Layout
 from oracle.bus.ledger import LedgerBus
 from oracle.config.deployment import KafkaBusConfig, KafkaSecurityConfig
 from oracle.config.root import Config
+from oracle.model.errors import ConfigError
 from oracle.model.topics import SHARDED
 
 if TYPE_CHECKING:
@@ -68,16 +70,20 @@ def _security(config: KafkaSecurityConfig) -> Security:
     """Return what the configuration says, with the password.
 
     Raises:
-        ConfigError: the password cannot be read.
+        ConfigError: the user is not named, or the password cannot be read.
     """
-    if config.username is None:
+    if config.protocol != "sasl_tls":
         return Security(config.protocol, config.ca_file)
     from oracle.keys.keystore import password_from
 
-    password = password_from(
-        config.password_file, config.password_env, f"Kafka user {config.username}"
-    )
-    return Security(config.protocol, config.ca_file, config.username, password)
+    username = config.username or os.environ.get(config.username_env or "", "")
+    if not username:
+        raise ConfigError(
+            f"bus.security.username_env names {config.username_env}, which is not set: set it to "
+            "this process's Kafka user"
+        )
+    password = password_from(config.password_file, config.password_env, f"Kafka user {username}")
+    return Security(config.protocol, config.ca_file, username, password)
 
 
 def socket_path(state: Path) -> Path:

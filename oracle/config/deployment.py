@@ -40,19 +40,22 @@ class KafkaSecurityConfig(Section):
     ca_file: Path | None = None
     """Who signs the brokers' certificates; by default whom the system trusts."""
     username: str | None = Field(default=None, min_length=1, max_length=128)
+    username_env: str | None = None
+    """The variable that names the user, where processes of many roles share one file."""
     password_file: Path | None = None
     password_env: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        names = [name for name in (self.username, self.username_env) if name is not None]
         passwords = [name for name in (self.password_file, self.password_env) if name is not None]
         if self.protocol == "sasl_tls":
-            if self.username is None or len(passwords) != 1:
+            if len(names) != 1 or len(passwords) != 1:
                 raise ValueError(
-                    "protocol sasl_tls takes a username and exactly one of password_file and "
-                    "password_env"
+                    "protocol sasl_tls takes exactly one of username and username_env, and exactly "
+                    "one of password_file and password_env"
                 )
-        elif self.username is not None or passwords:
+        elif names or passwords:
             raise ValueError(f"protocol {self.protocol} takes no username or password: sasl_tls")
         if self.protocol == "plaintext" and self.ca_file is not None:
             raise ValueError("ca_file needs protocol tls or sasl_tls")

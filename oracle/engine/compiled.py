@@ -5,7 +5,8 @@ is the Python you read: with `NUMBA_DISABLE_JIT=1` it runs as such, a hundred ti
 
 A compiled step is kept under the digest of all sources of the engine: the compiler's own cache
 looks only at the file of the function itself, and would run old machine code after a change of what
-it calls. It is kept beside the sources, else in the user's cache, else until the process ends.
+it calls. It is kept beside the sources, else in the user's cache, else until the process ends: then
+it is a copy of what an installation that cannot be written has beside the sources.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from shutil import copytree
 from tempfile import TemporaryFile, mkdtemp
 from typing import Any, Final, TypeVar
 
@@ -67,7 +69,10 @@ def _folder(given: str) -> Path:
                 return folder
         except OSError:
             continue
-    return Path(mkdtemp(prefix="plumbline-"))  # of a name that nobody can prepare
+    made = Path(mkdtemp(prefix="plumbline-"))  # of a name that nobody can prepare
+    if (folder := next(_bases()) / _digest()).is_dir():
+        copytree(folder, made, dirs_exist_ok=True)  # the compiler reads only where it may write
+    return made
 
 
 def _bases() -> Iterator[Path]:

@@ -25,8 +25,10 @@ def _config(security: dict[str, Any]) -> dict[str, Any]:
     [
         (USER | {"password_file": "p"}, "exactly one of password_file and password_env"),
         ({"protocol": "sasl_tls", "username": "feeds"}, "exactly one of password_file"),
-        ({"protocol": "sasl_tls", "password_env": "P"}, "takes a username"),
+        ({"protocol": "sasl_tls", "password_env": "P"}, "one of username and"),
+        (USER | {"username_env": "U"}, "exactly one of username and username_env"),
         (USER | {"protocol": "tls"}, "protocol tls takes no username or password: sasl_tls"),
+        ({"username_env": "U"}, "protocol plaintext takes no username"),
         ({"username": "feeds"}, "protocol plaintext takes no username"),
         ({"ca_file": "ca.pem"}, "ca_file needs protocol tls or sasl_tls"),
         ({"protocol": "sasl_plaintext"}, "protocol"),
@@ -64,4 +66,19 @@ def test_a_password_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     config = load(file)
     assert config.bus.kind == "kafka"
     with pytest.raises(ConfigError, match=r"password file .*nowhere of Kafka user feeds: No such"):
+        kafka_bus(config.bus)
+
+
+def test_roles_that_share_a_file_name_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user comes from the environment; without it nothing starts as somebody else."""
+    security = {"protocol": "sasl_tls", "username_env": "KAFKA_USER", "password_env": "P"}
+    config = parse(_config(security))
+    assert config.bus.kind == "kafka"
+    monkeypatch.setenv("P", "a password")
+    monkeypatch.delenv("KAFKA_USER", raising=False)
+    with pytest.raises(ConfigError, match="username_env names KAFKA_USER, which is not set"):
+        kafka_bus(config.bus)
+    monkeypatch.setenv("KAFKA_USER", "relayer")
+    monkeypatch.delenv("P")
+    with pytest.raises(ConfigError, match="of Kafka user relayer"):
         kafka_bus(config.bus)
