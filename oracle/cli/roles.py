@@ -10,6 +10,9 @@ class Role(StrEnum):
 
     FEEDS = "feeds"
     ORACLE = "oracle"
+    """Both of the next in one process."""
+    ENGINE = "engine"
+    COMMITTEE = "committee"
     RELAYER = "relayer"
     API = "api"
     ARCHIVE = "archive"

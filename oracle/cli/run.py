@@ -19,9 +19,12 @@ MetricsOption = Annotated[
     int | None,
     typer.Option(
         "--metrics-port",
-        help="Serve Prometheus metrics on this port of 127.0.0.1.",
+        help="Serve Prometheus metrics, /live and /ready on this port.",
         show_default=False,
     ),
+]
+MetricsHostOption = Annotated[
+    str, typer.Option("--metrics-host", help="The address for --metrics-port.")
 ]
 
 
@@ -31,6 +34,8 @@ def register(app: typer.Typer) -> None:
     for role, text in (
         (Role.FEEDS, "Run only the feeds (needs bus.kind kafka)."),
         (Role.ORACLE, "Run only engine and signing; with committee.peers one member, feeds too."),
+        (Role.ENGINE, "Run only the engine: another process signs (needs bus.kind kafka)."),
+        (Role.COMMITTEE, "Only sign what engines compute elsewhere (needs bus.kind kafka)."),
         (Role.RELAYER, "Run only the relayer (needs bus.kind kafka)."),
         (Role.API, "Serve only the HTTP API (needs bus.kind kafka)."),
         (Role.ARCHIVE, "Only write the archive (needs bus.kind kafka)."),
@@ -54,12 +59,14 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
         config: ConfigOption,
         state: StateOption = None,
         metrics_port: MetricsOption = None,
+        metrics_host: MetricsHostOption = "127.0.0.1",
         as_json: JsonOption = False,
     ) -> None:
         loaded = load(config)
+        metrics = None if metrics_port is None else (metrics_host, metrics_port)
         if role is Role.ORACLE and is_whole_member(loaded):
             roles = [Role.FEEDS, Role.ORACLE]
-            _serve(loaded, roles, state_folder(config, state), metrics_port, as_json=as_json)
+            _serve(loaded, roles, state_folder(config, state), metrics, as_json=as_json)
             return
         if loaded.bus.kind == "memory":
             raise ConfigError(
@@ -71,7 +78,7 @@ def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inne
                 f"'plumb {role}' alone cannot go by a replay's clock, which is in the process that "
                 "replays: use 'plumb run'"
             )
-        _serve(loaded, [role], state_folder(config, state), metrics_port, as_json=as_json)
+        _serve(loaded, [role], state_folder(config, state), metrics, as_json=as_json)
 
     return command
 
@@ -83,11 +90,16 @@ def is_whole_member(config: Config) -> bool:
 
 
 def _serve(
-    config: Config, roles: Sequence[Role], state: Path, metrics_port: int | None, *, as_json: bool
+    config: Config,
+    roles: Sequence[Role],
+    state: Path,
+    metrics: tuple[str, int] | None,
+    *,
+    as_json: bool,
 ) -> None:
     import asyncio
 
     from oracle.cli.serve import until_signal
 
     configure_logging(as_json=as_json)
-    asyncio.run(until_signal(config, roles, state, metrics_port))
+    asyncio.run(until_signal(config, roles, state, metrics))

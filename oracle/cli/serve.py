@@ -9,21 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
-from prometheus_client import REGISTRY, start_http_server
+from prometheus_client import REGISTRY
 
+from oracle.cli.health import Health, serve_health
 from oracle.cli.roles import Role
 from oracle.cli.stack import open_stack
 from oracle.cli.supervise import Supervisor
 from oracle.config.root import Config
-from oracle.model.errors import ConfigError
 
 _log = structlog.get_logger(__name__)
 
 
 async def until_signal(
-    config: Config, roles: Sequence[Role], state: Path, metrics_port: int | None
+    config: Config, roles: Sequence[Role], state: Path, metrics: tuple[str, int] | None
 ) -> None:
     """Run the roles' services; SIGINT and SIGTERM end them in order.
+
+    `metrics` is the address where metrics and health are served.
 
     Raises:
         ConfigError: the port for metrics is in use.
@@ -33,23 +35,18 @@ async def until_signal(
     async with open_stack(config, state, REGISTRY) as stack:
         services = stack.services(roles)
         await stack.check_chains()
-        if metrics_port is not None:
-            _serve_metrics(metrics_port)
-        running = asyncio.ensure_future(Supervisor().run(services))
+        supervisor = Supervisor()
+        health = Health(lambda: supervisor.waiting)
+        running = asyncio.ensure_future(supervisor.run(services))
+        turning = asyncio.create_task(health.turn())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, running.cancel)
+        if metrics is not None:
+            serve_health(*metrics, REGISTRY, health)
+            _log.info("metrics_listening", host=metrics[0], port=metrics[1])
         _log.info("started", roles=[str(role) for role in roles], services=sorted(services))
         with contextlib.suppress(asyncio.CancelledError):
             await running
+        turning.cancel()
         _log.info("stopped")
-
-
-def _serve_metrics(port: int) -> None:
-    try:
-        start_http_server(port, addr="127.0.0.1", registry=REGISTRY)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot serve metrics on port {port}: {error.strerror}; choose another --metrics-port"
-        ) from error
-    _log.info("metrics_listening", port=port)

@@ -96,8 +96,10 @@ class Stack:
         made: dict[str, Service] = {}
         if Role.FEEDS in roles:
             made |= self._feeds()
-        if Role.ORACLE in roles:
-            made |= self._oracle()
+        if Role.ORACLE in roles or Role.ENGINE in roles:
+            made |= self._engines()
+        if Role.ORACLE in roles or Role.COMMITTEE in roles:
+            made |= self._signing(must=Role.COMMITTEE in roles)
         if Role.RELAYER in roles:
             made |= self._relayer()
         if Role.API in roles:
@@ -192,7 +194,7 @@ class Stack:
 
         return run
 
-    def _oracle(self) -> dict[str, Service]:
+    def _engines(self) -> dict[str, Service]:
         committee, engine = self.config.committee, self.config.engine
         boundary_ns = committee.view_ns if committee is not None and committee.peers else 0
         cadence = Cadence(engine.step, engine.coalesce, boundary_ns)
@@ -203,9 +205,12 @@ class Stack:
             await Stepper(self.bus, part, cadence, metrics, self.now_ns).run()
 
         host = ShardHost(self.bus, node_name(self.state), engine.shards, step, metrics)
-        made: dict[str, Service] = {"engines": host.run}
+        return {"engines": host.run}
+
+    def _signing(self, *, must: bool) -> dict[str, Service]:
+        committee = self.config.committee
         if committee is not None and committee.peers:
-            made["member"] = member_service(
+            member = member_service(
                 self.config,
                 self.committee(),
                 self.signer(committee.keys[0]),
@@ -214,9 +219,10 @@ class Stack:
                 self.registry,
                 self.now_ns,
             )
-        elif committee is not None and committee.keys:
-            made["attestor"] = self.attestor(self.state / "signed.json").run
-        return made
+            return {"member": member}
+        if must or (committee is not None and committee.keys):
+            return {"attestor": self.attestor(self.state / "signed.json").run}
+        return {}
 
     def _relayer(self) -> dict[str, Service]:
         metrics = RelayerMetrics(self.registry)

@@ -27,6 +27,8 @@ class Supervisor:
         self, registry: CollectorRegistry = REGISTRY, *, first_pause_s: float = FIRST_PAUSE_S
     ) -> None:
         self._first_pause_s = first_pause_s
+        self.waiting: Final[set[str]] = set()
+        """Services that failed and have not been started again."""
         self._restarts = Counter(
             "plumbline_service_restarts_total",
             "Services started again after a failure",
@@ -64,7 +66,9 @@ class Supervisor:
             self._restarts.labels(name, kind).inc()
             if time.monotonic() - started > SETTLED_S:
                 pause_s = self._first_pause_s
+            self.waiting.add(name)
             await asyncio.sleep(pause_s)
+            self.waiting.discard(name)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
