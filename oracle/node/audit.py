@@ -121,23 +121,33 @@ def entry_hash(entry: AuditEntry) -> bytes:
     return hashlib.sha256(encode(entry)[1:]).digest()
 
 
-def verify_chain(entries: Iterable[AuditEntry]) -> ChainBreak | None:
-    """Return the first break in entries of any writers, given in log order from the first."""
-    last: dict[str, AuditEntry] = {}
-    for entry in entries:
-        before = last.get(entry.writer)
+class ChainCheck:
+    """Follows the chains of all writers, entry by entry in log order from the first."""
+
+    def __init__(self) -> None:
+        self._last: Final[dict[str, AuditEntry]] = {}
+
+    def take(self, entry: AuditEntry) -> ChainBreak | None:
+        """Return how an entry does not follow from the one before; the next goes on from it."""
+        before = self._last.get(entry.writer)
+        self._last[entry.writer] = entry
         sequence = 0 if before is None else before.sequence + 1
         if entry.sequence != sequence:
+            missing = entry.sequence > sequence
             return ChainBreak(
                 entry.writer,
                 entry.sequence,
-                f"entry {sequence} was expected: one is missing"
-                if entry.sequence > sequence
-                else f"entry {sequence} was expected: the chain forks",
+                f"entry {sequence} was expected: "
+                + ("one is missing" if missing else "the chain forks"),
             )
         if entry.previous != (GENESIS if before is None else entry_hash(before)):
             return ChainBreak(
                 entry.writer, entry.sequence, "the entry before it is not the one it was written on"
             )
-        last[entry.writer] = entry
-    return None
+        return None
+
+
+def verify_chain(entries: Iterable[AuditEntry]) -> ChainBreak | None:
+    """Return the first break in entries of any writers, given in log order from the first."""
+    check = ChainCheck()
+    return next((found for entry in entries if (found := check.take(entry)) is not None), None)

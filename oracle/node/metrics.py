@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
@@ -48,7 +49,10 @@ class NodeMetrics:
             registry=registry,
         )
         self._last_step = Gauge(
-            "plumbline_last_step_timestamp_seconds", "Time of the newest step", registry=registry
+            "plumbline_last_step_timestamp_seconds",
+            "Time of the newest step, while this process has the shard",
+            ["shard"],
+            registry=registry,
         )
         self.step_time_ahead = Gauge(
             "plumbline_step_time_ahead_seconds",
@@ -64,6 +68,23 @@ class NodeMetrics:
         self._sources = Gauge(
             "plumbline_sources_used", "Sources that count for quorum", ["market"], registry=registry
         )
+        self._markets: Final[dict[str, set[str]]] = {}  # that a shard's gauges speak of
+
+    def expect(self, shards: int) -> None:
+        """Show every shard from the start: one that nobody ever has must be seen to be missing."""
+        for shard in map(str, range(shards)):
+            self.owned.labels(shard).set(0)
+            self.interrupted.labels(shard)
+
+    def passed_on(self, shard: int) -> None:
+        """Say nothing more of a shard that is another's: our last word on it grows old."""
+        label = str(shard)
+        self.owned.labels(label).set(0)
+        if label in self._markets:
+            self._last_step.remove(label)
+        for market in self._markets.pop(label, ()):
+            for gauge in (self._validity, self._state, self._sources):
+                gauge.remove(market)
 
     def observe(
         self, manifest: StepManifest, marks: Sequence[Mark], refused: Mapping[str, int]
@@ -71,13 +92,15 @@ class NodeMetrics:
         """Count one step; `refused` counts the sources that began to be refused, by reason."""
         self._steps.inc()
         self._ticks.inc(manifest.ticks)
-        self._last_step.set(manifest.time_ns / 1e9)
+        self._last_step.labels(manifest.group).set(manifest.time_ns / 1e9)
         for reason, count in manifest.rejected.items():
             self._rejected.labels(reason).inc(count)
         for reason, count in refused.items():
             self._refused.labels(reason).inc(count)
         for event in manifest.events:
             self._events.labels(event.market, event.kind, event.after).inc()
+        if manifest.group not in self._markets:  # every step of a shard has all of its markets
+            self._markets[manifest.group] = {mark.market for mark in marks}
         for mark in marks:
             self._validity.labels(mark.market).set(mark.validity)
             self._state.labels(mark.market).set(mark.state)

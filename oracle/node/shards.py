@@ -52,6 +52,7 @@ class ShardHost:
         self._retry_s: Final = retry_s
         self._wanted: frozenset[int] = frozenset()
         self._running: Final[dict[int, asyncio.Task[None]]] = {}
+        metrics.expect(shards)
 
     async def run(self) -> None:
         """Take part until cancelled; a group that cannot be reached is joined again.
@@ -114,7 +115,7 @@ class ShardHost:
                 if shard in self._wanted:
                     await asyncio.sleep(self._retry_s)
         finally:
-            self._metrics.owned.labels(str(shard)).set(0)
+            self._metrics.passed_on(shard)
         del self._running[shard]  # after an error it stays, for `run` to raise
 
     async def _until_given_away(self, shard: int, stepping: asyncio.Future[None]) -> None:

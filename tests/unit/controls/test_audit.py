@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
@@ -13,6 +15,7 @@ from oracle.model.errors import Retryable
 from oracle.model.messages import AuditEntry
 from oracle.model.topics import Topic
 from oracle.node.audit import GENESIS, AuditWriter, entry_hash, verify_chain
+from oracle.node.audit_watch import AuditWatch
 
 
 async def write(writer: AuditWriter, count: int) -> None:
@@ -135,3 +138,22 @@ async def test_a_topic_that_never_ends_is_given_up() -> None:
     writer = AuditWriter(MemoryBus(), "node", quiet_s=60.0, scan_s=0.01)
     with pytest.raises(Retryable, match="not read to its end"):
         await writer.resume()
+
+
+async def test_a_broken_chain_is_heard_of_by_itself() -> None:
+    """Whoever watches the topic says whose chain broke, and goes on to the next break."""
+    found = await chain(4)
+    found[1] = msgspec.structs.replace(found[1], reason="another")
+    page = CollectorRegistry()
+    async with MemoryBus() as bus, asyncio.timeout(30):
+        other = AuditWriter(bus, "other", quiet_s=0.01)
+        await other.append(time_ns=1, action="pause", subject="x", who="al", reason="why")
+        await bus.publish(Topic.AUDIT, [(entry.writer, entry) for entry in found])
+        watching = asyncio.create_task(AuditWatch(bus, page).run())
+        while page.get_sample_value("plumbline_audit_entries_total") != 5:  # noqa: ASYNC110 - a page has no event to wait for
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    broken = "plumbline_audit_chain_broken"
+    assert page.get_sample_value(broken, {"writer": "node"}) == 1
+    assert page.get_sample_value(broken, {"writer": "other"}) is None

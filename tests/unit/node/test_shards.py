@@ -69,6 +69,7 @@ class Party:
         self.bus = MemoryBus()
         self.stepping: dict[tuple[str, int], asyncio.Event] = {}
         self.failures: list[Exception] = []
+        self.pages: dict[str, CollectorRegistry] = {}
         self.tries = 0
 
     def host(self, name: str, shards: int = 2) -> ShardHost:
@@ -85,8 +86,13 @@ class Party:
             finally:
                 del self.stepping[name, shard]
 
-        metrics = NodeMetrics(CollectorRegistry())
+        page = self.pages.setdefault(name, CollectorRegistry())
+        metrics = NodeMetrics(page)
         return ShardHost(self.bus, name, shards, step, metrics, hand_over_s=1.0, retry_s=0.01)
+
+    def says(self, name: str, shard: int) -> float | None:
+        """Return what a host's page says of who owns a shard."""
+        return self.pages[name].get_sample_value("plumbline_shard_owned", {"shard": str(shard)})
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds."""
@@ -110,8 +116,10 @@ async def test_a_shard_is_stepped_on_until_it_is_taken() -> None:
         await party.until(lambda: len(party.owned("b")) == 1)
         (moved,) = party.owned("b")
         assert party.owned("a") == [0, 1]
+        assert party.says("b", 1 - moved) == 0  # shown from the start, though never its own
         party.stepping["a", moved].set()
         await party.until(lambda: party.owned("a") == [1 - moved])
+        await party.until(lambda: (party.says("a", moved), party.says("b", moved)) == (0, 1))
         second.cancel()
         await party.until(lambda: party.owned("a") == [0, 1])
         first.cancel()
