@@ -35,6 +35,7 @@ from oracle.model.errors import ConfigError, PlumblineError, Retryable
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.audit import AuditWriter
+from oracle.node.audit_watch import AuditWatch
 from oracle.node.control_socket import control_socket
 from oracle.node.controls import accepting, known_subjects
 from oracle.node.metrics import NodeMetrics
@@ -277,7 +278,11 @@ class Stack:
         def listening(url: str) -> None:
             _log.info("api_listening", url=url)
 
-        return {"view": view.run, "api": lambda: serve(app, config.host, config.port, listening)}
+        return {
+            "view": view.run,
+            "audit": AuditWatch(self.bus, self.registry).run,
+            "api": lambda: serve(app, config.host, config.port, listening),
+        }
 
 
 def node_name(state: Path) -> str:
