@@ -19,7 +19,8 @@ from oracle.model.validity import PRICED, BreakerState, Validity
 _E8: Final = 10**8
 _VALIDITIES: Final = {int(validity): validity for validity in Validity}
 _STATES: Final = {int(state): state for state in BreakerState}
-_REASONS: Final = {int(reason): (reason is Reason.USED, reason.label) for reason in Reason}
+_USED: Final = {int(reason): reason is Reason.USED for reason in Reason}
+_LABELS: Final = {int(reason): reason.label for reason in Reason}
 
 
 class Publishing:
@@ -56,7 +57,7 @@ class Publishing:
             sequence=self._sequence,
             time_ns=of["time_ns"][at],
             validity=validity,
-            reason=self._why(row),
+            reason="" if validity is Validity.VALID else self._why(row),
             state=_STATES[of["state"][at]],
             index=self._index[at],
             mark=self._mark[at] if validity in PRICED else None,
@@ -76,15 +77,12 @@ def views(
 ) -> list[tuple[SourceView, ...]]:
     """Return what each row's sources contributed."""
     published, codes, begins = prices(price), reason.tolist(), first.tolist()
+    used, labels = [_USED[code] for code in codes], [_LABELS[code] for code in codes]
     made = []
     for row in rows:
-        begin = begins[row]
-        made.append(
-            tuple(
-                SourceView(spec.source, published[at], *_REASONS[codes[at]])
-                for at, spec in enumerate(markets[row].places, begin)
-            )
-        )
+        names = [spec.source for spec in markets[row].places]
+        at = slice(begins[row], begins[row + 1])
+        made.append(tuple(map(SourceView, names, published[at], used[at], labels[at])))
     return made
 
 

@@ -29,16 +29,11 @@ def prices(values: Floats) -> list[Px | None]:
     power = _POWERS[np.where(fits, shift, 0)]
     nearest = _nearest(some, power)
     fits &= (nearest >= _LOW) & (nearest < _HIGH)  # the logarithm was off by one at a power of ten
-    return [
-        Px(mantissa, -exponent) if known else _by_text(value)
-        for mantissa, exponent, known, value in zip(
-            np.where(fits, nearest, 0.0).astype(np.int64).tolist(),
-            shift.tolist(),
-            fits.tolist(),
-            values.tolist(),
-            strict=True,
-        )
-    ]
+    mantissas = np.where(fits, nearest, 0.0).astype(np.int64)
+    made: list[Px | None] = list(map(Px, mantissas.tolist(), (-shift).tolist()))
+    for at in np.flatnonzero(~fits).tolist():
+        made[at] = _by_text(float(values[at]))
+    return made
 
 
 def _nearest(values: Floats, powers: Floats) -> Floats:

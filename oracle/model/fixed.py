@@ -25,7 +25,7 @@ _MAX_TEXT: Final = 200  # longer text is no price, and Python refuses to parse 4
 _DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?")
 
 
-class Px(msgspec.Struct, frozen=True, array_like=True):
+class Px(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A price: `mantissa * 10**exponent` in the market's quote currency."""
 
     mantissa: Annotated[int, msgspec.Meta(ge=-MAX_MANTISSA, le=MAX_MANTISSA)]

@@ -21,8 +21,8 @@ from oracle.model.validity import BreakerState, Validity
 SCHEMA_VERSION: Final = 4
 
 
-class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Base of every message."""
+class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """Base of every message: frozen, so in no circle, so nothing for the collector to look at."""
 
 
 class SourceView(_Message, frozen=True):

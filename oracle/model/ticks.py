@@ -62,7 +62,7 @@ class Tick(msgspec.Struct, frozen=True):
     funding_e12: int | None = None
 
 
-class TickBatch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class TickBatch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """`ticks`: many ticks as little-endian columns, one row a tick.
 
     `sources[source_at[i]]` names row i's source; `bid`, `ask`, `last` are mantissas at that row's
