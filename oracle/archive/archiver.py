@@ -22,9 +22,10 @@ from oracle.archive.metrics import ArchiveMetrics
 from oracle.archive.parts import OpenPart, Weight, weigh
 from oracle.archive.rows import messages_in
 from oracle.archive.store import Store
+from oracle.archive.thinning import Thinning
 from oracle.bus.interface import Bus, Positions, Record, Subscription
 from oracle.model.errors import PlumblineError, Retryable
-from oracle.model.messages import Message, encode
+from oracle.model.messages import Message, SnapshotPart, encode
 from oracle.model.topics import Topic
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
@@ -61,9 +62,11 @@ class Archiver:
         metrics: ArchiveMetrics,
         roll: Roll = Roll(),
         *,
+        snapshot_every_ns: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus, self._store, self._metrics, self._roll = bus, store, metrics, roll
+        self._thinning: Final = Thinning(snapshot_every_ns)
         self._clock: Final = clock
         self._logs: Final = {kind: bus.log_name(kind) for kind in KINDS}
         self._open: dict[tuple[Topic, int], OpenPart] = {}
@@ -124,7 +127,7 @@ class Archiver:
         """Put what was taken into parts; each record leaves the queue as it enters its part."""
         while self._pending:
             record = self._pending[0]
-            if self._is_told(record):
+            if self._is_told(record) or not self._is_wanted(record.message):
                 self._pending.popleft()
                 continue
             weight = weigh(record.topic, record.message)
@@ -140,6 +143,9 @@ class Archiver:
     def _is_told(self, record: Record) -> bool:
         kind = record.topic
         return kind in _REPEATED and _digest(record.message) in self._told[kind]
+
+    def _is_wanted(self, message: Message) -> bool:
+        return not isinstance(message, SnapshotPart) or self._thinning.wants(message)
 
     async def _part_for(self, record: Record, weight: Weight) -> OpenPart:
         """Return the part that a record belongs in, having written one of another day."""

@@ -24,9 +24,12 @@ KINDS: Final = (
     Topic.STEPS,
     Topic.MARKS,
     Topic.REPORTS,
+    Topic.ROUNDS,
     Topic.RECEIPTS,
     Topic.CONTROLS,
     Topic.AUDIT,
+    Topic.SNAPSHOTS,
+    Topic.SPECS,
 )
 """The topics that are archived."""
 

@@ -20,9 +20,12 @@ _TIME: Final = {
     Topic.STEPS: "time_ns",
     Topic.MARKS: "time_ns",
     Topic.REPORTS: "time_ns",
+    Topic.ROUNDS: "time_ns",
     Topic.RECEIPTS: "received_ns",
     Topic.CONTROLS: "issued_ns",
     Topic.AUDIT: "time_ns",
+    Topic.SNAPSHOTS: "time_ns",
+    Topic.SPECS: "time_ns",
 }
 NO_TIME: Final = 0
 """Of a batch without ticks."""

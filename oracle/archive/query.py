@@ -31,6 +31,8 @@ _TIME: Final = {
     Topic.RECEIPTS: "received_ns",
     Topic.CONTROLS: "issued_ns",
 }
+VIEWS: Final = tuple(kind for kind in KINDS if kind not in (Topic.SNAPSHOTS, Topic.SPECS))
+"""What can be asked about: the others have nothing but bytes."""
 _READS: Final = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
@@ -46,7 +48,7 @@ class Query:
     def __init__(
         self, catalogue: Catalogue, *, from_ns: int | None = None, to_ns: int | None = None
     ) -> None:
-        found = {kind: catalogue.pieces(kind, from_ns=from_ns, to_ns=to_ns) for kind in KINDS}
+        found = {kind: catalogue.pieces(kind, from_ns=from_ns, to_ns=to_ns) for kind in VIEWS}
         if not any(found.values()):
             raise Rejected(
                 f"the archive {catalogue.store.url} has no part of these times: check the path, "

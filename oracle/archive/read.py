@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable
 
 import pyarrow.compute as pc
 
-from oracle.archive.catalogue import Catalogue, Piece
-from oracle.archive.rows import messages_in
-from oracle.archive.store import Store
+from oracle.archive.catalogue import Piece
+from oracle.archive.proving import Proofs
+from oracle.archive.reading import Step, log_beside
 from oracle.model.errors import Rejected
-from oracle.model.messages import AuditEntry, Control, Mark, Receipt, SignedReport, StepManifest
+from oracle.model.messages import AuditEntry, Control, Mark, Receipt, SignedReport
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 
-_HOUR_NS: Final = 3_600 * 10**9
-_LOOK_BACK_NS: Final = (_HOUR_NS, 24 * _HOUR_NS, 32 * 24 * _HOUR_NS)
-
-M = TypeVar("M")
+__all__ = ["Archive", "Step", "log_beside"]
 
 
-class Step(NamedTuple):
-    """A step's manifest, and where it was."""
-
-    shard: int
-    log: str
-    offset: int
-    manifest: StepManifest
-    schema_version: int
-    """Of the messages when they were archived: digests are over bytes of that version."""
-
-
-class Archive:
+class Archive(Proofs):
     """Reads an archive. Its calls block: use a thread, one at a time.
 
     Every method raises Retryable when the store does not answer, and SchemaError for a manifest or
     a part that is damaged.
     """
-
-    def __init__(self, store: Store) -> None:
-        self.store: Final = store
-        self.catalogue: Final = Catalogue(store)
 
     def ticks_between(
         self, shard: int, start_offset: int, end_offset: int, *, log: str | None = None
@@ -63,22 +44,6 @@ class Archive:
         inside = (pc.field("offset") >= start_offset) & (pc.field("offset") < end_offset)
         read = self._read(Topic.TICKS, TickBatch, pieces, inside)
         return [batch for _, _, batch in read]
-
-    def steps_between(self, shard: int, from_ns: int, to_ns: int) -> list[Step]:
-        """Return a shard's steps of times from `from_ns` to before `to_ns`, by time."""
-        return sorted(self._steps(shard, from_ns, to_ns), key=lambda step: step.manifest.time_ns)
-
-    def manifest_at(self, shard: int, time_ns: int) -> Step:
-        """Return a shard's newest step that is not after a time.
-
-        Raises:
-            Rejected: the archive has none in the 32 days before.
-        """
-        for back_ns in _LOOK_BACK_NS:
-            steps = self.steps_between(shard, max(0, time_ns - back_ns), time_ns + 1)
-            if steps:
-                return steps[-1]
-        raise Rejected(f"the archive has no step of shard {shard} in the 32 days before {time_ns}")
 
     def ticks_of(self, step: Step) -> list[TickBatch]:
         """Return the batches that a step took: `inputs_digest` is of them.
@@ -126,37 +91,6 @@ class Archive:
     def audit_between(self, from_ns: int, to_ns: int) -> list[AuditEntry]:
         """Return the audit of times from `from_ns` to before `to_ns`, by time."""
         return self._between(Topic.AUDIT, AuditEntry, "time_ns", from_ns, to_ns)
-
-    def _steps(self, shard: int, from_ns: int, to_ns: int) -> Iterator[Step]:
-        pieces = self.catalogue.pieces(Topic.STEPS, partition=shard, from_ns=from_ns, to_ns=to_ns)
-        within = _within("time_ns", from_ns, to_ns)
-        for part, offset, manifest in self._read(Topic.STEPS, StepManifest, pieces, within):
-            yield Step(shard, part.part.log, offset, manifest, part.part.schema_version)
-
-    def _between(
-        self, kind: Topic, cls: type[M], at: str, from_ns: int, to_ns: int, only: Any = None
-    ) -> list[M]:
-        pieces = self.catalogue.pieces(kind, from_ns=from_ns, to_ns=to_ns)
-        within = _within(at, from_ns, to_ns)
-        read = self._read(kind, cls, pieces, within if only is None else within & only)
-        return sorted((message for _, _, message in read), key=lambda m: getattr(m, at))
-
-    def _read(
-        self, kind: Topic, cls: type[M], pieces: list[Piece], filters: Any
-    ) -> Iterator[tuple[Piece, int, M]]:
-        for piece in pieces:
-            for offset, message in messages_in(self.store, kind, [piece], filters):
-                if isinstance(message, cls):
-                    yield piece, offset, message
-
-
-def log_beside(log: str, kind: Topic, other: Topic) -> str:
-    """Return the log of another topic of the same bus."""
-    return log.removesuffix(kind) + other if log.endswith(kind) else log
-
-
-def _within(name: str, from_ns: int, to_ns: int) -> Any:
-    return (pc.field(name) >= from_ns) & (pc.field(name) < to_ns)
 
 
 def _require_whole(pieces: list[Piece], shard: int, start: int, end: int) -> None:

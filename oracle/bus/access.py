@@ -45,21 +45,31 @@ def _access(reads: set[Topic], writes: set[Topic], *more: tuple[str, ...]) -> Ac
     return Access(frozenset(reads), frozenset(writes | letters), *more)
 
 
+_PROOFS: Final = {Topic.SNAPSHOTS, Topic.SPECS, Topic.ROUNDS}
+"""What only engines, members and those who keep it for others read."""
+
 ACCESS: Final = {
     "feeds": _access(set(), {Topic.TICKS}),
     # Engine and signing of one process.
     "oracle": _access(
         {Topic.TICKS, Topic.STEPS, Topic.MARKS, Topic.SNAPSHOTS, Topic.CONTROLS},
-        {Topic.STEPS, Topic.MARKS, Topic.SNAPSHOTS, Topic.REPORTS},
+        {
+            Topic.STEPS,
+            Topic.MARKS,
+            Topic.SNAPSHOTS,
+            Topic.SPECS,
+            Topic.REPORTS,
+            Topic.ROUNDS,
+        },
         ("engine",),
         ("engine.",),
     ),
-    "committee": _access({Topic.STEPS, Topic.MARKS}, {Topic.REPORTS}),
+    "committee": _access({Topic.STEPS, Topic.MARKS}, {Topic.REPORTS, Topic.ROUNDS}),
     "relayer": _access(
         {Topic.REPORTS, Topic.DUTIES}, {Topic.DUTIES, Topic.RECEIPTS}, ("relayers.",)
     ),
-    "api": _access(set(Topic) - {Topic.TICKS, Topic.SNAPSHOTS, Topic.DEAD_LETTERS}, set()),
-    "archive": _access(set(Topic) - {Topic.SNAPSHOTS, Topic.DEAD_LETTERS}, set()),
+    "api": _access(set(Topic) - _PROOFS - {Topic.TICKS, Topic.DEAD_LETTERS}, set()),
+    "archive": _access(set(Topic) - {Topic.DUTIES, Topic.DEAD_LETTERS}, set()),
     "operator": _access(set(Topic), {Topic.CONTROLS, Topic.AUDIT}),
 }
 

@@ -11,7 +11,9 @@ from oracle.bus.retention import FOR_EVER, KEPT, MESSAGE_BYTES
 from oracle.model.errors import ConfigError
 from oracle.model.topics import SHARDED, Topic
 
-_AT_LEAST: Final = frozenset({"retention.ms", "retention.bytes", "max.message.bytes"})
+_AT_LEAST: Final = frozenset(
+    {"retention.ms", "retention.bytes", "max.message.bytes", "min.compaction.lag.ms"}
+)
 """Settings of which more does no harm; dead letters are the exception."""
 _AT_MOST: Final = frozenset({"segment.bytes"})
 _VISIBLE_S: Final = 10.0
@@ -129,6 +131,7 @@ def settings(topic: Topic, replication: int) -> dict[str, str]:
         "cleanup.policy": policy if kept.compacted else "delete",
         "retention.ms": str(kept.retention_ms),
         "retention.bytes": str(kept.retention_bytes),
+        "min.compaction.lag.ms": str(kept.compaction_lag_ms),
         "max.message.bytes": str(MESSAGE_BYTES),
         # One replica may be lost without losing a message or stopping a writer.
         "min.insync.replicas": str(max(1, min(2, replication - 1))),

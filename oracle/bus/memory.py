@@ -26,6 +26,8 @@ from oracle.model.topics import Topic
 
 RETAINED: Final = 10_000
 """Messages a partition keeps by default: some hundred MB of full tick batches at worst."""
+RETAINED_PARTS: Final = 64
+"""Parts of states a partition keeps: 32 MiB, and up to twice that."""
 
 _At = tuple[Topic, int]  # topic and partition
 _log = structlog.get_logger(__name__)
@@ -44,7 +46,7 @@ class MemoryBus:
     ) -> None:
         counts = {topic: (partitions or {}).get(topic, 1) for topic in Topic}
         self.logs: Final = {
-            topic: [_Partition(topic, at, retained) for at in range(count)]
+            topic: [_Partition(topic, at, _retained(topic, retained)) for at in range(count)]
             for topic, count in counts.items()
         }
         self.readers: Final[dict[Topic, set[MemorySubscription]]] = {t: set() for t in Topic}
@@ -237,6 +239,8 @@ class MemoryShardLog:
         await self._bus.publish(Topic.STEPS, [(str(self.shard), made.manifest)])
         await self._bus.publish(Topic.MARKS, [(mark.market, mark) for mark in made.marks])
         if snapshot is not None:
+            parts = snapshot.parts(self.shard)
+            await self._bus.publish(Topic.SNAPSHOTS, [(part.key, part) for part in parts])
             await self.keep(snapshot)
 
 
@@ -323,8 +327,13 @@ class _Group:
             able[turn % len(able)].positions[at] = self.committed[at]
 
 
+def _retained(topic: Topic, retained: int) -> int:
+    """Return how many messages a partition keeps; a part of a state is a large one."""
+    return min(retained, RETAINED_PARTS) if topic is Topic.SNAPSHOTS else retained
+
+
 def _partition(topic: Topic, key: str, partitions: int) -> int:
-    """Return where a key's messages go: ticks say their shard, all else is hashed."""
-    if topic is Topic.TICKS:
-        return int(key)
+    """Return where a key's messages go: those of a shard by its number, all else is hashed."""
+    if topic is Topic.TICKS or (partitions > 1 and topic in (Topic.STEPS, Topic.SNAPSHOTS)):
+        return int(key.partition("|")[0])
     return zlib.crc32(key.encode()) % partitions if partitions > 1 else 0

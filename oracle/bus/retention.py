@@ -33,19 +33,25 @@ class Kept(NamedTuple):
     retention_bytes: int = UNBOUNDED
     segment_bytes: int | None = None
     """Nothing is compacted in the segment that is being written; None: as the cluster has it."""
+    compaction_lag_ms: int = 0
+    """Nothing younger is compacted."""
 
 
 KEPT: Final = {
     Topic.TICKS: Kept(False, 6 * _HOUR_MS),
     Topic.STEPS: Kept(False, 6 * _HOUR_MS),
-    Topic.MARKS: Kept(True, 7 * _DAY_MS),
+    # An archive that is late must see every mark for as long as it finds the steps.
+    Topic.MARKS: Kept(True, 7 * _DAY_MS, compaction_lag_ms=6 * _HOUR_MS),
     Topic.REPORTS: Kept(False, 7 * _DAY_MS),
+    # As long as the reports that were made of them.
+    Topic.ROUNDS: Kept(False, 7 * _DAY_MS),
     Topic.DUTIES: Kept(True, FOR_EVER),
     Topic.RECEIPTS: Kept(False, 7 * _DAY_MS),
     Topic.CONTROLS: Kept(True, FOR_EVER),
     Topic.AUDIT: Kept(False, FOR_EVER),
     # All of it is read by who takes a shard over.
     Topic.SNAPSHOTS: Kept(True, FOR_EVER, segment_bytes=16 * _MIB),
+    Topic.SPECS: Kept(True, FOR_EVER),
     # Whoever can write garbage decides how much of it there is.
     Topic.DEAD_LETTERS: Kept(True, 7 * _DAY_MS, 256 * _MIB, 64 * _MIB),
 }

@@ -35,6 +35,8 @@ class Snapshot(NamedTuple):
     tick_offset: int
     step_offset: int
     state: bytes
+    fresh: bool = False
+    """Whether it came with its owner's first step."""
 
     def parts(self, shard: int) -> list[SnapshotPart]:
         """Return it as messages."""
@@ -50,6 +52,7 @@ class Snapshot(NamedTuple):
                 self.tick_offset,
                 self.step_offset,
                 data,
+                self.fresh,
             )
             for at, data in enumerate(cut)
         ]
@@ -76,6 +79,7 @@ def joined(parts: Sequence[SnapshotPart]) -> Snapshot | None:
         first.tick_offset,
         first.step_offset,
         b"".join(part.data for part in whole),
+        first.fresh,
     )
 
 

@@ -33,7 +33,7 @@ SqlArgument = Annotated[
     str,
     typer.Argument(
         metavar="SQL",
-        help="One SELECT over ticks, steps, marks, reports, receipts, controls, audit.",
+        help="One SELECT over ticks, steps, marks, reports, rounds, receipts, controls, audit.",
         show_default=False,
     ),
 ]

@@ -10,7 +10,7 @@ import structlog
 from eth_hash.auto import keccak
 
 from oracle.bus.interface import Record
-from oracle.model.messages import Mark, StepManifest, encode
+from oracle.model.messages import Mark, StepManifest, committed, encode
 from oracle.model.validity import BreakerState, Validity
 from oracle.report.word import shard_of
 
@@ -42,7 +42,7 @@ class View(NamedTuple):
 
     def inputs_root(self) -> bytes:
         """Return what commits to all that the engines took."""
-        return keccak(b"".join(encode(manifest) for manifest in self.manifests))
+        return keccak(b"".join(committed(encode(manifest)) for manifest in self.manifests))
 
 
 class Steps:

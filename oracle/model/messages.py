@@ -1,8 +1,10 @@
 """The one frozen class each topic carries, and their bytes on the wire.
 
 A message is one byte of schema version, then a msgpack array. Fields are only ever added at the
-end with a default, and the version goes up; a reader of version N reads N and N-1 and refuses
-the rest by name. Suffixes carry units; `None` is missing, and something beside it says why.
+end with a default, to classes that no other class has inside, and the version goes up; a reader of
+version N reads N and N-1 and refuses the rest by name. What was added is not sent while it has its
+default, so that the bytes after the version, and with them all digests, stay what they were.
+Suffixes carry units; `None` is missing, and something beside it says why.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -124,6 +126,8 @@ class StepManifest(_Message, frozen=True):
     """`oracle.node.proof.marks_digest` of the marks made."""
     history: bytes = b""
     """`oracle.node.proof.history_after`: commits to every step of the shard so far."""
+    snapshot_digest: bytes = b""
+    """SHA-256 of the state after this step, where it came with the step; `history` has it too."""
 
 
 class SnapshotPart(_Message, frozen=True):
@@ -141,11 +145,32 @@ class SnapshotPart(_Message, frozen=True):
     step_offset: int
     """An offset in `steps` that is not after the step's."""
     data: bytes
+    fresh: bool = False
+    """Whether it came with the first step of who took the shard over."""
 
     @property
     def key(self) -> str:
         """The compaction key."""
         return f"{self.shard}|{self.part}"
+
+
+class SpecPart(_Message, frozen=True):
+    """`specs`: a part of what an engine computes, before the first step that names its digest."""
+
+    shard: int
+    digest: bytes
+    """A manifest's `spec_digest`."""
+    part: int
+    parts: int
+    time_ns: int
+    """When it was said."""
+    data: bytes
+    """Of the specification as `oracle.node.proof.spec_bytes` has it, compressed by zlib."""
+
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return f"{self.digest.hex()}|{self.part}"
 
 
 class DeadLetter(_Message, frozen=True):
@@ -181,6 +206,20 @@ class SignedReport(_Message, frozen=True):
     shared_view: bool
     """True when every signer signed over one shared engine: a multi-signature, not a committee."""
     body: bytes
+
+
+class CertifiedRound(_Message, frozen=True):
+    """`rounds`: what the report of a slot was made from; its `inputs_root` commits to it."""
+
+    deployment: str
+    epoch: int
+    slot: int
+    time_ns: int
+    """The report's, in whole ms."""
+    proposal: bytes
+    """`oracle.committee.wire.proposal.Proposal`: the members' signed observations."""
+    steps: dict[int, int] = {}
+    """Shard to the sequence of the step that this bus's own member observed; a hint, unsigned."""
 
 
 class Duty(_Message, frozen=True):
@@ -243,6 +282,8 @@ Message = (
     | Control
     | AuditEntry
     | SnapshotPart
+    | SpecPart
+    | CertifiedRound
     | DeadLetter
 )
 
@@ -256,6 +297,8 @@ CLASS_OF: Final[dict[Topic, type[Any]]] = {
     Topic.CONTROLS: Control,
     Topic.AUDIT: AuditEntry,
     Topic.SNAPSHOTS: SnapshotPart,
+    Topic.SPECS: SpecPart,
+    Topic.ROUNDS: CertifiedRound,
     Topic.DEAD_LETTERS: DeadLetter,
 }
 
@@ -275,6 +318,11 @@ _WireTicks = msgspec.defstruct(
 )
 """`TickBatch` with its names unread: most batches name the same sources as one before."""
 
+_GREW: Final[dict[type[Any], int]] = {StepManifest: 14, SnapshotPart: 9}
+"""Classes that got fields after version 4, and how many they had then."""
+_COMMITTED: Final = bytes((4,))
+"""What stands for the version in digests: that of the first messages that had any."""
+
 _encoder = msgspec.msgpack.Encoder()
 _wire_ticks = msgspec.msgpack.Decoder(_WireTicks)
 _decoders = {
@@ -284,7 +332,23 @@ _decoders = {
 
 def encode(message: Message) -> bytes:
     """Encode any message of a topic."""
-    return bytes((SCHEMA_VERSION,)) + _encoder.encode(message)
+    fields = _sent(message) if type(message) in _GREW else message
+    return bytes((SCHEMA_VERSION,)) + _encoder.encode(fields)
+
+
+def _sent(message: Message) -> tuple[Any, ...]:
+    """Return a message's fields without those that were added and have their default."""
+    values = msgspec.structs.astuple(message)
+    defaults = type(message).__struct_defaults__
+    keep = len(values)
+    while keep > _GREW[type(message)] and values[keep - 1] == defaults[keep - 1 - len(values)]:
+        keep -= 1
+    return values[:keep]
+
+
+def committed(wire: bytes) -> bytes:
+    """Return what digests are over, from what `encode` gave: the same in every release."""
+    return _COMMITTED + wire[1:]
 
 
 def decode(topic: Topic, data: bytes) -> Message:

@@ -13,11 +13,13 @@ class Topic(StrEnum):
     STEPS = "steps"
     MARKS = "marks"
     REPORTS = "reports"
+    ROUNDS = "rounds"
     DUTIES = "duties"
     RECEIPTS = "receipts"
     CONTROLS = "controls"
     AUDIT = "audit"
     SNAPSHOTS = "snapshots"
+    SPECS = "specs"
     DEAD_LETTERS = "dead-letters"
 
 

@@ -9,7 +9,13 @@ from oracle.bus.shards import Made, ShardLog, Snapshot
 from oracle.engine.result import MarkBatch
 from oracle.model.messages import Control, Mark, MarketEvent, StepManifest, encode
 from oracle.model.ticks import TickBatch
-from oracle.node.proof import history_after, inputs_digest, marks_digest, spec_digest
+from oracle.node.proof import (
+    history_after,
+    inputs_digest,
+    marks_digest,
+    snapshot_digest,
+    spec_digest,
+)
 from oracle.node.recovery import Recovered, recover
 from oracle.node.sharding import Shard
 
@@ -46,7 +52,7 @@ class Owner:
         self._log, self._shard, self._snapshot_ns = log, shard, snapshot_ns
         self.engine, self._history = at
         self._spec_digest: Final = spec_digest(shard.spec)
-        self._saved_ns = self.engine.time_ns
+        self._saved_ns: int | None = None
 
     async def step(
         self,
@@ -65,17 +71,27 @@ class Owner:
         made = self.engine.step(ticks, orders, now_ns)
         marks = [mark for mark in made.messages() if mark.market in self._shard.markets]
         encoded = [encode(mark) for mark in marks]
-        manifest = self._manifest(made, ticks, tick_start, orders, control_offsets, encoded)
+        fresh = self._saved_ns is None
+        state = self.engine.snapshot() if self._is_snapshot_due(made.time_ns) else b""
+        manifest = self._manifest(made, ticks, tick_start, orders, control_offsets, encoded, state)
         self._history = manifest.history
-        snapshot = None
-        if made.time_ns - self._saved_ns >= self._snapshot_ns:
-            self._saved_ns, snapshot = made.time_ns, self._state()
+        snapshot = self._snapshot(state, fresh=fresh) if state else None
         await self._log.commit(Made(manifest, marks, encoded), snapshot)
         return Stepped(manifest, marks, made.refused)
 
     async def keep(self) -> None:
         """Keep the state on the way out."""
-        await self._log.keep(self._state())
+        await self._log.keep(self._snapshot(self.engine.snapshot(), fresh=False))
+
+    def _is_snapshot_due(self, time_ns: int) -> bool:
+        """Whether the state goes with a step; it does with our first, so that proofs begin there.
+
+        What was before it may be of another configuration, or in a log that nobody has.
+        """
+        due = self._saved_ns is None or time_ns - self._saved_ns >= self._snapshot_ns
+        if due:
+            self._saved_ns = time_ns
+        return due
 
     def _manifest(
         self,
@@ -85,9 +101,11 @@ class Owner:
         orders: Sequence[Control],
         control_offsets: Mapping[int, int],
         encoded: Sequence[bytes],
+        state: bytes,
     ) -> StepManifest:
-        shard = self._shard.number
+        shard, digest = self._shard.number, self._spec_digest
         inputs, marks = inputs_digest(ticks), marks_digest(encoded)
+        kept = snapshot_digest(state) if state else b""
         return StepManifest(
             group=str(shard),
             sequence=made.sequence,
@@ -102,20 +120,20 @@ class Owner:
             ),
             tick_starts={shard: tick_start},
             orders=tuple(orders),
-            spec_digest=self._spec_digest,
+            spec_digest=digest,
             inputs_digest=inputs,
             marks_digest=marks,
-            history=history_after(
-                self._history, made.time_ns, self._spec_digest, inputs, orders, marks
-            ),
+            history=history_after(self._history, made.time_ns, digest, inputs, orders, marks, kept),
+            snapshot_digest=kept,
         )
 
-    def _state(self) -> Snapshot:
+    def _snapshot(self, state: bytes, *, fresh: bool) -> Snapshot:
         return Snapshot(
             self.engine.sequence,
             self.engine.time_ns,
             self._history,
             self._log.position,
             self._log.step_offset,
-            self.engine.snapshot(),
+            state,
+            fresh,
         )

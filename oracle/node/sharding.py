@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from oracle.bus.shards import PART_BYTES
 from oracle.config.markets import MarketConfig
 from oracle.config.root import conversion_edge
 from oracle.engine.spec import EngineSpec
+from oracle.model.messages import SpecPart
 from oracle.model.ticks import Tick
 from oracle.node.compile import engine_spec
+from oracle.node.proof import spec_bytes, spec_digest
 from oracle.report.word import shard_of
 
 
@@ -21,6 +25,14 @@ class Shard(NamedTuple):
     """Its own markets, and those that they convert through."""
     markets: frozenset[str]
     """Its own."""
+
+    def spec_parts(self, now_ns: int) -> list[SpecPart]:
+        """Return what it computes as messages, so that others can compute it again."""
+        packed, digest = zlib.compress(spec_bytes(self.spec)), spec_digest(self.spec)
+        cut = [packed[at : at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)]
+        return [
+            SpecPart(self.number, digest, at, len(cut), now_ns, data) for at, data in enumerate(cut)
+        ]
 
 
 def shard(markets: Mapping[str, MarketConfig], number: int, shards: int) -> Shard:

@@ -72,6 +72,7 @@ class Stepper:
         async with log, controls:
             while not await controls.caught_up():
                 await self._take_controls(controls)
+            await self._tell_spec()
             owner = await take_over(log, self._shard, self._now_ns())
             self._last_ns = owner.engine.time_ns
             reader = asyncio.create_task(self._read_controls(controls))
@@ -84,6 +85,11 @@ class Stepper:
             finally:
                 reader.cancel()
                 await asyncio.shield(owner.keep())
+
+    async def _tell_spec(self) -> None:
+        """Say what the engine computes, before a step names its digest."""
+        parts = self._shard.spec_parts(self._now_ns())
+        await self._bus.publish(Topic.SPECS, [(part.key, part) for part in parts])
 
     async def _read_controls(self, controls: Subscription) -> None:
         while True:

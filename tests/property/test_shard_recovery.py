@@ -13,7 +13,14 @@ from oracle.model.errors import Retryable
 from oracle.model.messages import Control, encode
 from oracle.model.ticks import TickBatch
 from oracle.node.owner import Owner, take_over
-from oracle.node.proof import NO_HISTORY, history_after, inputs_digest, marks_digest, spec_digest
+from oracle.node.proof import (
+    NO_HISTORY,
+    history_after,
+    inputs_digest,
+    marks_digest,
+    snapshot_digest,
+    spec_digest,
+)
 from oracle.node.sharding import Shard
 from tests.engine_builders import T0, S, batch, market, source, spec, trade
 from tests.unit.node.remembering import Cluster, RememberingLog
@@ -103,8 +110,10 @@ def test_steps_are_one_history_that_anybody_can_make_again(
             inputs_digest(ticks),
             manifest.orders,
             marks_digest(marks),
+            manifest.snapshot_digest,
         )
         assert manifest.history == history
+        assert manifest.snapshot_digest in (b"", snapshot_digest(engine.snapshot()))
 
 
 @settings(deadline=None, max_examples=30)

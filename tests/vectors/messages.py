@@ -51,6 +51,8 @@ _VALUES: dict[str, Any] = {
     "accepted": True,
     "paused": True,
     "shared_view": False,
+    "fresh": True,
+    "steps": {0: 2**40, 3: 7},
 }
 """Fields that are told apart by name; the others by their type."""
 

@@ -9,7 +9,7 @@ from eth_hash.auto import keccak
 from oracle.committee.assemble import entry_of
 from oracle.committee.rounds.rules import Rules
 from oracle.committee.steps import View
-from oracle.model.messages import encode
+from oracle.model.messages import committed, encode
 from oracle.report.word import EMPTY, GROUP_SIZE, encode_word, report_ms
 
 
@@ -52,5 +52,5 @@ def seen(view: View) -> Seen:
         view.time_ns,
         tuple(words),
         view.inputs_root(),
-        keccak(b"".join(encode(mark) for mark in view.marks)),
+        keccak(b"".join(committed(encode(mark)) for mark in view.marks)),
     )

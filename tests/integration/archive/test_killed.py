@@ -158,7 +158,7 @@ async def test_killed_beside_an_embedded_bus(tmp_path: Path) -> None:
         process.kill()
         await _until_killed(process)
     store, seen = Store(str(tmp_path)), set()
-    for kind in KINDS:
+    for kind in set(KINDS) - {Topic.SNAPSHOTS}:  # of which memory keeps the newest few only
         by_log: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
         for piece in Catalogue(store).pieces(kind):
             read = messages_in(store, kind, [piece])

@@ -85,6 +85,7 @@ def _check(archive: Archive) -> int:
             manifest.inputs_digest,
             manifest.orders,
             manifest.marks_digest,
+            manifest.snapshot_digest,
         )
         assert history == manifest.history
         taken += bool(batches)

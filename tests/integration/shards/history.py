@@ -58,6 +58,7 @@ async def replay(
                     inputs_digest(taken.ticks),
                     manifest.orders,
                     marks_digest(encoded),
+                    manifest.snapshot_digest,
                 )
                 assert history == manifest.history, (number, manifest.sequence)
                 for mark, wire in zip(published, encoded, strict=True):

@@ -7,13 +7,16 @@ import random
 from oracle.model.fixed import Px
 from oracle.model.messages import (
     AuditEntry,
+    CertifiedRound,
     Control,
     Mark,
     MarketEvent,
     Message,
     Receipt,
     SignedReport,
+    SnapshotPart,
     SourceView,
+    SpecPart,
     StepManifest,
 )
 from oracle.model.ticks import Tick, pack
@@ -101,6 +104,22 @@ def report(number: int) -> SignedReport:
     return SignedReport("0xab", 1, number, time_of(number), time_of(number), True, bytes([7] * 99))
 
 
+def round_(number: int) -> CertifiedRound:
+    """Return a round whose proposal means nothing."""
+    return CertifiedRound("0xab", 1, number, time_of(number), bytes([9] * 99), {0: number})
+
+
+def snapshot(number: int) -> SnapshotPart:
+    """Return a state of one part."""
+    history = number.to_bytes(32, "big")
+    return SnapshotPart(0, 0, 1, number, time_of(number), history, number + 1, number, b"state")
+
+
+def spec(number: int) -> SpecPart:
+    """Return a part of a specification that means nothing."""
+    return SpecPart(0, number.to_bytes(32, "big"), 0, 1, time_of(number), b"spec")
+
+
 def receipt(number: int) -> Receipt:
     """Return a receipt."""
     sent_ns = time_of(number)
@@ -123,6 +142,9 @@ MAKE = {
     Topic.RECEIPTS: receipt,
     Topic.CONTROLS: control,
     Topic.AUDIT: entry,
+    Topic.ROUNDS: round_,
+    Topic.SNAPSHOTS: snapshot,
+    Topic.SPECS: spec,
 }
 
 

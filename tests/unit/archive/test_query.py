@@ -10,8 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from oracle.archive.catalogue import Catalogue
-from oracle.archive.layout import KINDS
-from oracle.archive.query import Query
+from oracle.archive.query import VIEWS, Query
 from oracle.archive.store import Store
 from oracle.cli.app import app
 from oracle.model.errors import ConfigError, PlumblineError, Rejected
@@ -39,7 +38,7 @@ def ask(store: Store, sql: str, **times: int) -> list[tuple[Any, ...]]:
 
 def test_each_kind_is_a_view(store: Store) -> None:
     """One row a message; of ticks one a tick."""
-    for kind in KINDS:
+    for kind in VIEWS:
         (count,) = ask(store, f"SELECT count(*) FROM {kind}")
         batches = [ticks(number) for number in range(20)]
         all_ticks = sum(len(batch) for batch in batches if isinstance(batch, TickBatch))
