@@ -33,6 +33,11 @@ def _reports(member: Running) -> list[Report]:
     return [COMMITTEE.verify(report.body) for report in member.reports]
 
 
+def _common(seven: Cluster) -> set[int]:
+    """Return the slots whose report every member has published."""
+    return set.intersection(*({r.slot for r in m.reports} for m in seven.members.values()))
+
+
 def _check_chain(member: Running) -> None:
     """Require that slots rise, and that every report follows the one before or is counted."""
     reports = _reports(member)
@@ -85,9 +90,9 @@ async def test_all_well(tmp_path: Path):
             ),
             "everybody counts a slot as certified",
         )
+        await seven.until(lambda: bool(_common(seven)), "a slot that everybody has")
+        common = _common(seven)
         by_slot = [{r.slot: r.body for r in m.reports} for m in seven.members.values()]
-        common = set.intersection(*(set(one) for one in by_slot))
-        assert common
         assert all(len({one[slot] for one in by_slot}) == 1 for slot in common)
 
 
@@ -170,9 +175,12 @@ async def test_two_partitioned_and_healed(tmp_path: Path):
         seven.links.cut = set()
         await seven.more(3, *PAIR)
         _check_chain(cut_off)
-        held = {report.slot for report in cut_off.reports}
-        others = {report.slot for report in seven.members[0].reports}
-        assert {slot for slot in others if slot <= max(held)} <= held
+        first = cut_off.reports[0].slot
+        healed = {r.slot for r in seven.members[0].reports if r.slot > first}
+        await seven.until(
+            lambda: healed <= {report.slot for report in cut_off.reports},
+            "the one that was cut off has every report",
+        )
 
 
 async def test_no_majority_anywhere(tmp_path: Path):
@@ -189,7 +197,10 @@ async def test_no_majority_anywhere(tmp_path: Path):
             "everybody says that no reports come",
         )
         before = {n: seven.published(n) for n in ALL}
-        assert seven.members[0].value("plumbline_committee_slots_total", outcome="missed") > 0
+        await seven.until(
+            lambda: seven.members[0].value("plumbline_committee_slots_total", outcome="missed") > 0,
+            "a slot counts as missed",
+        )
         seven.links.cut = set()
         await seven.more(2, *ALL)
         for number in ALL:
@@ -325,9 +336,12 @@ async def test_a_clock_that_is_off(tmp_path: Path):
         honest = tuple(n for n in ALL if n != 2)
         await _whole_turn(seven, honest)
         off = seven.members[2]
-        assert any(
-            reason.startswith("our clock")
-            for reason in off.node.health.reasons(off.now_ns() // 10**6)
+        await seven.until(
+            lambda: any(
+                reason.startswith("our clock")
+                for reason in off.node.health.reasons(off.now_ns() // 10**6)
+            ),
+            "the one whose clock is off says so",
         )
         await seven.until(
             lambda: all(
@@ -357,10 +371,10 @@ async def test_a_configuration_that_is_not_active_yet_is_refused(tmp_path: Path)
         seven.start(*OTHERS)
         seven.start(*PAIR, config=b"\x03" * 32)
         await _whole_turn(seven, OTHERS)
-        refused = [
-            seven.members[n].value(
-                "plumbline_committee_refusals_total", reason="config_not_accepted"
-            )
-            for n in OTHERS
-        ]
-        assert sum(refused) > 0
+        refusals = "plumbline_committee_refusals_total"
+        await seven.until(
+            lambda: any(
+                seven.members[n].value(refusals, reason="config_not_accepted") for n in OTHERS
+            ),
+            "somebody refuses their configuration",
+        )
