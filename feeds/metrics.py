@@ -10,7 +10,10 @@ class FeedMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.ticks = Counter(
-            "plumbline_feed_ticks", "Ticks published, by source.", ["source"], registry=registry
+            "plumbline_feed_ticks",
+            "Ticks sent on their way, by source.",
+            ["source"],
+            registry=registry,
         )
         self.refused = Counter(
             "plumbline_feed_refused",
@@ -40,5 +43,17 @@ class FeedMetrics:
             "plumbline_feed_up",
             "1 while the current connection has delivered a tick, by feed.",
             ["feed"],
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "plumbline_feed_waiting_ticks",
+            "Ticks that wait for the bus, by shard.",
+            ["shard"],
+            registry=registry,
+        )
+        self.dropped = Counter(
+            "plumbline_feed_dropped_ticks",
+            "Ticks that never reached the bus, by venue and why: backlog, late or refused.",
+            ["venue", "why"],
             registry=registry,
         )

@@ -13,7 +13,9 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
+from feeds.base import Publish
 from feeds.metrics import FeedMetrics
+from feeds.outbox import Outbox, outboxes
 from feeds.replay import ReplayFeed
 from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
@@ -184,16 +186,39 @@ class Stack:
             raise ConfigError("no feeds are configured: name at least one under 'feeds'")
         metrics = FeedMetrics(self.registry)
         feeds = [build_feed(feed, metrics, self.now_ns) for feed in self.config.feeds]
-        if isinstance(feeds[0], ReplayFeed):
+        publish: Publish = self.publish_ticks
+        made: dict[str, Service] = {}
+        if isinstance(feeds[0], ReplayFeed):  # it waits for the bus, and leaves nothing out
             self.now_ns = feeds[0].now_ns  # recorded ticks are fresh by the recorded clock only
-        return {f"feed.{at}.{feed.name}": self._running(feed) for at, feed in enumerate(feeds)}
+        else:
+            boxes = outboxes(
+                self.config.engine.shards, oldest_used_ns(self.config), self.now_ns, metrics
+            )
+            publish = self._posting(boxes)
+            made = {f"ticks.{at}": self._sending(at, box) for at, box in enumerate(boxes)}
+        for at, feed in enumerate(feeds):
+            made[f"feed.{at}.{feed.name}"] = self._running(feed, publish)
+        return made
 
-    def _running(self, feed: AnyFeed) -> Service:
+    def _running(self, feed: AnyFeed, publish: Publish) -> Service:
         async def run() -> None:
-            await feed.run(self.publish_ticks)
+            await feed.run(publish)
             _log.info("feed_ended", feed=feed.name)  # only a replay ends
 
         return run
+
+    def _posting(self, boxes: Sequence[Outbox]) -> Publish:
+        async def post(ticks: Sequence[Tick]) -> None:
+            for number, part in self.router.divide(ticks).items():
+                boxes[number].put(part)
+
+        return post
+
+    def _sending(self, shard: int, box: Outbox) -> Service:
+        async def send(ticks: Sequence[Tick]) -> None:
+            await self.bus.publish(Topic.TICKS, [(str(shard), pack(ticks))])
+
+        return lambda: box.run(send)
 
     def _engines(self) -> dict[str, Service]:
         committee, engine = self.config.committee, self.config.engine
@@ -283,6 +308,18 @@ class Stack:
             "audit": AuditWatch(self.bus, self.registry).run,
             "api": lambda: serve(app, config.host, config.port, listening),
         }
+
+
+def oldest_used_ns(config: Config) -> int:
+    """Return the age beyond which no market counts a tick of any source."""
+    return max(
+        (
+            entry.max_age or market.max_age
+            for market in config.markets.values()
+            for entry in (*market.sources, *market.perps)
+        ),
+        default=0,
+    )
 
 
 def node_name(state: Path) -> str:
