@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -47,13 +48,17 @@ class Quorum(NamedTuple):
     @property
     def settings(self) -> dict[str, object]:
         """What every broker's file says of the others."""
-        voters = [f"{at}@127.0.0.1:{port}" for at, port in enumerate(self.controllers, 1)]
-        count = len(voters)
-        return {
-            "voters": ",".join(voters),
-            "replication": min(3, count),
-            "min_isr": max(1, min(3, count) - 1),
-        }
+        return quorum_settings([f"127.0.0.1:{port}" for port in self.controllers])
+
+
+def quorum_settings(controllers: Sequence[str]) -> dict[str, object]:
+    """Return what every broker's file says of the others, whose addresses are by id from 1."""
+    count = len(controllers)
+    return {
+        "voters": ",".join(f"{at}@{address}" for at, address in enumerate(controllers, 1)),
+        "replication": min(3, count),
+        "min_isr": max(1, min(3, count) - 1),
+    }
 
 
 class Broker:
@@ -155,15 +160,15 @@ class Broker:
         return self._folder / "server.properties"
 
     def _format(self) -> None:
-        template = string.Template((HERE / "server.properties").read_text())
-        plain = template.substitute(
+        plain = settings_of(
             self._quorum.settings,
             node=self._node,
+            bind="127.0.0.1",
+            host="127.0.0.1",
             port=self._port,
             controller_port=self._quorum.controllers[self._node - 1],
             data=self._folder / "data",
             protocol="PLAINTEXT" if self._secure is None else "SASL_SSL",
-            controller_protocol="PLAINTEXT" if self._secure is None else "SASL_SSL",
         )
         more = "" if self._secure is None else self._secure.properties(self._folder)
         self._properties.touch(mode=0o600)
@@ -260,6 +265,12 @@ class Cluster:
             broker.kill()  # in order they would wait for each other's part of the quorum
         for broker in self.brokers:
             broker.__exit__(kind, error, trace)
+
+
+def settings_of(quorum: dict[str, object], *, protocol: str, **own: object) -> str:
+    """Return a broker's file, with what all of its cluster have and what is its own."""
+    template = string.Template((HERE / "server.properties").read_text())
+    return template.substitute(quorum, protocol=protocol, controller_protocol=protocol, **own)
 
 
 def fetch_jars() -> None:

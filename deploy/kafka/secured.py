@@ -1,7 +1,7 @@
-"""TLS, passwords and rights for the brokers of this folder, made anew at each start.
+"""TLS, passwords and rights for brokers.
 
-The authority, its certificates and every password live as long as the cluster: a sandbox and
-tests, not a production set-up. docs/kafka.md says what a real cluster needs.
+`Secured` is of tests and the local sandbox: its authority, certificates and passwords live as long
+as the cluster. deploy/compose/secrets.py keeps its own. docs/kafka.md says what a cluster needs.
 """
 
 from __future__ import annotations
@@ -29,18 +29,21 @@ _PLAIN: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 class Authority:
     """Who signs the brokers' certificates."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, days: int = 7) -> None:
         self._key: Final = ec.generate_private_key(ec.SECP256R1())
-        self._name: Final = _name("plumbline sandbox")
-        made = _builder(self._name, self._name, self._key).add_extension(
+        self._name: Final = _name("plumbline brokers")
+        made = _builder(self._name, self._name, self._key, days).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         self.certificate: Final = made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
-    def issue(self, address: str = "127.0.0.1", *, days: int = 7) -> bytes:
-        """Return the key and certificate of a server at `address`; one of -1 days has expired."""
+    def issue(self, *addresses: str, days: int = 7) -> bytes:
+        """Return the key and certificate of a server at `addresses`, by default 127.0.0.1.
+
+        One of -1 days has expired.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        names = x509.SubjectAlternativeName([_general(one) for one in addresses or ("127.0.0.1",)])
         made = _builder(_name("broker"), self._name, key, days).add_extension(names, critical=False)
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return secret + made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
@@ -71,36 +74,50 @@ class Secured:
         server = folder / "server.pem"
         server.touch(mode=0o600)
         server.write_bytes(self._server)
-        scram = f'{_SCRAM} required username="{_BROKER}" password="{self._own}";'
-        plain = (
-            f'{_PLAIN} required username="{_BROKER}" password="{self._own}" '
-            f'user_{_BROKER}="{self._own}";'
-        )
-        lines = {
-            "security.inter.broker.protocol": "SASL_SSL",
-            "sasl.mechanism.inter.broker.protocol": MECHANISM,
-            "sasl.mechanism.controller.protocol": "PLAIN",
-            "listener.name.sasl_ssl.sasl.enabled.mechanisms": MECHANISM,
-            f"listener.name.sasl_ssl.{MECHANISM.lower()}.sasl.jaas.config": scram,
-            "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.controller.plain.sasl.jaas.config": plain,
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": server,
-            "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": self.ca_file,
-            "ssl.endpoint.identification.algorithm": "",  # among brokers of one machine
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": f"User:{_BROKER};User:{ADMIN}",
-        }
-        return "\n" + "\n".join(f"{key}={value}" for key, value in lines.items()) + "\n"
+        plain = properties(server, self.ca_file, self._own)
+        return plain + "ssl.endpoint.identification.algorithm=\n"  # a wrong one may be on purpose
 
     def format_options(self) -> list[str]:
         """Return how the first users get into the cluster's metadata."""
-        users = {_BROKER: self._own, ADMIN: self.password}
-        return [
-            f"--add-scram={MECHANISM}=[name={name},password={password}]"
-            for name, password in users.items()
-        ]
+        return [f"--add-scram={user}" for user in first_users(self._own, self.password)]
+
+
+def properties(server_file: Path, ca_file: Path, own_password: str) -> str:
+    """Return what to add to a broker's file: TLS, passwords and an authorizer on both listeners."""
+    scram = f'{_SCRAM} required username="{_BROKER}" password="{own_password}";'
+    plain = (
+        f'{_PLAIN} required username="{_BROKER}" password="{own_password}" '
+        f'user_{_BROKER}="{own_password}";'
+    )
+    lines = {
+        "security.inter.broker.protocol": "SASL_SSL",
+        "sasl.mechanism.inter.broker.protocol": MECHANISM,
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.sasl_ssl.sasl.enabled.mechanisms": MECHANISM,
+        f"listener.name.sasl_ssl.{MECHANISM.lower()}.sasl.jaas.config": scram,
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": plain,
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": server_file,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": ca_file,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{_BROKER};User:{ADMIN}",
+    }
+    return "\n" + "\n".join(f"{key}={value}" for key, value in lines.items()) + "\n"
+
+
+def first_users(own_password: str, admin_password: str) -> list[str]:
+    """Return the users without whom nobody could make another, as `format --add-scram` takes."""
+    users = {_BROKER: own_password, ADMIN: admin_password}
+    return [f"{MECHANISM}=[name={name},password={word}]" for name, word in users.items()]
+
+
+def _general(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _name(text: str) -> x509.Name:
