@@ -1,0 +1,283 @@
+"""All checks of one report, in the order of docs/verify.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from oracle.committee.rounds.median import combine
+from oracle.committee.wire.observation import Observation
+from oracle.model.errors import PlumblineError, Rejected
+from oracle.model.messages import Receipt
+from oracle.report.report import Report, Unsigned
+from oracle.verify import rounds, signed
+from oracle.verify.case import Case
+from oracle.verify.evidence import Claim, Epoch, Source, Terms, claim_of
+from oracle.verify.findings import Finding, NothingToCheck, Unchecked, examined, hexed
+from oracle.verify.replay import Progress
+from oracle.verify.rounds import Round
+from oracle.verify.stored import Delivered, check_delivered, check_epoch_on_chain, check_receipts
+from oracle.verify.why import Why, market_in, marks_by_name, why
+
+T = TypeVar("T")
+
+
+def no_progress(_taken: int, _of: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass
+class Subject:
+    """What is to be verified, and all that is at hand for it."""
+
+    body: bytes
+    """The report as it was given, be it with some of its groups only."""
+    sources: Sequence[Source]
+    terms: Terms
+    delivered: Sequence[Delivered] = ()
+    receipts: Sequence[Receipt] = ()
+    told: Sequence[tuple[str, Epoch]] = ()
+    """What contracts say of the report's epoch, by chain."""
+    chains_silent: Sequence[str] = ()
+    """Why a chain could not be asked."""
+    chains: int = 0
+    """How many are configured."""
+    members: frozenset[int] | None = None
+    """Whose marks to check; None: everybody's."""
+    market: str | None = None
+    progress: Progress = no_progress
+
+
+class Verification:
+    """Runs the checks; afterwards `why` says what the marks were made of."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject, self._terms = subject, subject.terms
+        self._cases: dict[str, list[Case]] = {}
+        self._round: Round | PlumblineError | None = None
+        self._report: Report | None = None
+
+    def findings(self) -> Iterator[Finding]:
+        """Run every check; each is given as soon as it is done."""
+        decoding = examined(1, "report", self._decoded)
+        yield decoding
+        report = self._report
+        if report is None:
+            return
+        self._round = self._found_round(report)
+        yield from self._of_signatures(report)
+        yield from self._of_chains(report)
+        if self._is_shared(report):
+            yield from self._of_shared_view(report)
+            return
+        yield from self._of_round(report)
+        yield from self._of_members()
+
+    def why(self, market: str) -> list[Why]:
+        """Return what made a market's mark, by each member whose archive is at hand."""
+        return [
+            one
+            for claimed in self._cases.values()
+            for case in claimed[:1]
+            for one in _why(case, market)
+        ]
+
+    def _decoded(self) -> str:
+        self._report = report = signed.decoded(self._subject.body)
+        carried = f"{len(report.leaves)} of {report.groups} groups"
+        digest = hexed(report.digest(self._terms.salt))
+        return f"{len(self._subject.body)} bytes, {carried}, digest {digest}"
+
+    def _of_signatures(self, report: Report) -> Iterator[Finding]:
+        terms, remade = self._terms, self._remade()
+        slot_ms = terms.rules.slot_ms
+        yield examined(1, "signatures", lambda: signed.check_signatures(report, terms, remade))
+        yield examined(1, "epoch", lambda: signed.check_epoch(report, terms, slot_ms))
+
+    def _of_chains(self, report: Report) -> Iterator[Finding]:
+        subject, terms = self._subject, self._terms
+        for chain, told in subject.told:
+            check = partial(self._check_epoch, report, chain, told)
+            yield examined(2, f"committee on {chain}", check)
+        for one in subject.delivered:
+            check = partial(check_delivered, report, subject.body, one, terms)
+            yield examined(2, f"stored on {one.chain}", check)
+        if subject.delivered:
+            yield examined(
+                2, "receipts", lambda: check_receipts(subject.receipts, subject.delivered)
+            )
+        for why_not in subject.chains_silent:
+            yield examined(2, "chain", _raising(Unchecked(why_not)))
+        if not subject.delivered and not subject.chains_silent:
+            yield examined(2, "chain", _raising(NothingToCheck(self._not_on_chain())))
+
+    def _check_epoch(self, report: Report, chain: str, told: Epoch) -> str:
+        return check_epoch_on_chain(chain, signed.epoch_of(self._terms, report.epoch), told)
+
+    def _not_on_chain(self) -> str:
+        if not self._subject.chains:
+            return "no chain is configured"
+        return "no archived receipt is of this report: it was not the one that was pushed"
+
+    def _of_round(self, report: Report) -> Iterator[Finding]:
+        round_ = self._round
+        if not isinstance(round_, Round):
+            error = round_ or Unchecked("no archive is at hand: give --archive FOLDER_OR_URL")
+            for number, what in ((3, "round"), (4, "median"), (5, "members"), (6, "recomputed")):
+                yield examined(number, what, _raising(error))
+            return
+        terms = self._terms
+        yield examined(3, "observations", lambda: self._check_observations(report, round_))
+        yield examined(3, "leader", lambda: rounds.check_leader(round_))
+        yield examined(3, "inputs_root", lambda: rounds.check_inputs_root(report, round_))
+        yield examined(
+            3, "configuration",
+            lambda: rounds.check_configuration(round_, terms, self._in_configuration),
+        )  # fmt: skip
+        yield examined(4, "median", lambda: rounds.check_words(report, round_, terms))
+
+    def _check_observations(self, report: Report, round_: Round) -> str:
+        rounds.check_round(round_, report)
+        return rounds.check_observations(round_, self._as_archived)
+
+    def _of_members(self) -> Iterator[Finding]:
+        if not isinstance(self._round, Round):
+            return
+        for one in self._round.observations:
+            wanted = self._subject.members
+            if wanted is not None and one.member not in wanted:
+                yield examined(
+                    5, f"member {one.member}", _raising(NothingToCheck("not asked for (--member)"))
+                )
+                continue
+            yield from self._of_claim(claim_of(one))
+
+    def _of_claim(self, claim: Claim) -> Iterator[Finding]:
+        cases = self._cases_of(claim)
+        if not cases:
+            said = ", ".join(source.name for source in self._subject.sources) or "no archive"
+            missing = Unchecked(
+                f"{said}: none has the steps of {claim.who} at {claim.time_ns} ns. Give that "
+                "member's archive with --archive (a folder, or its URL)"
+            )
+            yield examined(5, f"{claim.who}: manifests", _raising(missing))
+            yield examined(6, f"{claim.who}: recomputed", _raising(missing))
+        for case in cases[:1]:
+            yield from case.findings()
+
+    def _of_shared_view(self, report: Report) -> Iterator[Finding]:
+        claim = Claim(
+            "the shared view",
+            self._shared_time(report),
+            report.inputs_root,
+            None,
+            tuple(leaf.word for leaf in report.leaves),
+        )
+        nothing = NothingToCheck("one process signed a shared view: there are no observations")
+        yield examined(3, "round", _raising(nothing))
+        yield examined(4, "median", _raising(nothing))
+        yield from self._of_claim(claim)
+
+    def _shared_time(self, report: Report) -> int:
+        for source in self._subject.sources:
+            found = _or_none(partial(source.evidence.report_of, report.slot))
+            if found is not None:
+                return found.time_ns
+        return max(leaf.decoded().time_ms for leaf in report.leaves) * 10**6
+
+    def _is_shared(self, report: Report) -> bool:
+        """Whether the archives say that one process signed it."""
+        if isinstance(self._round, Round):
+            return False
+        found = (
+            _or_none(partial(source.evidence.report_of, report.slot))
+            for source in self._subject.sources
+        )
+        return any(one is not None and one.shared_view for one in found)
+
+    def _found_round(self, report: Report) -> Round | PlumblineError | None:
+        """Return the report's round from the first archive that has it."""
+        error: PlumblineError | None = None
+        for source in self._subject.sources:
+            for slot in self._slots(source, report):
+                try:
+                    return rounds.opened(source.evidence.round_of(slot).proposal, self._terms)
+                except PlumblineError as found:
+                    error = error or found
+        return error
+
+    def _slots(self, source: Source, report: Report) -> Iterator[int]:
+        """Return the report's slot; then that of its time, should the slot be altered."""
+        yield report.slot
+        time_ns = max(leaf.decoded().time_ms for leaf in report.leaves) * 10**6
+        nearest = _or_none(lambda: source.evidence.report_at(time_ns + 10**6))
+        if nearest is not None and nearest.slot != report.slot:
+            yield nearest.slot
+
+    def _remade(self) -> Unsigned | None:
+        if not isinstance(self._round, Round):
+            return None
+        made, rules = self._round
+        return _or_none(lambda: combine(made.observations, rules.faults, made.prev_ms))
+
+    def _cases_of(self, claim: Claim) -> list[Case]:
+        """Return the archives that have a claim's steps."""
+        if claim.who not in self._cases:
+            made = (
+                Case(source, claim, self._terms, self._subject.progress)
+                for source in self._subject.sources
+            )
+            self._cases[claim.who] = [case for case in made if _has_steps(case)]
+        return self._cases[claim.who]
+
+    def _as_archived(self, one: Observation) -> Iterable[tuple[str, Observation]]:
+        for case in self._cases_of(claim_of(one)):
+            yield from case.as_archived(one)
+
+    def _in_configuration(self) -> str:
+        """Say which parameter differs, where an archive tells it."""
+        if not isinstance(self._round, Round):
+            return ""
+        for one in self._round.observations:
+            for case in self._cases_of(claim_of(one)):
+                named = _or_none(case.in_configuration)
+                if named is not None:
+                    return (
+                        f"; first: {named.field}: {named.ours} then, {named.theirs} in the given "
+                        "configuration"
+                    )
+        return ""
+
+
+def _why(case: Case, market: str) -> Iterator[Why]:
+    try:
+        for step in case.steps():
+            spec = market_in(case.spec(step).markets, market)
+            mark = marks_by_name(case.replayed(step).marks).get(market)
+            if spec is not None and mark is not None:
+                yield why(case.claim.who, mark, spec)
+    except Rejected:
+        return  # the finding of the same name has said why not
+
+
+def _has_steps(case: Case) -> bool:
+    try:
+        return bool(case.steps())
+    except Rejected:
+        return False
+
+
+def _or_none(make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except PlumblineError:
+        return None
+
+
+def _raising(error: PlumblineError) -> Callable[[], str]:
+    def check() -> str:
+        raise error
+
+    return check
