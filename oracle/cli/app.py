@@ -17,6 +17,7 @@ from oracle.cli.output import configure_logging
 from oracle.cli.query import query
 from oracle.cli.replay import replay
 from oracle.cli.status.command import status
+from oracle.cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +29,9 @@ app.command("demo", help="The whole data path on this machine, told as a story."
 run.register(app)
 control.register(app)
 app.command("status", help="What each chain holds, how old it is, and what it costs.")(status)
+app.command("verify", help="Prove a mark: signatures, chain, median, and the ticks behind it.")(
+    verify
+)
 app.command("query", help="Ask the archive in SQL: ticks, marks, reports and all else.")(query)
 app.command("replay", help="Run recorded ticks through the engine.")(replay)
 app.command("incident", help="Replay what broke oracles before, and say how we fare.")(incident)
