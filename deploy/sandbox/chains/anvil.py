@@ -36,7 +36,8 @@ class SandboxChain:
 
     A block comes every `block_time_s`, or with every transaction when that is None. The node is
     killed with its parent process, whatever ends that. `folder` takes its log and state (a
-    temporary one when None). Chain time begins at `start_s` (unix seconds), by default now.
+    temporary one when None). Chain time begins at `start_s` (unix seconds), by default now. We
+    speak to it by 127.0.0.1, whatever `host` it listens on.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class SandboxChain:
         port: int | None = None,
         folder: Path | None = None,
         start_s: int | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.chain_id: Final = chain_id
         self.name: Final = name
         self.block_time_s = block_time_s
         self.port: Final = _free_port() if port is None else port
         self._start_s: Final = start_s
+        self._host: Final = host
         self._temporary: Final = folder is None
         self._folder: Final = folder or Path(tempfile.mkdtemp(prefix="plumbline-chain-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -214,7 +217,7 @@ class SandboxChain:
 
     def _arguments(self) -> list[str]:
         # Accounts of anvil's public test mnemonic would be anybody's: there are none.
-        arguments = ["--host", "127.0.0.1", "--port", str(self.port), "--accounts", "0"]
+        arguments = ["--host", self._host, "--port", str(self.port), "--accounts", "0"]
         arguments += ["--chain-id", str(self.chain_id), "--state", str(self._folder / "state.json")]
         if self.block_time_s is not None:
             arguments += ["--block-time", str(self.block_time_s)]

@@ -41,6 +41,7 @@ _KNOBS: Final = frozenset(
     {"wick", "freeze", "delay", "garbage", "disconnect", "mute", "shift", "depeg", "clear"}
 )
 _LOCALHOST: Final = "127.0.0.1"
+CONTROL: Final = "control"
 
 
 def wall_ms() -> int:
@@ -53,7 +54,8 @@ class SandboxVenues:
 
     `symbols` names venues and what each lists; everything it can by default. `urls[venue]` is
     (REST, WebSocket) base address, `control_url` takes `POST /knobs/NAME` with the knob's
-    arguments as JSON, and `GET /knobs`.
+    arguments as JSON, and `GET /knobs`. `ports` names venues, or `CONTROL`, and what each takes
+    instead of a free one.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class SandboxVenues:
         symbols: Mapping[str, Sequence[str]] | None = None,
         step_ms: int = 100,
         now_ms: Callable[[], int] = wall_ms,
+        host: str = _LOCALHOST,
+        ports: Mapping[str, int] | None = None,
     ) -> None:
         listed = {venue: tuple(of) for venue, of in LISTINGS.items()}
         chosen = listed if symbols is None else {v: tuple(s) for v, s in symbols.items()}
@@ -82,15 +86,16 @@ class SandboxVenues:
             if dialect.name in chosen
         ]
         self._step_s = step_ms / 1000
+        self._host, self._ports = host, ports or {}
         self._runners: list[web.AppRunner] = []
         self._pushes: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         try:
             for dialect in self._dialects:
-                host = await self._serve(dialect.application())
+                host = await self._serve(dialect.application(), dialect.name)
                 self.urls[dialect.name] = (f"http://{host}", f"ws://{host}")
-            self.control_url = f"http://{await self._serve(self._control())}"
+            self.control_url = f"http://{await self._serve(self._control(), CONTROL)}"
         except OSError:
             await self._stop()
             raise
@@ -114,13 +119,13 @@ class SandboxVenues:
         for runner in self._runners:
             await runner.cleanup()
 
-    async def _serve(self, app: web.Application) -> str:
+    async def _serve(self, app: web.Application, name: str) -> str:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         self._runners.append(runner)
         await runner.setup()
-        site = web.TCPSite(runner, _LOCALHOST, 0)
+        site = web.TCPSite(runner, self._host, self._ports.get(name, 0))
         await site.start()
-        return f"{_LOCALHOST}:{runner.addresses[0][1]}"
+        return f"{self._host}:{runner.addresses[0][1]}"
 
     async def _push(self, dialect: Dialect) -> None:
         while True:
