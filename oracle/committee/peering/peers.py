@@ -47,10 +47,12 @@ class Peers:
         """Numbers of those that are not known to be out of reach."""
         return [number for number in self.numbers if self._clients[number].reachable]
 
-    async def ask(self, number: int, path: str, body: bytes, timeout_s: float) -> Answer | None:
-        """Ask one member; None when it does not answer."""
+    async def ask(
+        self, number: int, path: str, body: bytes, timeout_s: float, *, urgent: bool = False
+    ) -> Answer | None:
+        """Ask one member, if urgent also one left alone; None when it does not answer."""
         try:
-            return await self._clients[number].ask(path, body, timeout_s)
+            return await self._clients[number].ask(path, body, timeout_s, urgent=urgent)
         except (Unreachable, Retryable):
             return None
 

@@ -116,13 +116,17 @@ class PeerClient:
         """Whether the peer has answered lately, or has not been asked often enough to tell."""
         return not self._circuit.open
 
-    async def ask(self, path: str, body: bytes, timeout_s: float) -> Answer:
+    async def ask(
+        self, path: str, body: bytes, timeout_s: float, *, urgent: bool = False
+    ) -> Answer:
         """Send a signed request and return the answer that the peer signed.
+
+        One that is urgent is sent also to a peer that has not answered lately.
 
         Raises:
             Unreachable: no answer in time, none of its own, or it is not asked just now.
         """
-        if not self._circuit.admits():
+        if not urgent and not self._circuit.admits():
             self._count("circuit_open")
             raise Unreachable(f"member {self._label} has not answered lately")
         if self._in_flight >= IN_FLIGHT:

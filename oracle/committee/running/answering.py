@@ -70,7 +70,7 @@ class Handlers:
         except Rejected as error:
             return self._refuse("proposal", Refusal(Reason.MALFORMED, str(error)))
         judged = await self._keeper.vote(proposed, self._now_ns() // 10**6)
-        await self._catch_up.publish_base(asker)
+        self._catch_up.publish_base(asker)
         if isinstance(judged, Refusal):
             return self._refuse("proposal", judged)
         return Answer(200, judged)

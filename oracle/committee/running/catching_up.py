@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final
 
 import structlog
@@ -14,11 +15,13 @@ from oracle.committee.wire import messages
 from oracle.committee.wire.messages import Since, SinceAnswer
 from oracle.committee.wire.observation import Last
 from oracle.model.errors import Rejected
-from oracle.report.report import decode
+from oracle.report.report import Report, decode
 
 ROUNDS: Final = 8
 """Answers in a row that are asked for; what is older then stays a gap on this member's bus."""
 BROKEN_WORDS: Final = 2
+GAP_S: Final = 5.0
+"""How long a report waits at most for those before it."""
 LEFT_ALONE: Final = 200
 """Rounds of our lead in which such a peer is not asked."""
 
@@ -34,6 +37,7 @@ class CatchUp:
         self._keeper, self._peers = keeper, peers
         self._metrics, self._timeout_s = metrics, timeout_s
         self._broken: dict[int, int] = {}
+        self._filling: Final = asyncio.Lock()
 
     async def take(self, asker: int, body: bytes) -> None:
         """Publish a report, and before it what was missed since the last one.
@@ -41,18 +45,55 @@ class CatchUp:
         Raises:
             Rejected: it is no report of this committee.
         """
-        reports = self._keeper.reports
         report = decode(body)
         self._keeper.check(report, body)  # before anybody is asked because of it
-        if 0 <= reports.slot < report.slot and report.leaves[0].prev_ms != reports.time_ms:
-            await self._fill(asker, report.slot)
+        await self._take_after_missed(report, body, asker)
+
+    async def take_own(self, body: bytes) -> None:
+        """Publish a report that this member gathered the signatures of, as any other."""
+        await self._take_after_missed(decode(body), body, None)
+
+    async def _take_after_missed(self, report: Report, body: bytes, asker: int | None) -> None:
+        if self._misses(report):
+            async with self._filling:
+                await self._fill_before(report, asker)
         await self._keeper.take([body])
 
-    async def publish_base(self, asker: int) -> None:
-        """Publish a report that came as the base of a proposal and never by itself."""
+    def _misses(self, report: Report) -> bool:
+        reports = self._keeper.reports
+        newer = 0 <= reports.slot < report.slot
+        return newer and report.leaves[0].prev_ms != reports.time_ms
+
+    async def _fill_before(self, report: Report, first: int | None) -> None:
+        """Get what is missing before a report: from one peer, if one is given, or else from any.
+
+        Once all have answered but as many as may lie, the gap is everybody's.
+        """
+        if first is not None and self._misses(report):
+            await self._fill(first, report.slot, urgent=True)
+        if not self._misses(report):
+            return
+        others = [number for number in self._peers.numbers if number != first]
+        fills = (self._fill(number, report.slot, GAP_S, urgent=True) for number in others)
+        waiting = {self._peers.start(fill) for fill in fills}
+        wanted = len(others) - self._keeper.rules.faults
+        ends, answered = time.monotonic() + GAP_S, 0
+        while waiting and answered < wanted and self._misses(report):
+            done, waiting = await asyncio.wait(
+                waiting, timeout=ends - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                return
+            answered += sum(task.result() for task in done)
+
+    def publish_base(self, asker: int) -> None:
+        """Publish a report that came as the base of a proposal and never by itself.
+
+        No vote waits for it: what is missing before it may have to be fetched.
+        """
         certified = self._keeper.member.chain.certified
         if certified is not None and certified.slot > self._keeper.reports.slot:
-            await self.take(asker, certified.body)
+            self._peers.start(self.take(asker, certified.body))
 
     async def ask(self, number: int) -> bool:
         """Ask one peer for everything since the newest report; return whether it answered."""
@@ -90,9 +131,17 @@ class CatchUp:
         chain = self._keeper.member.chain
         return chain.knows(last.digest) or self._keeper.reports.slot >= last.slot
 
-    async def _fill(self, number: int, before: int | None) -> bool:
+    async def _fill(
+        self,
+        number: int,
+        before: int | None,
+        timeout_s: float | None = None,
+        *,
+        urgent: bool = False,
+    ) -> bool:
         for _ in range(ROUNDS):
-            held = await self._held(number, Since(self._keeper.reports.slot))
+            since = Since(self._keeper.reports.slot)
+            held = await self._held(number, since, timeout_s, urgent=urgent)
             if held is None:
                 return False
             try:
@@ -107,8 +156,13 @@ class CatchUp:
                 return True
         return True
 
-    async def _held(self, number: int, since: Since) -> SinceAnswer | None:
-        answer = await self._peers.ask(number, messages.SINCE, since.encode(), self._timeout_s)
+    async def _held(
+        self, number: int, since: Since, timeout_s: float | None = None, *, urgent: bool = False
+    ) -> SinceAnswer | None:
+        limit_s = timeout_s or self._timeout_s
+        answer = await self._peers.ask(
+            number, messages.SINCE, since.encode(), limit_s, urgent=urgent
+        )
         if answer is None or not answer.taken:
             return None
         try:

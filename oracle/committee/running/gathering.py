@@ -13,6 +13,7 @@ from oracle.committee.peering.peers import Peers
 from oracle.committee.peering.transport import Answer
 from oracle.committee.rounds.observing import Round
 from oracle.committee.rounds.tally import Tally
+from oracle.committee.running.catching_up import CatchUp
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.patience import Patience
 from oracle.committee.wire import messages
@@ -32,11 +33,13 @@ class Gatherer:
         self,
         keeper: Keeper,
         peers: Peers,
+        catch_up: CatchUp,
         patience: Patience,
         metrics: CommitteeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._keeper, self._peers, self._patience = keeper, peers, patience
+        self._keeper, self._peers = keeper, peers
+        self._catch_up, self._patience = catch_up, patience
         self._rules, self._metrics, self._now_ns = keeper.rules, metrics, now_ns
 
     async def certified(self, proposed: Proposed, what: str, limit_s: float) -> bool:
@@ -107,4 +110,4 @@ class Gatherer:
 
     async def _publish(self, report: bytes) -> None:
         self._peers.tell(messages.REPORT, report, max(self._rules.slot_ms / 1e3, 1.0))
-        await self._keeper.take([report])
+        await self._catch_up.take_own(report)

@@ -58,7 +58,7 @@ class Leader:
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._keeper, self._peers, self._catch_up = keeper, peers, catch_up
-        self._gatherer = self.gatherer_class(keeper, peers, patience, metrics, now_ns)
+        self._gatherer = self.gatherer_class(keeper, peers, catch_up, patience, metrics, now_ns)
         self._patience = patience
         self._rules, self._metrics, self._now_ns = keeper.rules, metrics, now_ns
         self._open: dict[Round, _Collecting] = {}

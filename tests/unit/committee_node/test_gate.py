@@ -397,3 +397,17 @@ def test_reply_headers_are_read_strictly():
     """A header of another length is no signature."""
     with pytest.raises(Distrusted):
         Reply.decode("AAAA")
+
+
+async def test_a_peer_left_alone_is_asked_what_is_urgent():
+    """What it is needed for is not held back by what it did not answer; one answer heals all."""
+    link = Link({PATH: Route(echo, 1000)}, salt=SALT)
+    silent = link.client_of(link.own, to=2)  # member 1 answers there: nobody of that name
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(Unreachable):
+            await silent.ask(PATH, b"", 5)
+    with pytest.raises(Unreachable, match="has not answered lately"):
+        await silent.ask(PATH, b"", 5)
+    silent.peer = link.client.peer
+    assert (await silent.ask(PATH, b"", 5, urgent=True)).taken
+    assert silent.reachable
