@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 import structlog
 
 from oracle.bus.interface import Record
+from oracle.bus.kafka_ahead import ReadAhead
 from oracle.bus.kafka_calls import Undecodable, aiokafka
 from oracle.bus.kafka_consumer import stopped
 from oracle.bus.kafka_transactions import Transactions
@@ -36,7 +37,6 @@ from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 
 _WAIT_S: Final = 0.5
-_LIVE: Final = -1
 _READ: Final = 500
 """Records in one go while the past is read."""
 
@@ -71,7 +71,8 @@ class KafkaShardLog:
         self._position: int | None = None
         self._step_offset = 0
         self._ahead: Final[deque[Any]] = deque()  # ticks read beyond the last step replayed
-        self._ahead_at = 0  # the offset at which they begin; once live there are none
+        self._ahead_at = 0  # the offset at which they begin
+        self._live: ReadAhead | None = None  # once steps are made and not read
 
     async def __aenter__(self) -> Self:
         self._ticks = await self._reader(self._ticks_at)
@@ -84,6 +85,8 @@ class KafkaShardLog:
         trace: TracebackType | None,
     ) -> None:
         self._transactions.close()
+        if self._live is not None:
+            await self._live.close()
         await stopped(self._ticks)
 
     async def snapshot(self) -> Snapshot | None:
@@ -151,14 +154,14 @@ class KafkaShardLog:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout_s
-        if self._ahead_at != _LIVE:
+        if self._live is None:
             self._ticks.seek(self._ticks_at, self.position)
             self._ahead.clear()
-            self._ahead_at = _LIVE
+            self._live = ReadAhead(lambda: self._fetched(self._ticks, _READ, _WAIT_S))
         records: list[Record] = []
         while not records:
             left_s = max(0.0, deadline - clock())
-            for raw in await self._fetched(self._ticks, limit, min(left_s, _WAIT_S)):
+            for raw in await self._live.take(limit, left_s):
                 records += await self._decoded(raw)
             if left_s == 0:
                 break

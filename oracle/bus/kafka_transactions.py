@@ -26,6 +26,8 @@ wait behind one that its owner left."""
 MESSAGE_BYTES: Final = 1_000_000
 RETRY_MS: Final = 2
 """The coordinator ends a transaction after it has answered; the next one asks again so soon."""
+LINGER_MS: Final = 0.5
+"""A step's messages come all at once: the library need not wait for more."""
 PATIENCE: Final = 2.0
 """Times the time that a call was given: beyond it the library has lost itself."""
 _LOST: Final = frozenset({"_FENCED", "INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"})
@@ -98,6 +100,7 @@ class Transactions:
                 "transactional.id": self._transactional_id,
                 "transaction.timeout.ms": OPEN_MS,
                 "retry.backoff.ms": RETRY_MS,
+                "linger.ms": LINGER_MS,
                 "message.max.bytes": MESSAGE_BYTES,
             }
         )

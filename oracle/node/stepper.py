@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Cadence:
-    """When the engine steps: at least every `step_ns`, and `coalesce_ns` after a tick."""
+    """When the engine steps: at least every `step_ns`, and `coalesce_ns` after a tick.
+
+    What came during a step waits no longer than until `coalesce_ns` after that step took its own.
+    """
 
     step_ns: int
     coalesce_ns: int
@@ -58,6 +62,7 @@ class Stepper:
         self._control_offsets: dict[int, int] = {}
         self._known: dict[str, tuple[int, int]] = {}
         self._last_ns = self._tick_start = 0
+        self._collected_s = -math.inf
         self._clock_behind = False
 
     async def run(self) -> None:
@@ -104,10 +109,15 @@ class Stepper:
     async def _collect(self, ticks: ShardLog) -> Sequence[Record]:
         """Wait for ticks until a step is due; once one is there, a little for its company."""
         self._tick_start = ticks.position
-        records = list(await ticks.take(limit=BATCHES, timeout_s=self._due_ns() / 1e9))
+        clock, since_s = asyncio.get_running_loop().time, self._collected_s
+        records = list(await ticks.take(limit=BATCHES, timeout_s=0))
+        if not records:
+            records += await ticks.take(limit=BATCHES, timeout_s=self._due_ns() / 1e9)
+            since_s = clock()
         if records:
-            await asyncio.sleep(self._cadence.coalesce_ns / 1e9)
+            await asyncio.sleep(since_s + self._cadence.coalesce_ns / 1e9 - clock())
             records += await ticks.take(limit=BATCHES, timeout_s=0)
+        self._collected_s = clock()
         return records
 
     def _due_ns(self) -> int:
