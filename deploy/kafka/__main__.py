@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from deploy.kafka.broker import Broker, fetch_jars
+from deploy.kafka.broker import Broker, archive_classes
+from deploy.kafka.jars import fetch_jars
 from oracle.model.errors import PlumblineError
 
 
@@ -20,6 +21,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         fetch_jars()
+        archive_classes()
         if not chosen.fetch_only:
             with Broker(chosen.folder) as broker:
                 sys.stdout.write(f"bootstrap: {broker.bootstrap}\n")

@@ -1,14 +1,12 @@
-"""Run Kafka brokers in folders of their own, on free ports of 127.0.0.1: one, or a cluster.
-
-The jars come from Maven once, into `libs/` beside this file.
-"""
+"""Run Kafka brokers in folders of their own, on free ports of 127.0.0.1: one, or a cluster."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import os
+import resource
 import shutil
+import signal
 import socket
 import string
 import struct
@@ -21,13 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
+from deploy.kafka.jars import CLASSES, HERE, LIBS, archiving, fetch_jars, java, keep, last_line, run
 from deploy.kafka.secured import Secured
 from oracle.model.errors import ConfigError, Retryable
 
-HERE: Final = Path(__file__).parent
-LIBS: Final = HERE / "libs"
-FETCH_TIMEOUT_S: Final = 300.0
-START_TIMEOUT_S: Final = 60.0
+HEAP: Final = ("-Xmx512m", "-XX:+UseSerialGC")
+SMALL: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For brokers of which a machine has several: they start sooner and are slower."""
+START_TIMEOUT_S: Final = 240.0
 STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
 
@@ -65,7 +64,8 @@ class Broker:
     """A broker process with its data and log in `folder` (a temporary one when None).
 
     Use as `with`. `kill` and `restart` are for fault tests: the data and the port stay. `secure`
-    has it take clients by TLS and password only.
+    has it take clients by TLS and password only. `advertised` is the port that clients are told,
+    where something stands between. `options` are Java's.
     """
 
     def __init__(
@@ -75,19 +75,23 @@ class Broker:
         secure: Secured | None = None,
         quorum: Quorum | None = None,
         node: int = 1,
+        advertised: int | None = None,
+        options: Sequence[str] = HEAP,
     ) -> None:
         self._temporary = folder is None
         self._folder: Final = folder or Path(tempfile.gettempdir(), f"plumbline-{uuid.uuid4()}")
         self._secure: Final = secure
         self._quorum: Final = quorum or Quorum.of(1)
         self._node: Final = node
-        (self._port,) = _free_ports(1)
+        (self.port,) = _free_ports(1)
+        self._advertised: Final = advertised or self.port
+        self._options: Final = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
         """The address for clients."""
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self._advertised}"
 
     @property
     def log_file(self) -> Path:
@@ -111,7 +115,7 @@ class Broker:
 
     def prepare(self) -> None:
         """Fetch the jars, and make the folder with its configuration."""
-        _java()
+        java()
         fetch_jars()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._format()
@@ -131,7 +135,7 @@ class Broker:
         self.stop()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - arguments are our own
-                [*_java(), "-Xmx512m", "-XX:+UseSerialGC", "kafka.Kafka", str(self._properties)],
+                [*java(*self._options), "kafka.Kafka", str(self._properties)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -155,6 +159,38 @@ class Broker:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Have the process stand still with its connections open, as a machine in trouble does."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        self._signal(signal.SIGCONT)
+
+    def fill(self, file_bytes: int) -> None:
+        """Have no file of it grow beyond a size from now on: to Kafka the disk is full then.
+
+        A restart is one with space again.
+        """
+        if self._process is None:
+            raise RuntimeError("start the broker first")
+        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (file_bytes, most))
+
+    def ended(self, within_s: float) -> bool:
+        """Whether the process ends by itself in that time."""
+        if self._process is not None:
+            try:
+                self._process.wait(within_s)
+            except subprocess.TimeoutExpired:
+                return False
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise RuntimeError("start the broker first")
+        self._process.send_signal(number)
+
     @property
     def _properties(self) -> Path:
         return self._folder / "server.properties"
@@ -165,7 +201,8 @@ class Broker:
             node=self._node,
             bind="127.0.0.1",
             host="127.0.0.1",
-            port=self._port,
+            port=self.port,
+            advertised=self._advertised,
             controller_port=self._quorum.controllers[self._node - 1],
             data=self._folder / "data",
             protocol="PLAINTEXT" if self._secure is None else "SASL_SSL",
@@ -173,9 +210,9 @@ class Broker:
         more = "" if self._secure is None else self._secure.properties(self._folder)
         self._properties.touch(mode=0o600)
         self._properties.write_text(plain + more)
-        _run(
+        run(
             [
-                *_java(),
+                *java(),
                 "kafka.tools.StorageTool",
                 "format",
                 "--ignore-formatted",
@@ -201,7 +238,7 @@ class Broker:
             if process.poll() is not None:
                 raise ConfigError(
                     f"the Kafka broker ended with code {process.returncode} (it needs Java 17 or "
-                    f"later and 512 MB): {_last_line(self.log_file.read_text(errors='replace'))}"
+                    f"later and 512 MB): {last_line(self.log_file.read_text(errors='replace'))}"
                 )
             if time.monotonic() > deadline:
                 raise Retryable(
@@ -215,7 +252,7 @@ class Broker:
         request = struct.pack(">hhih", 18, 0, 1, -1)
         try:
             with contextlib.ExitStack() as exits:
-                address = ("127.0.0.1", self._port)
+                address = ("127.0.0.1", self.port)
                 sock = exits.enter_context(socket.create_connection(address, timeout=1.0))
                 if self._secure is not None:
                     sock = exits.enter_context(self._secure.context.wrap_socket(sock))
@@ -234,7 +271,7 @@ class Cluster:
     def __init__(self, count: int = 3, *, secure: Secured | None = None) -> None:
         quorum = Quorum.of(count)
         self.brokers: Final = [
-            Broker(secure=secure, quorum=quorum, node=at + 1) for at in range(count)
+            Broker(secure=secure, quorum=quorum, node=at + 1, options=SMALL) for at in range(count)
         ]
 
     @property
@@ -273,57 +310,13 @@ def settings_of(quorum: dict[str, object], *, protocol: str, **own: object) -> s
     return template.substitute(quorum, protocol=protocol, controller_protocol=protocol, **own)
 
 
-def fetch_jars() -> None:
-    """Fetch the broker's jars by Maven, unless they are there.
-
-    Raises:
-        ConfigError: no Maven, or it failed.
-    """
-    if LIBS.is_dir():
-        return
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise ConfigError(
-            "the Kafka broker's jars need Maven ('mvn' is not on PATH): install Maven, "
-            "or set bus.kind: memory"
-        )
-    partial = LIBS.with_name(f"libs.{os.getpid()}")  # whole or absent, also when two fetch at once
-    command = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-    _run([*command, "-DincludeScope=runtime", f"-DoutputDirectory={partial}"], FETCH_TIMEOUT_S)
-    try:
-        partial.rename(LIBS)
-    except OSError:
-        shutil.rmtree(partial)
-        if not LIBS.is_dir():
-            raise
-
-
-def _java() -> list[str]:
-    java = shutil.which("java")
-    if java is None:
-        raise ConfigError(
-            "the Kafka broker needs Java 17 ('java' is not on PATH): install a Java runtime, "
-            "or set bus.kind: memory"
-        )
-    return [java, "-cp", f"{LIBS}/*"]
-
-
-def _run(command: list[str], timeout_s: float) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603 - arguments are our own
-            command, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Retryable(f"{Path(command[0]).name} took more than {timeout_s:.0f} s") from error
-    if done.returncode != 0:
-        raise ConfigError(
-            f"{Path(command[0]).name} failed with code {done.returncode}: "
-            f"{_last_line(done.stderr or done.stdout)}"
-        )
-
-
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")
+def archive_classes() -> None:
+    """Leave beside the jars what lets brokers start sooner, unless it is there."""
+    partial = LIBS / f"classes.{uuid.uuid4()}"
+    if not CLASSES.exists():
+        with Broker(options=(*HEAP, *archiving(partial))):
+            pass
+        keep(partial)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.kafka import broker
+from deploy.kafka import broker, jars
 from oracle.model.errors import ConfigError
 
 
@@ -20,8 +20,8 @@ def test_a_missing_java_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_a_missing_maven_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The jars come by Maven, and only when they are not there yet."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(broker, "LIBS", tmp_path / "libs")
+    monkeypatch.setattr(jars, "LIBS", tmp_path / "libs")
     with pytest.raises(ConfigError, match=r"need Maven.*or set bus.kind: memory"):
-        broker.fetch_jars()
+        jars.fetch_jars()
     (tmp_path / "libs").mkdir()
-    broker.fetch_jars()
+    jars.fetch_jars()
