@@ -29,6 +29,7 @@ from oracle.cli.supervise import Service
 from oracle.committee.journal import SigningJournal
 from oracle.committee.shared.attestation import Attestor
 from oracle.config.keys import KeyConfig
+from oracle.config.load import config_hash
 from oracle.config.root import Config
 from oracle.keys.metrics import KeyMetrics
 from oracle.keys.opening import open_signer
@@ -129,6 +130,7 @@ class Stack:
             SigningJournal(journal),
             registry=self.registry,
             shards=self.config.engine.shards,
+            config_hash=config_hash(self.config),
         )
 
     def destinations(self, metrics: RelayerMetrics, journals: Path | None) -> list[Destination]:

@@ -33,7 +33,8 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The report's wire format, with no signers."""
     view: int = 0
     proposal: bytes = b""
-    """What its leader asked to sign, so that any member can finish it; empty for a shared view."""
+    """What its leader asked to sign, so that any member can finish it; a shared view's has one
+    observation. Empty where a release before wrote it."""
 
 
 class SigningJournal:

@@ -93,3 +93,18 @@ class CommitteeMetrics:
             "Time of the marks in the newest report",
             registry=registry,
         )
+        self.rounds_published = Counter(
+            "plumbline_committee_rounds_published_total",
+            "Rounds of certified reports put on this member's bus, for its archive",
+            registry=registry,
+        )
+        self._rounds_lost = Counter(
+            "plumbline_committee_rounds_lost_total",
+            "Rounds that this member's archive will not have, by why",
+            ["reason"],
+            registry=registry,
+        )
+
+    def round_lost(self, reason: str) -> None:
+        """Count a round that is not kept here."""
+        self._rounds_lost.labels(reason).inc()

@@ -97,8 +97,10 @@ class Handlers:
             since = Since.decode(body)
         except Rejected as error:
             return self._refuse("since", Refusal(Reason.MALFORMED, str(error)))
-        reports = self._keeper.reports.after(since.slot, messages.MOST_REPORTS)
+        held = self._keeper.reports
+        reports = held.after(since.slot, messages.MOST_REPORTS)
         stored = await self._keeper.call(self._keeper.member.stored_proposal, since.digest)
+        stored = stored or held.rounds.held(since.digest)
         return Answer(200, SinceAnswer(reports, stored or b"").encode())
 
     def _refuse(self, what: str, refusal: Refusal) -> Answer:

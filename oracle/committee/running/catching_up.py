@@ -11,6 +11,7 @@ import structlog
 from oracle.committee.metrics import CommitteeMetrics
 from oracle.committee.peering.peers import Peers
 from oracle.committee.running.keeping import Keeper
+from oracle.committee.running.rounds import Wanted
 from oracle.committee.wire import messages
 from oracle.committee.wire.messages import Since, SinceAnswer
 from oracle.committee.wire.observation import Last
@@ -24,6 +25,10 @@ GAP_S: Final = 5.0
 """How long a report waits at most for those before it."""
 LEFT_ALONE: Final = 200
 """Rounds of our lead in which such a peer is not asked."""
+TURNS: Final = 3
+"""How often all peers are asked for a round that is missing here."""
+ASKED_EVERY: Final = 0.25
+"""Of a slot: so many questions for rounds leave peers room for everything else we ask them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -130,6 +135,36 @@ class CatchUp:
         """Whether what a member says it signed is known here, or certified."""
         chain = self._keeper.member.chain
         return chain.knows(last.digest) or self._keeper.reports.slot >= last.slot
+
+    async def follow_rounds(self) -> None:
+        """Get from peers what certified reports were made from, where we did not sign them."""
+        rounds = self._keeper.reports.rounds
+        while True:
+            wanted = await rounds.missing()
+            if not await self._find_round(wanted):
+                rounds.give_up(wanted)
+
+    async def _find_round(self, wanted: Wanted) -> bool:
+        for turn in range(TURNS):
+            numbers = self._peers.numbers
+            for at in range(len(numbers)):
+                number = numbers[(wanted.slot + turn + at) % len(numbers)]
+                if await self._gave_round(number, wanted):
+                    return True
+                await asyncio.sleep(self._timeout_s * ASKED_EVERY)
+        return False
+
+    async def _gave_round(self, number: int, wanted: Wanted) -> bool:
+        reports = self._keeper.reports
+        held = await self._held(number, Since(reports.slot, wanted.digest))
+        if held is None or not held.proposal:
+            return False
+        try:
+            reports.rounds.found(wanted, held.proposal, self._keeper.rules)
+        except Rejected as error:
+            self._refuse(number, error)
+            return False
+        return True
 
     async def _fill(
         self,

@@ -15,10 +15,12 @@ from oracle.committee.rounds.judging import Vote
 from oracle.committee.rounds.member import Member
 from oracle.committee.running.accusing import Accuser
 from oracle.committee.running.reports import Reports
+from oracle.committee.running.rounds import Wanted
 from oracle.committee.wire.proposal import Proposed
 from oracle.committee.wire.refusals import Reason, Refusal
 from oracle.keys.signer import Signer
 from oracle.model.errors import Rejected
+from oracle.model.times import MS_NS
 from oracle.report.report import Report, decode
 
 T = TypeVar("T")
@@ -114,9 +116,14 @@ class Keeper:
                 if report.slot <= self.reports.slot:
                     continue
                 self.check(report, body)
+                digest = report.digest(self.rules.committee.salt)
+                proposed = await self.call(self.member.stored_proposal, digest)
                 await self.call(self.member.certify, body)
                 self._note_gap(report)
                 self.reports.take(body)
+                time_ns = self.reports.time_ms * MS_NS
+                wanted = Wanted(report.epoch, report.slot, time_ns, digest)
+                self.reports.rounds.take(wanted, proposed)
                 await self.accuser.note_votes(report)
                 taken += 1
         return taken

@@ -142,7 +142,13 @@ class Node:
             ):
                 _log.info("member_listening", member=self.number, url=at.url)
                 await self._restore()
-                await _first_ended(self._follow(engines), self._look(), self.reports.run())
+                await _first_ended(
+                    self._follow(engines),
+                    self._look(),
+                    self.reports.run(),
+                    self.reports.rounds.run(),
+                    self._catch_up.follow_rounds(),
+                )
         finally:
             await self.peers.aclose()
             self._keeper.close()

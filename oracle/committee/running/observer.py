@@ -49,6 +49,8 @@ class Observer:
         if not self._patience.tries(at):
             return
         self._observed = at
+        steps = {int(manifest.group): manifest.sequence for manifest in view.manifests}
+        self._keeper.reports.rounds.saw(*at, steps)
         said = seen(view)
         try:
             observation = await self._keeper.call(self._keeper.member.observe, *at, *said)

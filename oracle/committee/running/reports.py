@@ -13,6 +13,7 @@ import structlog
 
 from oracle.bus.interface import Bus
 from oracle.committee.metrics import CommitteeMetrics
+from oracle.committee.running.rounds import Rounds
 from oracle.model.errors import Retryable
 from oracle.model.messages import SignedReport
 from oracle.model.topics import Topic
@@ -42,6 +43,8 @@ class Reports:
     ) -> None:
         self._bus, self._deployment, self._metrics = bus, deployment, metrics
         self._path, self._now_ns = path, now_ns
+        self.rounds: Final = Rounds(bus, deployment, metrics)
+        """What they were made from."""
         self._held: Final[deque[tuple[int, bytes]]] = deque(maxlen=HELD)
         self.time_ms = 0
         """Of the marks in the newest."""

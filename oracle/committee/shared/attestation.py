@@ -5,23 +5,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
+import msgspec
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from oracle.bus.interface import Bus
-from oracle.committee.assemble import leaves_of
 from oracle.committee.journal import Signed, SigningJournal
+from oracle.committee.rounds.median import combine
+from oracle.committee.rounds.observing import seen
 from oracle.committee.shared.key_set import KeySet
 from oracle.committee.steps import Steps, View
+from oracle.committee.wire.observation import Last, Observation
+from oracle.committee.wire.proposal import Base, Proposal, Proposed
 from oracle.keys.signer import Signer
 from oracle.model.errors import ConfigError, Retryable
-from oracle.model.messages import SignedReport
+from oracle.model.messages import CertifiedRound, SignedReport
 from oracle.model.times import MS_NS
 from oracle.model.topics import Topic
 from oracle.report.committee import Committee
 from oracle.report.report import Unsigned, sign_complete
+from oracle.report.signature import COMPACT_BYTES
 from oracle.report.word import report_ms
+
+_NOT_SIGNED: Final = bytes(COMPACT_BYTES)
 
 _log = structlog.get_logger(__name__)
 
@@ -40,8 +48,9 @@ class Attestor:
         now_ns: Callable[[], int] = time.time_ns,
         registry: CollectorRegistry = REGISTRY,
         shards: int = 1,
+        config_hash: bytes = bytes(32),
     ) -> None:
-        """Bind keys to members.
+        """Bind keys to members; `config_hash` is what the marks are made by.
 
         Raises:
             ConfigError: a key that is no member's, fewer keys than the threshold, a slot that
@@ -53,6 +62,7 @@ class Attestor:
             )
         self._bus, self._committee, self._slot_ns = bus, committee, slot_ns
         self._deployment = "0x" + committee.salt.hex()
+        self._config_hash = config_hash
         self._journal, self._now_ns = journal, now_ns
         self._keys = KeySet(_by_member(committee, signers), committee.threshold)
         self._steps = Steps(markets, shards)
@@ -108,8 +118,8 @@ class Attestor:
         if not self.is_due(view.time_ns):
             self._notice_clock(view.time_ns)
             return
-        self._behind, self._unpublished = False, True
-        await self._publish(await self.sign(view))
+        self._behind = False
+        await self._publish(*await self.sign(view))
 
     def is_due(self, time_ns: int) -> bool:
         """Whether a step at `time_ns` lies in a slot that has no report yet, and after it."""
@@ -121,29 +131,63 @@ class Attestor:
     def _slot_of(self, time_ns: int) -> int:
         return report_ms(time_ns - time_ns % self._slot_ns)
 
-    async def sign(self, view: View) -> SignedReport:
-        """Sign one view, once it is in the journal."""
+    async def sign(self, view: View) -> tuple[SignedReport, CertifiedRound]:
+        """Sign one view, once it is in the journal; return the report and what it is made from."""
         with self._seconds.time():
-            previous = self._journal.newest
-            known_ms = self._group_ms(previous)
-            report = Unsigned(
-                epoch=self._committee.epoch,
-                slot=self._slot_of(view.time_ns),
-                inputs_root=view.inputs_root(),
-                leaves=leaves_of({mark.number: mark for mark in view.marks}, known_ms),
-            )
-            times = {leaf.group: leaf.decoded().time_ms for leaf in report.leaves}
-            signed = Signed(
-                deployment=self._deployment,
-                epoch=report.epoch,
-                slot=report.slot,
-                time_ns=view.time_ns,
-                digest=report.digest(self._committee.salt).hex(),
-                group_ms={**known_ms, **times},
-                body=report.encode(),
-            )
-            await asyncio.to_thread(self._journal.write, signed)
-            return await self._report(report, view.time_ns)
+            report, proposal = await self._journalled(view)
+            signed = await self._report(report, view.time_ns)
+            made = await self._round(signed, proposal)
+        steps = {int(manifest.group): manifest.sequence for manifest in view.manifests}
+        return signed, msgspec.structs.replace(made, steps=steps)
+
+    async def _journalled(self, view: View) -> tuple[Unsigned, Proposal]:
+        """Return a view's report and the round it is made from, once they are in the journal.
+
+        The round is that of members with engines of their own, with one observation.
+        """
+        observation = await self._observed(view)
+        known_ms = self._group_ms(self._journal.newest)
+        prev_ms = max(known_ms.values(), default=0)
+        report = combine([observation], 0, prev_ms)
+        committee, slot = self._committee, observation.slot
+        proposal = Proposal(
+            committee.salt, committee.epoch, slot, 0, observation.member, prev_ms, (observation,)
+        ).signed(_NOT_SIGNED)
+        times = dict.fromkeys(range(len(report.leaves)), observation.time_ms)
+        signed = Signed(
+            deployment=self._deployment,
+            epoch=report.epoch,
+            slot=report.slot,
+            time_ns=view.time_ns,
+            digest=report.digest(committee.salt).hex(),
+            group_ms={**known_ms, **times},
+            body=report.encode(),
+            proposal=Proposed(proposal, Base()).encode(),
+        )
+        self._unpublished = True
+        await asyncio.to_thread(self._journal.write, signed)
+        return report, proposal
+
+    async def _observed(self, view: View) -> Observation:
+        """Return what the view says as an observation, signed by the first key that works."""
+        said = seen(view)
+        unsigned = Observation(
+            salt=self._committee.salt,
+            epoch=self._committee.epoch,
+            slot=self._slot_of(view.time_ns),
+            view=0,
+            member=0,
+            time_ns=view.time_ns,
+            config_hash=self._config_hash,
+            inputs_root=said.inputs_root,
+            state_digest=said.state_digest,
+            last=Last(),
+            words=said.words,
+        )
+        member, signature = await self._keys.sign_one(
+            lambda number: unsigned._replace(member=number).message()
+        )
+        return unsigned._replace(member=member).signed(signature)
 
     def _group_ms(self, previous: Signed | None) -> dict[int, int]:
         """Return each group's time in this epoch: its chain begins with it, here as elsewhere."""
@@ -162,8 +206,17 @@ class Attestor:
             body=sign_complete(report, signatures, self._committee.threshold),
         )
 
-    async def _publish(self, signed: SignedReport) -> None:
+    async def _round(self, report: SignedReport, proposal: Proposal) -> CertifiedRound:
+        leader, signature = await self._keys.sign_one(
+            lambda number: proposal._replace(leader=number).message()
+        )
+        data = proposal._replace(leader=leader).signed(signature).encode()
+        return CertifiedRound(report.deployment, report.epoch, report.slot, report.time_ns, data)
+
+    async def _publish(self, signed: SignedReport, made: CertifiedRound | None) -> None:
         await self._bus.publish(Topic.REPORTS, [(signed.deployment, signed)])
+        if made is not None:
+            await self._bus.publish(Topic.ROUNDS, [(signed.deployment, made)])
         self._unpublished = False
         self._reports.inc()
         self._time.set(signed.time_ns / 1e9)
@@ -175,7 +228,11 @@ class Attestor:
         report = Unsigned.decode(last.body)
         if report.digest(self._committee.salt).hex() != last.digest:
             raise ConfigError("the signing journal's report is not the one it says was signed")
-        await self._publish(await self._report(report, last.time_ns))
+        signed = await self._report(report, last.time_ns)
+        made = None
+        if last.proposal:
+            made = await self._round(signed, Proposed.decode(last.proposal).proposal)
+        await self._publish(signed, made)
 
     def _notice_clock(self, time_ns: int) -> None:
         """Say once that marks are older than what was signed: until they are not, nothing is."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 
 from oracle.keys.signer import Signer
 from oracle.model.errors import PlumblineError, Retryable
+
+HEDGE_S: Final = 0.25
+"""A key that is silent for so long does not hold up what one of them must sign."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +58,43 @@ class KeySet:
                 + "; ".join(f"member {member}: {error}" for member, error in sorted(errors.items()))
             )
         return signatures
+
+    async def sign_one(self, message_of: Callable[[int], bytes]) -> tuple[int, bytes]:
+        """Return a member, and its key's signature of its message: the first of few that are asked.
+
+        Raises:
+            Retryable: no key gives one.
+        """
+        asked: dict[asyncio.Future[bytes], int] = {}
+        errors: dict[int, PlumblineError] = {}
+        ahead = sorted(self._signers, key=lambda number: (number in self._failing, number))
+        try:
+            while ahead or len(errors) < len(asked):
+                if ahead:
+                    member = ahead.pop(0)
+                    asked[asyncio.ensure_future(self._signers[member].sign(message_of(member)))] = (
+                        member
+                    )
+                pending = [task for task, number in asked.items() if number not in errors]
+                done, _ = await asyncio.wait(
+                    pending, timeout=HEDGE_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    try:
+                        signature = task.result()
+                    except PlumblineError as error:
+                        errors[asked[task]] = error
+                    else:
+                        self._tell({asked[task]: signature}, errors)
+                        return asked[task], signature
+        finally:
+            for task in asked:
+                task.cancel()
+        self._tell({}, errors)
+        raise Retryable(
+            f"none of the {len(self._signers)} keys signs: "
+            + "; ".join(f"member {member}: {error}" for member, error in sorted(errors.items()))
+        )
 
     def _tell(self, signatures: Mapping[int, bytes], errors: Mapping[int, PlumblineError]) -> None:
         """Log each key once when it begins to fail, and once when it signs again."""

@@ -81,3 +81,21 @@ async def test_a_failing_key_is_told_once():
         odd.works = True
         await keys.sign(b"message")
     assert [entry["event"] for entry in logs] == ["key_fails", "key_signs_again"]
+
+
+async def test_one_of_them_signs_what_one_must():
+    """The first that works, its own message; neither a dead key nor a silent one is waited for."""
+    dead, silent, well = _odd(0, Retryable("away")), _odd(1), _local(2)
+    keys = KeySet({0: dead, 1: silent, 2: well}, 1)
+    member, signature = await keys.sign_one(lambda number: b"message %d" % number)
+    assert member == 2
+    assert recover(keccak(b"message 2"), signature) == well.address
+    await asyncio.sleep(0)
+    assert silent.cancelled
+
+
+async def test_where_none_signs_it_is_said_why():
+    """Each key with its own reason."""
+    keys = KeySet({0: _odd(0, Retryable("away")), 1: _odd(1, Retryable("sealed"))}, 1)
+    with pytest.raises(Retryable, match=r"none of the 2 keys signs: member 0: away; member 1: sea"):
+        await keys.sign_one(lambda number: b"message %d" % number)

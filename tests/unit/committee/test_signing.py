@@ -7,18 +7,21 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from eth_hash.auto import keccak
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
 from oracle.committee.assemble import entry_of, leaves_of
 from oracle.committee.journal import SigningJournal
+from oracle.committee.rounds.median import combine
 from oracle.committee.shared.attestation import Attestor
 from oracle.committee.steps import View
+from oracle.committee.wire.proposal import Proposal
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import ConfigError
 from oracle.model.fixed import Px
-from oracle.model.messages import Mark, SignedReport, StepManifest
+from oracle.model.messages import Mark, SignedReport, StepManifest, committed, encode
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
 from oracle.report.committee import Committee
@@ -275,17 +278,18 @@ def test_a_slot_that_reports_cannot_tell_apart_is_refused(slot_ns):
 
 
 async def test_times_outlive_a_group_that_was_away():
-    """A group whose markets were removed and listed again is never 'first' again."""
+    """A group whose markets were removed and listed again is never 'first' again, and no report is
+    passed over."""
     journal = SigningJournal(None)
     prev_ms = []
     for at, numbers in enumerate([(0, 4, 8), (0, 8), (0,), (0, 4, 8)]):
         time_ns = T0 + at * S
         attestor = _attestor(MemoryBus(), journal=journal)
         marks = [_mark(number, time_ns) for number in numbers]
-        report = await attestor.sign(_view(*marks, step=_step(at, time_ns)))
+        report, _ = await attestor.sign(_view(*marks, step=_step(at, time_ns)))
         prev_ms.append([leaf.prev_ms for leaf in COMMITTEE.verify(report.body).leaves])
     second, third = (T0 // 10**6, T0 // 10**6 + 1000)
-    assert prev_ms == [[0, 0, 0], [second] * 3, [third], [third + 1000, third, third]]
+    assert prev_ms == [[0, 0, 0], [second] * 3, [third], [third + 1000] * 3]
 
 
 class _DeadBus(MemoryBus):
@@ -304,3 +308,27 @@ class _DeadBus(MemoryBus):
         ):
             self.logs[topic][0].append(*message)
         return super().subscribe(*topics, start=Start.EARLIEST)
+
+
+async def test_what_a_report_is_made_from_is_published_with_it():
+    """One signed observation, of the step that it names; it alone gives the report again."""
+    bus = MemoryBus()
+    async with bus.subscribe(Topic.REPORTS, Topic.ROUNDS) as reader:
+        running = asyncio.create_task(_attestor(bus).run())
+        await asyncio.sleep(0)
+        await _publish_step(bus, 7, T0)
+        taken = []
+        async with asyncio.timeout(30):
+            while len(taken) < 2:
+                taken += [record.message for record in await reader.take()]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    report, made = taken
+    proposal = Proposal.decode(made.proposal)
+    (observation,) = proposal.observations
+    observation.verify(COMMITTEE.members[observation.member])
+    proposal.verify(COMMITTEE.members[proposal.leader])
+    unsigned = combine(proposal.observations, 0, proposal.prev_ms)
+    assert unsigned.digest(COMMITTEE.salt) == COMMITTEE.verify(report.body).digest(COMMITTEE.salt)
+    assert observation.inputs_root == keccak(committed(encode(_step(7, T0))))
+    assert (made.slot, made.time_ns, made.steps) == (report.slot, report.time_ns, {0: 7})
