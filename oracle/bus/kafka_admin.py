@@ -139,10 +139,16 @@ class KafkaAdmin:
             [self._library.admin.ConfigResource(kind, name) for name in ours],
             request_timeout=self._timeout_s,
         )
-        settings = {
-            resource.name: {name: entry.value for name, entry in answer.result().items()}
-            for resource, answer in described.items()
-        }
+        settings = {}
+        for resource, answer in described.items():
+            try:
+                found = answer.result()
+            except self._library.KafkaException as error:
+                if error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
+                    raise
+                ours.pop(resource.name)  # the broker that was asked has not heard of it yet
+            else:
+                settings[resource.name] = {name: entry.value for name, entry in found.items()}
         return {
             name: Found(
                 len(topic.partitions),
