@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Self
 
+from oracle.bus.grants import Grants
 from oracle.bus.interface import Positions, Start
 from oracle.bus.kafka_admin import KafkaAdmin
 from oracle.bus.kafka_calls import aiokafka, bounded
@@ -50,6 +51,7 @@ class KafkaBus:
         compression: str | None = None,
         session_timeout_ms: int = 10_000,
         security: Security = PLAIN,
+        grants: Grants | None = None,
     ) -> None:
         if not _ADDRESSES.fullmatch(bootstrap):
             raise ConfigError(
@@ -64,6 +66,7 @@ class KafkaBus:
         self._timeout_ms: Final = request_timeout_ms
         self._session_timeout_ms: Final = session_timeout_ms
         self._security: Final = security
+        self._grants: Final = grants or Grants()
         known = connection(security)
         self._client: Final = known.native | {
             "bootstrap_servers": bootstrap,
@@ -149,6 +152,7 @@ class KafkaBus:
                 lambda topic: self._prefix + topic,
                 f"{self._prefix}engine",
                 self._timeout_ms / 1000,
+                self._grants,
             ),
             self._bounded,
             self._dead_letters.set_aside,
@@ -184,4 +188,4 @@ class KafkaBus:
         )
 
     def _bounded(self, doing: str) -> AbstractAsyncContextManager[None]:
-        return bounded(doing, self._bootstrap, self._timeout_ms, self._security)
+        return bounded(doing, self._bootstrap, self._timeout_ms, self._security, self._grants)

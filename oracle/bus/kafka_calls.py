@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from oracle.bus.kafka_security import PLAIN, Security, explain
+from oracle.bus.grants import Grants
+from oracle.bus.kafka_security import Security, explain
 from oracle.model.errors import ConfigError, Rejected, Retryable, SchemaError
 from oracle.model.topics import Topic
 
@@ -29,13 +30,14 @@ _GRACE: Final = 1.25  # the library's own time-out names its cause, so it comes 
 
 @asynccontextmanager
 async def bounded(
-    doing: str, bootstrap: str, timeout_ms: int, security: Security = PLAIN
+    doing: str, bootstrap: str, timeout_ms: int, security: Security, grants: Grants
 ) -> AsyncIterator[None]:
     """Run the block within the time bound and translate what Kafka raises.
 
     Raises:
-        Retryable: no broker, no answer in time, or an error of Kafka's.
-        ConfigError: a topic is not there or may not be used; no broker lets us in.
+        Retryable: no broker, no answer in time, an error of Kafka's, or a topic that is no longer
+            there or may no longer be used.
+        ConfigError: a topic never was there for us, or was never ours to use; no broker lets us in.
         Rejected: a message is larger than a topic takes.
     """
     from aiokafka import errors  # noqa: PLC0415 - an optional dependency
@@ -43,6 +45,7 @@ async def bounded(
     try:
         async with asyncio.timeout(timeout_ms / 1000 * _GRACE):
             yield
+        grants.worked(doing)
     except TimeoutError as error:
         raise Retryable(
             f"{doing}: the Kafka broker at {bootstrap} did not answer within {timeout_ms} ms"
@@ -53,11 +56,18 @@ async def bounded(
             f"no Kafka broker at {bootstrap}: start one or set bus.kind: memory"
         ) from error
     except (errors.TopicAuthorizationFailedError, errors.GroupAuthorizationFailedError) as error:
-        raise ConfigError(_refused(doing, error, security.username)) from error
+        raise grants.refused(doing, _refused(doing, error, security.username)) from error
+    except errors.ClusterAuthorizationFailedError as error:
+        raise grants.refused(
+            doing,
+            f"{doing}: Kafka user {security.username!r} may write no topic at all: give it the "
+            "rights of its role (plumb deploy topics --config FILE --acls)",
+        ) from error
     except errors.UnknownTopicOrPartitionError as error:
-        raise ConfigError(
+        raise grants.refused(
+            doing,
             f"{doing}: no such topic on the Kafka broker at {bootstrap}: create the topics first "
-            "(plumb deploy topics --config FILE), or check the prefix"
+            "(plumb deploy topics --config FILE), or check the prefix",
         ) from error
     except (errors.MessageSizeTooLargeError, errors.RecordTooLargeError) as error:
         raise Rejected(f"{doing}: a message is too large for Kafka, split it: {error}") from error

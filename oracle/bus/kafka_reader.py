@@ -41,6 +41,7 @@ class KafkaSubscription(OpenedConsumer):
     ) -> None:
         self._connect: Final = connect
         self._topics: Final = topics
+        self._taking: Final = f"take {', '.join(topics)}"
         self._partitions: Final = partitions
         self._bounded: Final = bounded
         self._undecodable: Final = undecodable
@@ -113,7 +114,7 @@ class KafkaSubscription(OpenedConsumer):
 
     async def _fetched(self, limit: int, wait_s: float) -> dict[Any, list[Any]]:
         batches: dict[Any, list[Any]] = {}
-        async with self._bounded("take"):
+        async with self._bounded(self._taking):
             try:
                 # The library's own time-out does not count while a group shares out partitions;
                 # it is cancelled only where it holds no records.

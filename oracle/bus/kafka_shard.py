@@ -157,7 +157,9 @@ class KafkaShardLog:
         if self._live is None:
             self._ticks.seek(self._ticks_at, self.position)
             self._ahead.clear()
-            self._live = ReadAhead(lambda: self._fetched(self._ticks, _READ, _WAIT_S))
+            self._live = ReadAhead(
+                lambda: self._fetched(self._ticks, self._ticks_at, _READ, _WAIT_S)
+            )
         records: list[Record] = []
         while not records:
             left_s = max(0.0, deadline - clock())
@@ -212,7 +214,7 @@ class KafkaShardLog:
                 taken.append(self._ahead.popleft())
             if self._ahead or await self._ticks.position(self._ticks_at) >= end:
                 break
-            fetched = await self._fetched(self._ticks, _READ, _WAIT_S)
+            fetched = await self._fetched(self._ticks, self._ticks_at, _READ, _WAIT_S)
             patience(bool(fetched))
             self._ahead.extend(fetched)
         self._ahead_at = end
@@ -230,7 +232,7 @@ class KafkaShardLog:
                 reader.seek(at, max(first, start))
             patience = self._patience()
             while await reader.position(at) < end:
-                fetched = await self._fetched(reader, _READ, _WAIT_S)
+                fetched = await self._fetched(reader, at, _READ, _WAIT_S)
                 patience(bool(fetched))
                 for raw in fetched:
                     yield raw
@@ -248,8 +250,8 @@ class KafkaShardLog:
             raise
         return consumer
 
-    async def _fetched(self, consumer: Any, limit: int, wait_s: float) -> list[Any]:
-        async with self._bounded("take"):
+    async def _fetched(self, consumer: Any, at: Any, limit: int, wait_s: float) -> list[Any]:
+        async with self._bounded(f"read {at.topic}"):
             found = await consumer.getmany(timeout_ms=round(wait_s * 1000), max_records=limit)
         return [raw for batch in found.values() for raw in batch]
 

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from oracle.bus.grants import Grants
 from oracle.bus.kafka_calls import confluent, unwelcome
 from oracle.bus.shards import ShardLost
-from oracle.model.errors import ConfigError, Retryable
+from oracle.model.errors import Retryable
 from oracle.model.topics import Topic
 
 OPEN_MS: Final = 10_000
@@ -35,6 +36,8 @@ _NO_COORDINATOR: Final = frozenset(
     {"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"}
 )
 _LOOK_S: Final = 0.1
+_TAKE_OVER: Final = "take a shard over"
+_COMMIT: Final = "commit a step"
 _QUIET: Final = {"log_level": 0, "log.connection.close": False}
 """Its own log goes to standard error; what matters reaches us as errors."""
 
@@ -59,7 +62,9 @@ class Transactions:
         names: Callable[[Topic], str],
         group: str,
         timeout_s: float,
+        grants: Grants,
     ) -> None:
+        self._grants: Final = grants
         self._library: Final = confluent()
         self._connection: Final = dict(connection) | _QUIET
         self._transactional_id: Final = transactional_id
@@ -75,10 +80,10 @@ class Transactions:
         """Fence whoever wrote under this transactional id before, and end what they left open.
 
         Raises:
-            Retryable: the cluster cannot be reached.
+            Retryable: the cluster cannot be reached, or refuses us what it had let us do.
             ConfigError: it refuses us.
         """
-        await self._in_turn(self._take_over)
+        await self._in_turn(_TAKE_OVER, self._take_over)
 
     async def commit(self, shard: int, messages: Sequence[Wire], tick_offset: int) -> int:
         """Append messages to the shard's partitions; return the offset of the first of them.
@@ -87,7 +92,7 @@ class Transactions:
             ShardLost: another has taken over.
             Retryable: it is not known whether they were appended.
         """
-        return await self._in_turn(lambda: self._commit(shard, messages, tick_offset))
+        return await self._in_turn(_COMMIT, lambda: self._commit(shard, messages, tick_offset))
 
     def close(self) -> None:
         """Let the producer go, without waiting; a transaction that is open is never committed."""
@@ -150,27 +155,30 @@ class Transactions:
         if error is None:
             self._offset = message.offset()
 
-    async def _in_turn(self, call: Callable[[], _T]) -> _T:
+    async def _in_turn(self, doing: str, call: Callable[[], _T]) -> _T:
         try:
             async with asyncio.timeout(self._timeout_s * PATIENCE):
-                return await asyncio.shield(self._thread.run(call))
+                done = await asyncio.shield(self._thread.run(call))
         except TimeoutError as error:
             raise Retryable(
                 f"{self._transactional_id}: the Kafka client did not return within "
                 f"{self._timeout_s * PATIENCE:.0f} s"
             ) from error
         except self._library.KafkaException as error:
-            raise self._translated(error.args[0]) from error
+            raise self._translated(doing, error.args[0]) from error
         except BufferError as error:
             raise Retryable(f"Kafka's send buffer is full: {error}") from error
+        self._grants.worked(doing)
+        return done
 
-    def _translated(self, error: Any) -> Exception:
+    def _translated(self, doing: str, error: Any) -> Exception:
         if error.name() in _LOST:
             return ShardLost(f"another process owns the shard: {error.str()}")
         if unwelcome(error):
-            return ConfigError(
+            return self._grants.refused(
+                doing,
                 f"Kafka refuses {self._transactional_id}: {error.str()}: give this process the "
-                "credentials and the rights of an oracle (plumb deploy topics --acls)"
+                "credentials and the rights of an oracle (plumb deploy topics --acls)",
             )
         return Retryable(f"Kafka did not commit a step: {error.str()}")
 

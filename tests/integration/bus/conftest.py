@@ -12,6 +12,7 @@ from oracle.bus.interface import Bus
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
 from oracle.model.topics import Topic
+from tests.integration.bus.secured_site import Site
 from tests.kafka_broker import running
 
 PARTITIONS = {Topic.RECEIPTS: 4}
@@ -22,6 +23,16 @@ def broker() -> Iterator[Broker]:
     """One broker for the whole run; without Java or Maven skip, but fail in CI."""
     with running(Broker()) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One secure broker for the whole run; without Java or Maven skip, but fail in CI."""
+    made = Site(tmp_path_factory.mktemp("secure"))
+    with running(made.broker):
+        made.make_users()
+        made.give_rights()
+        yield made
 
 
 @pytest.fixture

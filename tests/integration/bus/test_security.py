@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka.admin import (
-    AdminClient,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from deploy.kafka.broker import Broker
-from deploy.kafka.secured import ADMIN, Authority, Secured
+from deploy.kafka.secured import ADMIN, Authority
 from oracle.bus.access import ACCESS, Right
 from oracle.bus.interface import Start
 from oracle.bus.kafka import KafkaBus
@@ -31,87 +24,19 @@ from oracle.bus.kafka_security import Security, connection
 from oracle.bus.kafka_topics import Layout
 from oracle.cli.app import app
 from oracle.model.errors import ConfigError
-from oracle.model.messages import Message, decode
+from oracle.model.messages import SCHEMA_VERSION, Message, decode
 from oracle.model.topics import Topic
 from tests import cbeth
-from tests.kafka_broker import running
+from tests.integration.bus.secured_site import PASSWORD, PREFIX, Site
 from tests.vectors import messages as vectors
 
 pytestmark = pytest.mark.kafka
 
-PREFIX = "secure."
-PASSWORD = "the password of every role here"
-ENV = "PLUMBLINE_TEST_KAFKA_PASSWORD"
 DEADLINE_S = 60.0
 
 
-class Site:
-    """A secure broker with a user for each role, and its rights given by the command."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.secured = Secured(folder)
-        self.broker = Broker(secure=self.secured)
-
-    def security(self, user: str, password: str = PASSWORD) -> Security:
-        """Return what a user gives."""
-        return Security("sasl_tls", self.secured.ca_file, user, password)
-
-    def bus(self, user: str) -> KafkaBus:
-        """Return a user's bus."""
-        return KafkaBus(
-            self.broker.bootstrap,
-            prefix=PREFIX,
-            request_timeout_ms=5000,
-            session_timeout_ms=3000,
-            security=self.security(user),
-        )
-
-    def admin(self) -> AdminClient:
-        """Return the official client of who runs the cluster."""
-        known = connection(self.security(ADMIN, self.secured.password)).official
-        return AdminClient(known | {"bootstrap.servers": self.broker.bootstrap})
-
-    def run(self, *options: str, **security: Any) -> Result:
-        """Run the command as the administrator."""
-        os.environ[ENV] = self.secured.password
-        file = self.folder / "config.yaml"
-        known = {
-            "protocol": "sasl_tls",
-            "ca_file": "ca.pem",
-            "username": ADMIN,
-            "password_env": ENV,
-        } | security
-        bus = {
-            "kind": "kafka",
-            "bootstrap": self.broker.bootstrap,
-            "prefix": PREFIX,
-            "security": known,
-        }
-        file.write_text(yaml.safe_dump(cbeth.OLD | {"bus": bus}))
-        return CliRunner().invoke(
-            app, ["deploy", "topics", "--config", str(file), *options], catch_exceptions=False
-        )
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One broker for this file; without Java or Maven skip, but fail in CI."""
-    made = Site(tmp_path_factory.mktemp("secure"))
-    with running(made.broker):
-        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        users = [
-            UserScramCredentialUpsertion(role, info, PASSWORD.encode()) for role in (*ACCESS, "eve")
-        ]
-        admin = made.admin()
-        for done in admin.alter_user_scram_credentials(users).values():
-            done.result(10)
-        assert made.run("--acls").exit_code == 0
-        yield made
-
-
 def _sample(topic: Topic) -> Message:
-    vector = json.loads(vectors.FILE.read_text())["4"]
+    vector = json.loads(vectors.FILE.read_text())[str(SCHEMA_VERSION)]
     wire = next(bytes.fromhex(one["wire"]) for one in vector if one["topic"] == topic)
     return decode(topic, wire)
 

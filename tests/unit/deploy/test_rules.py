@@ -10,7 +10,8 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 
-import oracle.bus.kafka_dead_letters  # noqa: F401 - its counters are the process's
+import oracle.bus.grants
+import oracle.bus.kafka_dead_letters  # noqa: F401 - as above
 from feeds.metrics import FeedMetrics
 from oracle.archive.metrics import ArchiveMetrics
 from oracle.bus.memory import MemoryBus
