@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from oracle.cli.options import ConfigOption, JsonOption
-from oracle.cli.output import bar
+from oracle.cli.output import bar, complain
 from oracle.config.load import config_hash, load
 from oracle.model.errors import ConfigError, PlumblineError, Rejected
 
@@ -81,12 +81,30 @@ def verify(
 
     Exit code 0: all of it is proven. 1: something differs. 2: something could not be checked.
     """
+    try:
+        code = _verified(load(config), target, market, at, archive, member, as_json=as_json)
+    except PlumblineError as error:
+        complain(error)
+        code = 2
+    raise typer.Exit(code)
+
+
+def _verified(
+    settings: Config,
+    target: str | None,
+    market: str | None,
+    at: str | None,
+    archive: list[str] | None,
+    member: list[int] | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Find the report, print what the checks find, and return the exit code."""
     from oracle.cli.verify_show import printed, summed_up
     from oracle.verify.findings import exit_code
     from oracle.verify.run import Verification
 
     began_s = time.monotonic()
-    settings = load(config)
     if market is not None and market not in settings.markets:
         known = ", ".join(list(settings.markets)[:8])
         raise ConfigError(f"market {market} is not configured; configured are {known}")
@@ -105,7 +123,7 @@ def verify(
         sys.stdout.write(json.dumps(made.plain()) + "\n")
     else:
         made.show()
-    raise typer.Exit(exit_code(findings))
+    return exit_code(findings)
 
 
 def _subject(

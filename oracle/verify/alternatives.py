@@ -12,6 +12,7 @@ from oracle.model.errors import Rejected
 from oracle.model.messages import Control, Mark, StepManifest, encode
 from oracle.node.proof import inputs_digest, marks_digest, snapshot_digest
 from oracle.verify.evidence import Claim, Evidence, Terms
+from oracle.verify.history import history_of
 
 _NEAR_NS: Final = 2 * 10**9
 _ORDERS_NS: Final = 3_600 * 10**9
@@ -49,7 +50,7 @@ class Alternatives:
             "tick_starts": self._starts,
             "tick_offsets": self._ends,
             "control_offsets": lambda step: (m.control_offsets for m in self._beside(step)),
-            "history": lambda _: iter(()),
+            "history": self._histories,
         }
         for field, values in sources.items():
             yield from self._with(step, field, values)
@@ -128,6 +129,12 @@ class Alternatives:
         for manifest in self._beside(step):
             yield {step.shard: manifest.tick_starts.get(step.shard, 0)}
             yield {step.shard: manifest.tick_offsets.get(step.shard, 0)}
+
+    def _histories(self, step: Step) -> Given:
+        number = step.manifest.sequence
+        for manifest in self._beside(step):
+            if manifest.sequence == number - 1:
+                yield history_of(manifest.history, step.manifest)
 
     def _beside(self, step: Step) -> Iterator[StepManifest]:
         """Return the manifests around a step."""

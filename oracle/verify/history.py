@@ -77,6 +77,9 @@ def histories_before(evidence: Evidence, past: Past) -> Iterator[bytes]:
 def _check_order(steps: Sequence[Step], snapshot: Snapshot, last: Step) -> None:
     """Check that the steps go from the state's own to the last, none left out."""
     numbers = [step.manifest.sequence for step in steps]
+    for step in steps:
+        if step.manifest.group != str(step.shard):
+            raise Differs(manifest_name(step), "group", step.shard, step.manifest.group)
     expected = range(snapshot.sequence, last.manifest.sequence + 1)
     if numbers == list(expected):
         return

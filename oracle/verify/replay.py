@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from oracle.archive.read import Step, log_beside
@@ -58,12 +59,13 @@ def replayed(
         Unchecked: a step computed something else than the last one.
     """
     last = past.steps[-1].manifest
+    _check_spans(evidence, past.steps)
     engine, difference, made, ticks = Engine(spec, past.snapshot.state), None, None, 0
     for number, (step, batches) in enumerate(_with_ticks(evidence, past.after), 1):
         manifest = step.manifest
         if manifest.spec_digest != last.spec_digest:
             raise Unchecked(f"step {manifest.sequence} computed something else than the last one")
-        ticks += _check_ticks(step, batches)
+        ticks += _check_ticks(evidence, step, batches)
         if ticks > MOST_TICKS:
             raise Unchecked(f"more than {MOST_TICKS} ticks since the last state: not replayed")
         made = engine.step(batches, manifest.orders, manifest.time_ns)
@@ -92,12 +94,23 @@ def _own(made: MarkBatch, own: frozenset[str]) -> tuple[Mark, ...]:
     return tuple(mark for mark in made.messages() if mark.market in own)
 
 
-def _check_ticks(step: Step, batches: Sequence[TickBatch]) -> int:
+def _check_ticks(evidence: Evidence, step: Step, batches: Sequence[TickBatch]) -> int:
     """Check that these are the ticks that a step took; return how many."""
+    if inputs_digest(batches) == step.manifest.inputs_digest:
+        return step.manifest.ticks
+    return check_ticks(step, evidence.ticks_of(step))
+
+
+def check_ticks(step: Step, batches: Sequence[TickBatch]) -> int:
+    """Check that what is at a step's offsets is what it took; return how many ticks.
+
+    Raises:
+        Differs: it is not.
+    """
     manifest, rows = step.manifest, sum(map(len, batches))
     digest = inputs_digest(batches)
-    start, end = span_of(step)
     if digest != manifest.inputs_digest:
+        start, end = span_of(step)
         where = f"ticks of step {manifest.sequence}, shard {step.shard} (offsets {start} to {end})"
         raise Differs(where, "inputs_digest", hexed(manifest.inputs_digest), hexed(digest))
     if rows != manifest.ticks:
@@ -139,7 +152,6 @@ def _with_ticks(
 
 def _read(evidence: Evidence, steps: Sequence[Step]) -> Iterator[Sequence[TickBatch]]:
     spans = [span_of(step) for step in steps]
-    _check_spans(steps, spans)
     log = log_beside(steps[0].log, Topic.STEPS, Topic.TICKS)
     begin, end = min(start for start, _ in spans), max(end for _, end in spans)
     held = iter(evidence.ticks_between(steps[0].shard, begin, end, log=log))
@@ -160,12 +172,16 @@ def _taken(step: Step, held: Iterator[TickBatch]) -> list[TickBatch]:
     return batches
 
 
-def _check_spans(steps: Sequence[Step], spans: Sequence[tuple[int, int]]) -> None:
+def _check_spans(evidence: Evidence, steps: Sequence[Step]) -> None:
     """Check that each step's ticks begin where those of the one before end."""
-    reached = spans[0][0]
-    for step, (start, end) in zip(steps, spans, strict=True):
-        if start != reached:
-            raise Differs(manifest_name(step), "tick_starts", reached, start)
+    for before, step in pairwise(steps):
+        (first, reached), (start, end) = span_of(before), span_of(step)
         if end < start:
             raise Differs(manifest_name(step), "tick_offsets", f"{start} or more", end)
-        reached = end
+        if start == reached:
+            continue
+        log = log_beside(step.log, Topic.STEPS, Topic.TICKS)
+        held = evidence.ticks_between(step.shard, first, start, log=log) if first < start else []
+        if inputs_digest(held) == before.manifest.inputs_digest:
+            raise Differs(manifest_name(before), "tick_offsets", start, reached)
+        raise Differs(manifest_name(step), "tick_starts", reached, start)

@@ -198,15 +198,21 @@ class Verification:
         return any(one is not None and one.shared_view for one in found)
 
     def _found_round(self, report: Report) -> Round | PlumblineError | None:
-        """Return the report's round from the first archive that has it."""
+        """Return the round that was signed as the report, else any that is said to be its."""
         error: PlumblineError | None = None
+        found: list[Round] = []
         for source in self._subject.sources:
             for slot in self._slots(source, report):
                 try:
-                    return rounds.opened(source.evidence.round_of(slot).proposal, self._terms)
-                except PlumblineError as found:
-                    error = error or found
-        return error
+                    made = rounds.opened(source.evidence.round_of(slot).proposal, self._terms)
+                except PlumblineError as raised:
+                    error = error or raised
+                    continue
+                unsigned = _remade(made)
+                if unsigned is not None and signed.has_signature_of(report, self._terms, unsigned):
+                    return made
+                found.append(made)
+        return found[0] if found else error
 
     def _slots(self, source: Source, report: Report) -> Iterator[int]:
         """Return the report's slot; then that of its time, should the slot be altered."""
@@ -217,10 +223,7 @@ class Verification:
             yield nearest.slot
 
     def _remade(self) -> Unsigned | None:
-        if not isinstance(self._round, Round):
-            return None
-        made, rules = self._round
-        return _or_none(lambda: combine(made.observations, rules.faults, made.prev_ms))
+        return _remade(self._round) if isinstance(self._round, Round) else None
 
     def _cases_of(self, claim: Claim) -> list[Case]:
         """Return the archives that have a claim's steps."""
@@ -249,6 +252,11 @@ class Verification:
                         "configuration"
                     )
         return ""
+
+
+def _remade(round_: Round) -> Unsigned | None:
+    made, rules = round_
+    return _or_none(lambda: combine(made.observations, rules.faults, made.prev_ms))
 
 
 def _why(case: Case, market: str) -> Iterator[Why]:

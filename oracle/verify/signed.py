@@ -37,8 +37,9 @@ def check_signatures(report: Report, terms: Terms, remade: Unsigned | None) -> s
     Raises:
         Differs, Unchecked: as they say.
     """
-    if remade is not None:
-        _check_altered(report, terms, remade)
+    another = remade is not None and report.digest(terms.salt) != remade.digest(terms.salt)
+    if remade is not None and another and has_signature_of(report, terms, remade):
+        raise altered(report_of(report), report.groups, remade, terms)
     epoch = epoch_of(terms, report.epoch)
     committee = epoch.committee
     signed_by = report.members()
@@ -120,15 +121,13 @@ def report_of(report: Report) -> Unsigned:
     return Unsigned(report.epoch, report.slot, report.inputs_root, report.leaves)
 
 
-def _check_altered(report: Report, terms: Terms, remade: Unsigned) -> None:
-    """Where a signature is of the remade report and not of this, name what was altered."""
-    if report.digest(terms.salt) == remade.digest(terms.salt):
-        return
+def has_signature_of(report: Report, terms: Terms, remade: Unsigned) -> bool:
+    """Whether one of the report's signatures is its member's, of the remade report."""
     for epoch in terms.epochs:
         if epoch.committee.epoch == remade.epoch:
             wrong = _wrong(report, epoch.committee, remade.digest(terms.salt))
-            if len(wrong) < len(report.signatures):
-                raise altered(report_of(report), report.groups, remade, terms)
+            return len(wrong) < len(report.signatures)
+    return False
 
 
 def altered(found: Unsigned, groups: int, expected: Unsigned, terms: Terms) -> Differs:
