@@ -74,6 +74,29 @@ async def test_a_state_of_another_release_is_not_used_and_numbers_go_on() -> Non
     assert [made.manifest.sequence for made in cluster.steps] == [1, 2, 3]
 
 
+async def test_a_state_that_its_step_did_not_commit_to_is_not_used() -> None:
+    """A state of the same form with another price in it would decode, and nobody would see it."""
+    cluster, other = Cluster(), Cluster()
+    for each, price in ((cluster, "100"), (other, "90")):
+        owner, log = await owned(each)
+        await stepped(each, owner, log, 1)
+        ticks = trades({"a:X": price, "b:X": price}, 1 + SNAPSHOT_NS // S)
+        await owner.step(ticks, log.position, [], {}, T0 + S + SNAPSHOT_NS)
+    assert [len(each.snapshots) for each in (cluster, other)] == [2, 2]
+    honest = cluster.snapshots[-1]
+    cluster.snapshots[-1] = honest._replace(state=other.snapshots[-1].state)
+    with capture_logs() as logs:
+        owner, _ = await owned(cluster)
+    (unusable,) = [entry for entry in logs if entry["event"] == "engine_snapshot_unusable"]
+    assert "not the one that the step committed to" in unusable["why"]
+    assert owner.engine.sequence == 2
+    cluster.snapshots[-1] = honest
+    with capture_logs() as logs:
+        owner, _ = await owned(cluster)
+    assert [entry["event"] for entry in logs] == ["engine_restored"]
+    assert owner.engine.snapshot() == honest.state
+
+
 async def test_other_parameters_take_the_old_steps_and_are_no_alarm() -> None:
     """A market whose rules were changed between two runs keeps its memory."""
     cluster = Cluster()
