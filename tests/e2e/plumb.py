@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def plumb(
-    *arguments: object, timeout_s: float = 120, env: dict[str, str] | None = None
+    *arguments: object, timeout_s: float = 300, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run to the end."""
     return subprocess.run(

@@ -61,7 +61,7 @@ def _write(folder: Path, data: dict[str, Any]) -> Path:
 
 def _run(folder: Path, data: dict[str, Any], password: str = PASSWORD) -> str:
     file = _write(folder, data)
-    return complaint(plumb("run", "--config", file, timeout_s=60, env={"TEST_PASSWORD": password}))
+    return complaint(plumb("run", "--config", file, env={"TEST_PASSWORD": password}))
 
 
 def test_an_unknown_key(tmp_path, keystore):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.evm
 def test_the_story_comes_out_as_told(tmp_path: Path):
     """Venues to contracts on two chains; the summary has what a reader needs."""
     done = plumb(
-        "demo", "--headless", "--seconds", 60, "--seed", 7, "--out", tmp_path, timeout_s=240
+        "demo", "--headless", "--seconds", 60, "--seed", 7, "--out", tmp_path, timeout_s=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads((tmp_path / "summary.json").read_text())

@@ -23,7 +23,7 @@ from web3.types import RPCEndpoint
 from oracle.model.errors import ConfigError, Retryable
 
 EVM: Final = Path(__file__).parents[3] / "contracts/evm"
-START_TIMEOUT_S: Final = 20.0
+START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 10.0
 REQUEST_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.02

@@ -48,6 +48,8 @@ from tests.unit.api.samples import (
     until,
 )
 
+DEADLINE_S = 120.0
+
 
 class Node:
     """A bus, a view that follows it, and the server over it."""
@@ -87,7 +89,7 @@ async def node() -> AsyncIterator[Node]:
 
 async def next_of(events: AsyncIterator[StreamEvent], kind: type[StreamEvent]) -> StreamEvent:
     """Return the next event of a kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         async for event in events:
             if isinstance(event, kind):
                 return event
@@ -200,7 +202,7 @@ async def read_until(reader: socket.socket, last: bytes) -> bytes:
     """Read until `last` has come, or the connection is closed or reset."""
     loop = asyncio.get_running_loop()
     received = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while last not in received:
             try:
                 chunk = await loop.sock_recv(reader, 2**20)
@@ -251,7 +253,7 @@ async def test_stopping_ends_open_streams_within_a_bound() -> None:
         stopping.set()
         with pytest.raises(Retryable, match="ended the stream"):
             await reading
-        async with asyncio.timeout(GRACE_S + 8):
+        async with asyncio.timeout(GRACE_S + DEADLINE_S):
             await server
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

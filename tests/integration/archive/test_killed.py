@@ -27,7 +27,7 @@ from tests.unit.archive.samples import MAKE, key_of
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.integration.archive.child"])
-DEADLINE_S = 120.0
+DEADLINE_S = 300.0
 Content = dict[tuple[Topic, int], list[tuple[int, bytes]]]
 """By topic and partition: offsets and bytes."""
 

@@ -30,7 +30,7 @@ from tests.engine_builders import market, source, spec
 from tests.unit.api.samples import until
 
 MS = 10**6
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 PART = Shard(0, spec([market("X-USD", [source("a:X"), source("b:X")])]), frozenset(["X-USD"]))
 
 
@@ -48,7 +48,8 @@ async def _stepping(bus: Bus, store: Store, metrics: NodeMetrics):
         archiving.cancel()
 
 
-async def _feed(bus: Bus, seed: int, batches: int) -> None:
+async def _feed(bus: Bus, seed: int, batches: int, registry: CollectorRegistry) -> None:
+    """Publish a batch of ticks for each of so many steps."""
     rng = random.Random(seed)
     for number in range(batches):
         now_ns = time.time_ns()
@@ -65,12 +66,20 @@ async def _feed(bus: Bus, seed: int, batches: int) -> None:
             for row in range(rng.randrange(1, 6))
         ]
         await bus.publish(Topic.TICKS, [("0", pack(ticks))])
-        await asyncio.sleep(rng.random() * 0.01)
+        before = _steps(registry)
+        await until(lambda: _steps(registry) > before, DEADLINE_S)  # noqa: B023 - runs here
+
+
+def _steps(registry: CollectorRegistry) -> float:
+    return registry.get_sample_value("plumbline_steps_total") or 0.0
 
 
 def _check(archive: Archive) -> int:
-    """Prove every archived step; return how many took ticks."""
-    steps, history, taken = archive.steps_between(0, 0, 2**62), NO_HISTORY, 0
+    """Prove every archived step but the newest; return how many took ticks.
+
+    The engine may have been ended within its last step, which a bus in memory then has in part.
+    """
+    steps, history, taken = archive.steps_between(0, 0, 2**62)[:-1], NO_HISTORY, 0
     for at, step in enumerate(steps):
         manifest = step.manifest
         assert manifest.sequence == at + 1
@@ -105,10 +114,11 @@ async def test_every_step_is_proven_on_kafka(bus: KafkaBus, tmp_path: Path) -> N
 
 async def _prove(bus: Bus, folder: Path) -> None:
     store = Store(str(folder))
-    async with _stepping(bus, store, NodeMetrics(CollectorRegistry())):
+    registry = CollectorRegistry()
+    async with _stepping(bus, store, NodeMetrics(registry)):
         # A fresh engine begins at the end of the log: its first step shows that it has.
         await until(lambda: list(folder.rglob("kind=steps/**/*.json")), DEADLINE_S)
-        await _feed(bus, 3, 60)
+        await _feed(bus, 3, 40, registry)
         end = await _last_tick(bus) + 1
         async with asyncio.timeout(DEADLINE_S):
             while _archived(Archive(store)) < end:  # noqa: ASYNC110 - files have no event

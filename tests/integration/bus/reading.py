@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from oracle.bus.interface import Record, Subscription
 from oracle.model.messages import Control, Receipt
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 def receipt(chain: str, slot: int) -> Receipt:

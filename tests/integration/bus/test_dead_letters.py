@@ -34,7 +34,7 @@ from tests import cbeth
 from tests.integration.bus.reading import collect, control, receipt
 
 pytestmark = pytest.mark.kafka
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 
 BAD = {
     "garbage": b"\xff garbage",

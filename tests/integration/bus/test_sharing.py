@@ -14,7 +14,7 @@ from oracle.bus.kafka import KafkaBus
 from oracle.bus.sharing import Sharing
 from oracle.model.errors import ConfigError, Retryable
 
-DEADLINE_S = 40.0
+DEADLINE_S = 180.0
 
 
 class Member:

@@ -19,7 +19,7 @@ from deploy.sandbox.chains.anvil import SandboxChain
 from oracle.model.errors import ConfigError, Retryable
 
 pytestmark = pytest.mark.evm
-DEADLINE_S = 20.0
+DEADLINE_S = 120.0
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -42,7 +42,7 @@ that the contract takes no silence of some seconds for a jump."""
 POLICY = PushPolicy(deviation_bps=10.0, heartbeat_ms=60_000, confidence=3.0, early=1.0)
 PERIOD_S = 0.2
 TIMEOUT_S = 0.5
-PATIENCE_S = 45.0
+PATIENCE_S = 240.0
 """Far longer than anything takes here: for machines that are slow and busy."""
 
 

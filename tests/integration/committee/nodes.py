@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from oracle.model.topics import Topic
 from oracle.model.validity import PRICED, BreakerState, Validity
 from oracle.report.committee import Committee
 from oracle.report.word import GroupWord
+from tests.ports import free_ports
 from tests.vectors.generate import address, members
 
 SALT = bytes(range(32))
@@ -268,18 +267,3 @@ async def cluster(folder: Path) -> AsyncIterator[Cluster]:
     finally:
         for running in made.members.values():
             await running.stop()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody listens on.
-
-    They lie below those that systems give to outgoing connections: one of these could take a
-    member's port while the member is away.
-    """
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            found += [] if port in found else [port]
-    return found

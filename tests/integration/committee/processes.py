@@ -27,7 +27,7 @@ from oracle.keys.keystore import write_keystore, write_private
 from oracle.report.committee import Committee
 from oracle.report.digest import deployment_salt
 from oracle.report.report import Report
-from tests.integration.committee.nodes import free_ports
+from tests.ports import free_ports
 from tests.vectors.generate import address, members
 
 SOURCES: Final = ("a:X/USD", "b:X/USD", "c:X/USD")

@@ -12,8 +12,8 @@ import httpx
 import yaml
 
 from tests.e2e.plumb import PLUMB
-from tests.integration.committee.nodes import free_ports
 from tests.integration.committee.processes import Seven
+from tests.ports import free_ports
 
 DEADLINE_S = 300.0
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.evm
 
 async def _until(site: Site, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Return the record once it is as asked for."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while True:
             if site.record.exists():
                 record: dict[str, Any] = json.loads(site.record.read_text())
@@ -40,7 +40,7 @@ async def test_a_chain_that_drops_the_last_blocks(site: Site):
     before = await _until(site, _all_mined)
     assert not before["complete"]
     await site.rpc("anvil_reorg", 2, [])
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         while not deploying_it.done():
             await site.node.mine()
             await asyncio.wait([deploying_it], timeout=0.1)
@@ -103,7 +103,7 @@ async def test_our_transaction_fails_because_another_was_first(site: Site):
 
 
 async def _until_both_wait(site: Site) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while (await site.rpc("txpool_status"))["pending"] != "0x2":  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.02)
 

@@ -59,7 +59,7 @@ async def record(trades: bool) -> list[Tick]:
         ]
         running = [asyncio.create_task(feed.run(take)) for feed in feeds]
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 await enough.wait()
         finally:
             for task in running:

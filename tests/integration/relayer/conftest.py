@@ -29,6 +29,7 @@ from relayer.evm.journal import Journal
 from relayer.metrics import RelayerMetrics
 from tests.unit.relayer.words import COMMITTEE, report, valid
 
+DEADLINE_S = 120.0
 GOVERNOR = "0x" + (1).to_bytes(20, "big").hex()
 
 
@@ -100,7 +101,7 @@ def fresh_word(price: int = 100_000, *, at_ms: int | None = None) -> bytes:
 
 async def pending(site: Site) -> dict[str, str]:
     """Return the one transaction in the node's pool, as soon as it is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while True:
             content = await site.rpc("txpool_content")
             for by_nonce in content["pending"].values():
@@ -115,7 +116,7 @@ def deliver(slot: int, *words: bytes, keys: list[object] | None = None) -> Deliv
     return Delivery(signed.body, tuple(range(len(words))), slot, "first", signed.signed_ns)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 20) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = DEADLINE_S) -> None:
     """Wait for a condition, to a deadline."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 (counters have no event)

@@ -26,7 +26,7 @@ from tests.unit.relayer.words import report
 
 pytestmark = pytest.mark.evm
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 FAR = 100
 """A nonce further from the first than a gap that is filled."""
 

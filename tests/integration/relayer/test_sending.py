@@ -11,7 +11,15 @@ from web3 import Web3
 from oracle.model.errors import ConfigError
 from relayer.evm.errors import InNoBlock, NonceSpent
 from relayer.evm.journal import Journal
-from tests.integration.relayer.conftest import Site, deliver, fresh_word, now_ms, pending, until
+from tests.integration.relayer.conftest import (
+    DEADLINE_S,
+    Site,
+    deliver,
+    fresh_word,
+    now_ms,
+    pending,
+    until,
+)
 from tests.unit.relayer.words import SALT
 
 pytestmark = pytest.mark.evm
@@ -140,7 +148,7 @@ async def test_a_final_transaction_is_watched_no_more(home: Site, tmp_path: Path
     chain = home.connect(tmp_path / "journal.sqlite", finality_depth=2)
     await chain.push(deliver(1, fresh_word()))
     await home.node.mine(2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         while chain._sender.book.unsettled:  # noqa: ASYNC110 (settling has no event)
             await asyncio.sleep(0.01)
     await chain.aclose()
@@ -190,7 +198,7 @@ async def test_a_lost_journal_is_no_dead_end(home: Site) -> None:
     word = fresh_word(101_000)
     chain = home.connect(max_fee_gwei=1000)
     push = asyncio.create_task(chain.push(deliver(2, word)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         while (await pending(home))["hash"] == stuck["hash"]:  # noqa: ASYNC110 (a node's pool)
             await asyncio.sleep(0.01)
     await home.node.mine()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 import uuid
@@ -28,9 +27,10 @@ from oracle.report.word import encode_word
 from relayer.evm.reader import MarkReader
 from relayer.held import HeldMark
 from tests.e2e.plumb import PLUMB
+from tests.ports import free_ports
 from tests.unit.relayer.words import COMMITTEE, report, valid
 
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 MARKET = "BTC-USD"
 SESSION_S = 3.0
 REPORT_EVERY_S = 0.5
@@ -96,9 +96,7 @@ class Process:
         self.config.write_text(yaml.safe_dump(data))
         self._state = folder / f"{name}-state"
         self._log = folder / f"{name}.log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        (self._port,) = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -141,7 +139,7 @@ class Process:
     async def metric(self, name: str, **labels: str) -> float:
         """Return a sample off its metrics page, -1 where there is none, or no page yet."""
         try:
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
                 page = (await client.get(f"http://127.0.0.1:{self._port}/metrics")).text
         except httpx.HTTPError:
             return -1.0

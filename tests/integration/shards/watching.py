@@ -13,7 +13,7 @@ from oracle.model.messages import Mark
 from oracle.model.topics import Topic
 from tests.integration.shards.world import MARKETS, World
 
-DEADLINE_S: Final = 120.0
+DEADLINE_S: Final = 300.0
 
 
 class Newest:

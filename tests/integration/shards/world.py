@@ -7,6 +7,7 @@ everything once, so that one that was killed is back in a moment on two cores.
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import os
 import random
@@ -137,6 +138,12 @@ class World:
         process.start()
         self.running[name] = process
 
+    def has_share(self, name: str) -> bool:
+        """Whether a process has been told shards of its own."""
+        log = self.folder / name / "log"
+        told = [line for line in log.read_text().splitlines() if '"shards_divided"' in line]
+        return any(json.loads(line)["ours"] for line in told)
+
     def kill(self, name: str) -> None:
         """End a process as a crash does."""
         process = self.running.pop(name)
@@ -149,7 +156,7 @@ class World:
         assert pid is not None
         os.kill(pid, number)
 
-    def end(self, name: str, within_s: float = 30.0) -> None:
+    def end(self, name: str, within_s: float = 240.0) -> None:
         """Ask a process to end, and wait for it."""
         process = self.running.pop(name)
         process.terminate()

@@ -21,7 +21,7 @@ from oracle.model.errors import ConfigError
 from oracle.model.ticks import Tick
 
 pytestmark = pytest.mark.evm
-DEADLINE_S = 20.0
+DEADLINE_S = 120.0
 CHAIN_ID = 31_337
 NOW_NS = 1_900_000_000_123_456_789
 PACE = Pace(idle_s=DEADLINE_S, backoff_min_s=0.02, backoff_max_s=0.1)

@@ -32,7 +32,7 @@ class Clock:
         return self.now_ms * 10**6
 
 
-async def until(condition: Callable[[], object], deadline_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], deadline_s: float = 60.0) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110 - what tests wait for has no event of its own
