@@ -1,4 +1,4 @@
-"""Archives that were rewritten: messages changed as they are read, their parts' digests with them."""
+"""Archives that were rewritten: messages change as they are read, as if parts and digests had."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ def verified(given: Subject) -> list[Finding]:
 
 def tampered(world: World, number: int, change: Change) -> Subject:
     """Return what is checked of one member whose archive was rewritten."""
-    store = Store(str(world.archives[number]))
-    return subject(world, Tampered(store, change), number)
+    return subject(world, Tampered(world.store(number), change), number)
 
 
 def first_difference(findings: list[Finding]) -> str:

@@ -3,28 +3,196 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from oracle.cli.app import app
+from oracle.cli.verify import terms_of
+from tests.integration.committee.nodes import free_ports
+from tests.integration.verify.tampering import proposal
 from tests.integration.verify.world import World
 
 
-def run(world: World, *arguments: str, archives: bool = True) -> Result:
-    """Run the command with member 0's configuration."""
-    given = [part for path in world.archives for part in ("--archive", str(path))]
-    command = ["verify", "-c", str(world.configs[0]), *arguments, *(given if archives else [])]
+def run(world: World, *arguments: str, archives: list[Path] | None = None) -> Result:
+    """Run the command with member 0's configuration and, by default, all archives."""
+    paths = world.archives if archives is None else archives
+    given = [part for path in paths for part in ("--archive", str(path))]
+    config = [] if "-c" in arguments else ["-c", str(world.configs[0])]
+    command = ["verify", *config, *arguments, *given]
     return CliRunner().invoke(app, command, env={"COLUMNS": "300"})
 
 
-def asked(world: World, *arguments: str, archives: bool = True) -> dict[str, Any]:
+def asked(world: World, *arguments: str, archives: list[Path] | None = None) -> dict[str, Any]:
     """Run it for JSON."""
-    answer: dict[str, Any] = json.loads(run(world, "--json", *arguments, archives=archives).stdout)
-    return answer
+    answer = run(world, "--json", *arguments, archives=archives)
+    made: dict[str, Any] = json.loads(answer.stdout)
+    assert (made["verdict"], answer.exit_code) in {
+        ("proven", 0),
+        ("differs", 1),
+        ("incomplete", 2),
+    }
+    return made
+
+
+def heard(world: World) -> list[int]:
+    """Return the members whose observations are in the report."""
+    return [one.member for one in proposal(world).observations]
+
+
+def copied(world: World, number: int, to: Path, *without: str) -> list[Path]:
+    """Return a member's archive without some kinds."""
+    ignore = shutil.ignore_patterns(*(f"kind={kind}" for kind in without))
+    shutil.copytree(world.archives[number], to, ignore=ignore)
+    return [to]
+
+
+def unchecked(made: dict[str, Any]) -> str:
+    """Return why each check that was not made was not."""
+    found = [one for one in made["findings"] if one["outcome"] == "unchecked"]
+    return "\n".join(f"{one['check']}: {one['detail']}" for one in found)
 
 
 def test_a_report_is_proven_from_all_archives(world: World):
-    """Every check passes, down to marks stepped again, and the exit code says so."""
+    """Every check passes, down to marks stepped again, and a person sees why."""
     answer = run(world, str(world.slot), "--market", "BTC-USD")
     assert answer.exit_code == 0, answer.stdout
+    assert re.search(r"Proven: all \d+ checks passed\.", answer.stdout)
+    for number in heard(world):
+        assert f"✓ 6 member {number}: recomputed: " in answer.stdout
+        assert f"BTC-USD as member {number} computed it" in answer.stdout
+    assert re.search(r"c:BTC/USD +│ source │ +1 │ +- │ paused", answer.stdout)
+    assert re.search(r"a:BTC/USD +│ source │ +2 │ 60000\.\d+ │ used", answer.stdout)
+
+
+def test_why_a_mark_was_what_it_was_for_programs(world: World):
+    """Sources, weights, use, index, premium and mark, as JSON."""
+    number = heard(world)[0]
+    made = asked(world, str(world.slot), "--market", "BTC-USD", "--member", str(number))
+    assert made["verdict"] == "proven", unchecked(made)
+    (why,) = made["why"]
+    assert why["who"] == f"member {number}"
+    assert {one["source"]: one["outcome"] for one in why["sources"]}["c:BTC/USD"] == "paused"
+    assert float(why["index_price"]) == pytest.approx(60_000, rel=0.01)
+    assert float(why["mark"]) == pytest.approx(60_000, rel=0.01)
+    assert made["first_difference"] is None
+    assert made["report"]["slot"] == world.slot
+
+
+def test_a_report_is_found_by_digest_file_hex_and_time(world: World, tmp_path: Path):
+    """However it is named, it is the same report."""
+    digest = "0x" + world.report.digest(terms_of(world.config).salt).hex()
+    (tmp_path / "report.bin").write_bytes(world.body)
+    (tmp_path / "report.hex").write_text("0x" + world.body.hex() + "\n")
+    time_ms = str(world.report.leaves[0].decoded().time_ms)
+    member = str(heard(world)[0])
+    for arguments in (
+        [digest],
+        [str(tmp_path / "report.bin")],
+        [str(tmp_path / "report.hex")],
+        ["0x" + world.body.hex()],
+        ["--at", time_ms, "--market", "ETH-USD"],
+    ):
+        made = asked(world, *arguments, "--member", member)
+        assert made["verdict"] == "proven", unchecked(made)
+        assert made["report"]["digest"] == digest
+
+
+def test_one_archive_proves_one_member_and_says_what_is_not_checked(world: World):
+    """Other members' marks are named as not checked, with what to do."""
+    first, *others = heard(world)
+    made = asked(world, str(world.slot), archives=[world.archives[first]])
+    assert made["verdict"] == "incomplete"
+    said = unchecked(made)
+    assert f"member {first}" not in said
+    for number in others:
+        assert f"member {number}: manifests" in said
+    assert "Give that member's archive with --archive" in said
+
+
+def test_another_members_archive_proves_nothing_of_a_member(world: World):
+    """Whose archive it is shows: it has no steps of that member's."""
+    first, second, *_ = heard(world)
+    made = asked(world, str(world.slot), "--member", str(first), archives=[world.archives[second]])
+    assert made["verdict"] == "incomplete"
+    assert f"member {first}: recomputed" in unchecked(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("ticks", "the archive lacks ticks"),
+        ("snapshots", "has no engine state of shard 0"),
+        ("specs", "lacks the engine's specification"),
+        ("controls", "is not in the archive: whether it was issued so"),
+        ("rounds", "the archive has no round of slot"),
+        ("steps", "Give that member's archive"),
+    ],
+)
+def test_what_is_missing_is_said(world: World, tmp_path: Path, kind: str, said: str):
+    """An archive without something gives exit code 2, what was not checked, and what to do."""
+    number = heard(world)[0]
+    lacking = copied(world, number, tmp_path / "lacking", kind)
+    made = asked(world, str(world.slot), "--member", str(number), archives=lacking)
+    assert made["verdict"] == "incomplete", made["first_difference"]
+    assert said in unchecked(made)
+
+
+def test_without_an_archive_nothing_is_proven(world: World, tmp_path: Path):
+    """A report from a file has its signatures checked, and the rest is said not to be."""
+    body = tmp_path / "report.bin"
+    body.write_bytes(world.body)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    made = asked(world, str(body), archives=[empty])
+    assert made["verdict"] == "incomplete"
+    by_check = {one["check"]: one["outcome"] for one in made["findings"]}
+    assert by_check["signatures"] == "proven"
+    assert by_check["median"] == "unchecked"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "say what to verify"),
+        (["no-such-file"], "no slot, no hash of 32 bytes"),
+        (["0x" + "ab" * 32], "no archive has a report with that digest"),
+        (["1234567000"], "the archive has no report of slot 1234567000"),
+        (["--at", "yesterday"], "is no time"),
+        (["--at", "2020-01-02T00:00:00Z"], "has no report in the 32 days before"),
+        (["--market", "DOGE-USD"], "market DOGE-USD is not configured"),
+    ],
+)
+def test_what_cannot_be_found_is_said_in_a_line(world: World, arguments: list[str], said: str):
+    """What was given, what is allowed; exit code 2: nothing was found to differ."""
+    answer = run(world, *arguments)
+    assert answer.exit_code == 2, answer.stdout
+    assert said in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_chain_that_does_not_answer_is_said(world: World, tmp_path: Path):
+    """Everything else is checked, and the chain is said not to be."""
+    (port,) = free_ports(1)
+    data = yaml.safe_load(world.configs[0].read_text())
+    data["chains"] = [
+        {
+            "name": "gone",
+            "chain_id": 1,
+            "rpc": [f"http://127.0.0.1:{port}"],
+            "oracle": "0x" + "11" * 20,
+            "key": {"keystore": "none.json", "password_env": "NONE"},
+        }
+    ]
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(data))
+    member = str(heard(world)[0])
+    made = asked(world, "-c", str(config), str(world.slot), "--member", member)
+    assert made["verdict"] == "incomplete"
+    assert unchecked(made).startswith("chain: gone: ")
+    assert "RPC endpoint answers" in unchecked(made)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,6 +83,20 @@ MARKETS: Final[dict[str, Any]] = {
 }
 
 
+class ReadOnce(Store):
+    """A store of which nothing is read twice."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._held: dict[str, bytes] = {}
+
+    def get(self, path: str) -> bytes:
+        """Return an object."""
+        if path not in self._held:
+            self._held[path] = super().get(path)
+        return self._held[path]
+
+
 @dataclass
 class World:
     """What the run left behind."""
@@ -95,6 +109,7 @@ class World:
     transaction: str = ""
     rpc: str = ""
     oracle: str = ""
+    _stores: dict[int, Store] = field(default_factory=dict)
 
     @property
     def config(self) -> Config:
@@ -108,7 +123,11 @@ class World:
 
     def archive(self, number: int) -> Archive:
         """Return a member's archive, opened."""
-        return Archive(Store(str(self.archives[number])))
+        return Archive(self.store(number))
+
+    def store(self, number: int) -> Store:
+        """Return where a member's archive is; it no longer changes, so each part is read once."""
+        return self._stores.setdefault(number, ReadOnce(str(self.archives[number])))
 
     def rpc_call(self, method: str, *params: Any) -> Any:
         """Ask the chain's node."""
@@ -250,7 +269,9 @@ async def _ran(
         # The engines step on meanwhile: what was observed is archived a moment later.
         for _ in range(80):
             failed(tasks)
+            world._stores.clear()
             if await asyncio.to_thread(_is_provable, world):
+                world._stores.clear()
                 return
             await asyncio.sleep(0.25)
 
