@@ -20,7 +20,7 @@ from relayer.budget import REASONS, Budget, Level
 from relayer.faults import Faults
 from relayer.metrics import RelayerMetrics
 from relayer.parting import PartSize
-from relayer.policy import AT_ONCE, Push, PushPolicy, decide, overlaid, split, strongest
+from relayer.policy import AT_ONCE, Push, PushPolicy, decide, overlaid, split, strongest, unheard
 from relayer.receipts import Receipts
 from relayer.spending import Spending
 from relayer.tail import Offer, Tail
@@ -86,6 +86,8 @@ class Lane:
         self._held: dict[int, bytes] = {}
         self._flights: Final[dict[asyncio.Task[Receipt], Mapping[int, bytes]]] = {}
         """Pushes under way, and the words that each brings."""
+        self._unheard: Final[set[int]] = set()
+        """Markets of which the chain makes MISSING what we bring."""
         self._part_size: Final = PartSize(destination.most_groups)
 
     @property
@@ -178,7 +180,8 @@ class Lane:
         under_way = [*self._flights.values(), *map(_words, in_flight)]
         reasons = REASONS[level] & AT_ONCE if under_way else REASONS[level]
         policies = self._to.policies if level is Level.FULL else self._saving
-        return decide(overlaid(self._held, under_way), offer.words, policies, reasons)
+        held = overlaid(self._held, under_way)
+        return decide(held, offer.words, policies, reasons, self._unheard)
 
     async def _launch(self, offer: Offer) -> None:
         """Read what the chain holds now, and push what is due by that, in bounded parts."""
@@ -223,9 +226,19 @@ class Lane:
             self._receipts.judge(receipt)
             await self._read()
             self._receipts.compare(receipt, words, self._held)
+            self._note_unheard(words)
             self._trouble.end()
             receipts.append(receipt)
         return receipts
+
+    def _note_unheard(self, brought: Mapping[int, bytes]) -> None:
+        found = unheard(brought, self._held)
+        for market in sorted(found - self._unheard):
+            self._log.warning("market_not_of_our_epoch", market=market)
+        self._unheard.difference_update(
+            group * GROUP_SIZE + at for group in brought for at in range(GROUP_SIZE)
+        )
+        self._unheard.update(found)
 
     async def _read(self) -> None:
         self._held = await self._chain.held(self._groups)

@@ -64,16 +64,19 @@ def decide(
     offered: Mapping[int, bytes],
     policies: Mapping[int, PushPolicy],
     reasons: Collection[Reason] = ALL_REASONS,
+    unheard: Collection[int] = (),
 ) -> list[Push]:
     """Return the groups to push, rising; none when nothing but early joiners would go.
 
     `held` and `offered` are words by group, `policies` by market number. A group that is missing
     from `held`, or whose word there has no time, was never stored. A group that is not newer than
-    held, or without a market that has a policy, is never pushed. Only `reasons` count.
+    held, or without a market that has a policy, is never pushed. Only `reasons` count. Markets that
+    are `unheard` and MISSING there wait for another reason than their validity.
     """
     pushes = []
     for group, word in sorted(offered.items()):
-        reason = _reason_of_group(group, held.get(group, bytes(32)), word, policies, reasons)
+        known = held.get(group, bytes(32))
+        reason = _reason_of_group(group, known, word, policies, reasons, unheard)
         if reason is not None:
             pushes.append(Push(group, reason))
     return pushes if any(push.reason is not Reason.EARLY for push in pushes) else []
@@ -89,6 +92,22 @@ def overlaid(
             if (stored_ms(word) or 0) > (stored_ms(words.get(group, bytes(32))) or 0):
                 words[group] = word
     return words
+
+
+def unheard(brought: Mapping[int, bytes], held: Mapping[int, bytes]) -> set[int]:
+    """Return the markets of which a chain has made MISSING what it was brought, by their numbers.
+
+    `MarkOracle` does so while two epochs overlap, with a number that the report's epoch does not
+    have: the next report would fare no better.
+    """
+    return {
+        group * GROUP_SIZE + at
+        for group, word in brought.items()
+        if stored_ms(held.get(group, bytes(32))) == stored_ms(word)
+        for at in range(GROUP_SIZE)
+        if stored_entry(held[group], at).validity is Validity.MISSING
+        and stored_entry(word, at).validity is not Validity.MISSING
+    }
 
 
 def split(pushes: Sequence[Push], most_groups: int) -> list[list[Push]]:
@@ -117,6 +136,7 @@ def _reason_of_group(
     offered: bytes,
     policies: Mapping[int, PushPolicy],
     reasons: Collection[Reason],
+    unheard: Collection[int],
 ) -> Reason | None:
     first = group * GROUP_SIZE
     markets = [at for at in range(GROUP_SIZE) if first + at in policies]
@@ -132,7 +152,11 @@ def _reason_of_group(
         reason
         for at in markets
         for reason in _reasons_of_market(
-            stored_entry(held, at), stored_entry(offered, at), age_ms, policies[first + at]
+            stored_entry(held, at),
+            stored_entry(offered, at),
+            age_ms,
+            policies[first + at],
+            first + at in unheard,
         )
         if reason in reasons
     )
@@ -140,9 +164,9 @@ def _reason_of_group(
 
 
 def _reasons_of_market(
-    held: Entry, offered: Entry, age_ms: int, policy: PushPolicy
+    held: Entry, offered: Entry, age_ms: int, policy: PushPolicy, unheard: bool
 ) -> Iterator[Reason]:
-    if offered.validity is not held.validity and not _says_no_more(held, offered):
+    if offered.validity is not held.validity and not _says_no_more(held, offered, unheard):
         yield Reason.VALIDITY
     moved_bps = 0.0
     if held.price is not None and offered.price is not None:
@@ -158,11 +182,13 @@ def _reasons_of_market(
         yield Reason.EARLY
 
 
-def _says_no_more(held: Entry, offered: Entry) -> bool:
-    """Whether a chain may hold a jump that this offer cannot end: every report would go for it.
+def _says_no_more(held: Entry, offered: Entry, unheard: bool) -> bool:
+    """Whether a chain would say the same after this offer: every report would go for it.
 
     `MarkOracle` reads a held jump as TOO_VOLATILE, and counts no doubted report as agreement.
     """
+    if unheard and held.validity is Validity.MISSING:
+        return True
     return held.validity is Validity.TOO_VOLATILE and offered.validity is Validity.TOO_UNCERTAIN
 
 

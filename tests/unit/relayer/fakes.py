@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Collection
 
 from oracle.model.messages import Receipt
-from oracle.report.report import decode
+from oracle.model.validity import Validity
+from oracle.report.report import Leaf, decode
+from oracle.report.word import ENTRY_BITS, GROUP_SIZE, VALIDITY_BITS
 from relayer.base import Delivery, MayPush, PassedOn, always
 from relayer.stored import stored_ms
 
@@ -32,6 +34,8 @@ class FakeChain:
         self.push_failures: list[Exception] = []
         self.forgets = 0
         """So many pushes are receipted, and not stored."""
+        self.unbound: frozenset[int] = frozenset()
+        """Markets that it stores as MISSING, whatever the report says."""
         self.sent_before: list[Delivery] = []
         self.unclaimed: list[Receipt] = []
         self.spent_wei = 0
@@ -67,7 +71,7 @@ class FakeChain:
             held_ms = stored_ms(self.words.get(leaf.group, bytes(32)))
             if held_ms is None or held_ms < (stored_ms(leaf.word) or 0):
                 if not self.forgets:
-                    self.words[leaf.group] = leaf.word
+                    self.words[leaf.group] = self._merged(leaf)
                 stored.append(leaf.group)
         self.forgets = max(self.forgets - 1, 0)
         return Receipt(
@@ -85,6 +89,15 @@ class FakeChain:
             sent_ns=delivery.signed_ns + 10**9,
             received_ns=delivery.signed_ns + 2 * 10**9,
         )
+
+    def _merged(self, leaf: Leaf) -> bytes:
+        word = int.from_bytes(leaf.word, "big")
+        for at in range(GROUP_SIZE):
+            if leaf.group * GROUP_SIZE + at in self.unbound:
+                top = (at + 1) * ENTRY_BITS - VALIDITY_BITS
+                word &= ~((1 << VALIDITY_BITS) - 1 << top)
+                word |= Validity.MISSING << top
+        return word.to_bytes(32, "big")
 
     def in_flight(self) -> list[Delivery]:
         """Return what an earlier process sent."""

@@ -198,3 +198,25 @@ async def test_a_cancelled_lane_leaves_no_push_behind() -> None:
 
     assert chain.words == {}
     assert not bench.lane.pushing
+
+
+async def test_a_market_that_the_chain_has_not_bound_to_our_epoch_costs_one_push() -> None:
+    """Not one a slot; its group goes for another market, and goes on once the market is heard."""
+    chain = FakeChain()
+    chain.unbound = frozenset({1})
+    bench = Bench(chain, markets=range(2))
+    async with running(bench):
+        for slot in range(1, 6):
+            await bench.publish(report(slot, {0: word(slot, valid(), valid())}))
+            await until(lambda: bench.metric("reports_total", outcome="taken") == slot)  # noqa: B023
+            reads = chain.reads
+            await until(lambda: chain.reads >= reads + 2)  # noqa: B023
+        assert [delivery.slot for delivery in chain.deliveries] == [1]
+        chain.unbound = frozenset()
+        await bench.publish(report(6, {0: word(6, HALTED, valid())}))
+        await until(lambda: len(chain.deliveries) == 2)
+        await bench.publish(report(7, {0: word(7, HALTED, HALTED)}))
+        await until(lambda: len(chain.deliveries) == 3)
+
+    sent = [(delivery.slot, delivery.reason) for delivery in chain.deliveries]
+    assert sent == [(1, "first"), (6, "validity"), (7, "validity")]

@@ -21,6 +21,7 @@ from relayer.policy import (
     overlaid,
     split,
     strongest,
+    unheard,
 )
 from relayer.stored import stored_entry, stored_ms
 from tests.unit.relayer.words import NEVER, T0_MS, valid, word
@@ -94,6 +95,41 @@ def test_a_halted_market_that_kept_its_price_is_not_pushed_again() -> None:
     offered = word(1, Entry(Validity.HALTED))
 
     assert decide({0: kept.to_bytes(32, "big")}, {0: offered}, {0: POLICY}) == []
+
+
+@pytest.mark.parametrize(
+    "entry", [valid(), valid(900_000), Entry(Validity.HALTED), Entry(Validity.MISSING)]
+)
+def test_a_market_that_is_not_of_the_epoch_is_not_pushed_each_slot(entry: Entry) -> None:
+    """The chain makes MISSING of it: that costs gas, and makes MISSING what others brought."""
+    held, told = {0: word(0, Entry(Validity.MISSING))}, word(1, entry)
+
+    assert decide(held, {0: told}, {0: POLICY}, unheard={0}) == []
+    assert decide(held, {0: word(60_000, entry)}, {0: POLICY}, unheard={0}) == [
+        Push(0, Reason.HEARTBEAT)
+    ]
+    back, halted = {0: word(0, valid())}, {0: word(1, Entry(Validity.HALTED))}
+    assert decide(back, halted, {0: POLICY}, unheard={0}) == [Push(0, Reason.VALIDITY)]
+
+
+@pytest.mark.parametrize(
+    ("brought", "made_of_it", "found"),
+    [
+        (word(1, valid(), valid()), word(1, valid(), Entry(Validity.MISSING)), {1}),
+        (word(1, Entry(Validity.HALTED)), word(1, Entry(Validity.MISSING)), {0}),
+        (word(1, Entry(Validity.MISSING)), word(1, Entry(Validity.MISSING)), set()),
+        (word(1, valid()), word(1, valid()), set()),
+        (word(1, valid()), word(1, valid(validity=Validity.TOO_VOLATILE)), set()),
+        (word(1, valid()), word(2, Entry(Validity.MISSING)), set()),
+        (word(1, valid()), NEVER, set()),
+    ],
+)
+def test_what_a_chain_makes_missing_is_unheard(
+    brought: bytes, made_of_it: bytes, found: set[int]
+) -> None:
+    """Of the very word that was brought: not another's, and not a jump that is held."""
+    assert unheard({0: brought}, {0: made_of_it}) == found
+    assert unheard({3: brought}, {3: made_of_it}) == {12 + market for market in found}
 
 
 def test_a_market_without_policy_pushes_nothing() -> None:
