@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import structlog
+from prometheus_client import Histogram
 
 from oracle.bus.grants import Grants
 from oracle.bus.kafka_calls import confluent, unwelcome
@@ -38,6 +39,12 @@ _NO_COORDINATOR: Final = frozenset(
 _LOOK_S: Final = 0.1
 _TAKE_OVER: Final = "take a shard over"
 _COMMIT: Final = "commit a step"
+_COMMIT_SECONDS: Final = Histogram(
+    "plumbline_kafka_commit_seconds",
+    "Parts of a step's transaction: its messages queued, its offsets sent, its end answered",
+    ["part"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 5.0),
+)
 _QUIET: Final = {"log_level": 0, "log.connection.close": False}
 """Its own log goes to standard error; what matters reaches us as errors."""
 
@@ -136,13 +143,17 @@ class Transactions:
 
     def _commit(self, shard: int, messages: Sequence[Wire], tick_offset: int) -> int:
         producer = self._producer
+        began_s = time.perf_counter()
         producer.begin_transaction()
         for at, (topic, key, wire) in enumerate(messages):
             heard = {"on_delivery": self._delivered} if at == 0 else {}
             producer.produce(self._names(topic), wire, key, partition=shard, **heard)
+        began_s = _passed("produce", began_s)
         ticks = self._library.TopicPartition(self._names(Topic.TICKS), shard, tick_offset)
         producer.send_offsets_to_transaction([ticks], self._membership, self._timeout_s)
+        began_s = _passed("offsets", began_s)
         producer.commit_transaction(self._timeout_s)
+        _passed("end", began_s)
         producer.poll(0)
         return self._offset
 
@@ -181,6 +192,13 @@ class Transactions:
                 "credentials and the rights of an oracle (plumb deploy topics --acls)",
             )
         return Retryable(f"Kafka did not commit a step: {error.str()}")
+
+
+def _passed(part: str, began_s: float) -> float:
+    """Note that a part of a commit is done; return when."""
+    now_s = time.perf_counter()
+    _COMMIT_SECONDS.labels(part).observe(now_s - began_s)
+    return now_s
 
 
 class _Thread:

@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from oracle.model.messages import Mark, StepManifest
 
 _FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_WAY = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 5.0)
 
 
 class NodeMetrics:
@@ -20,6 +21,12 @@ class NodeMetrics:
             "plumbline_step_seconds",
             "Time of one step, with its commit",
             buckets=_FAST,
+            registry=registry,
+        )
+        self.tick_to_mark_seconds = Histogram(
+            "plumbline_tick_to_mark_seconds",
+            "From the receipt of a step's first tick to the commit of its marks",
+            buckets=_WAY,
             registry=registry,
         )
         self._ticks = Counter("plumbline_ticks_total", "Ticks taken into steps", registry=registry)
@@ -59,16 +66,16 @@ class NodeMetrics:
             "Step time ahead of the clock: more than 0 while the clock is back",
             registry=registry,
         )
-        self._validity = Gauge(
-            "plumbline_mark_validity", "0 HALTED to 6 VALID", ["market"], registry=registry
+        self._of_markets: Final = tuple(
+            Gauge(name, text, ["market"], registry=registry)
+            for name, text in (
+                ("plumbline_mark_validity", "0 HALTED to 6 VALID"),
+                ("plumbline_breaker_state", "0 NORMAL to 3 RECOVERING"),
+                ("plumbline_sources_used", "Sources that count for quorum"),
+            )
         )
-        self._state = Gauge(
-            "plumbline_breaker_state", "0 NORMAL to 3 RECOVERING", ["market"], registry=registry
-        )
-        self._sources = Gauge(
-            "plumbline_sources_used", "Sources that count for quorum", ["market"], registry=registry
-        )
-        self._markets: Final[dict[str, set[str]]] = {}  # that a shard's gauges speak of
+        self._shown: Final[dict[str, dict[str, tuple[int, int, int]]]] = {}
+        """What the gauges of each shard's markets say."""
 
     def expect(self, shards: int) -> None:
         """Show every shard from the start: one that nobody ever has must be seen to be missing."""
@@ -80,10 +87,10 @@ class NodeMetrics:
         """Say nothing more of a shard that is another's: our last word on it grows old."""
         label = str(shard)
         self.owned.labels(label).set(0)
-        if label in self._markets:
+        if label in self._shown:
             self._last_step.remove(label)
-        for market in self._markets.pop(label, ()):
-            for gauge in (self._validity, self._state, self._sources):
+        for market in self._shown.pop(label, ()):
+            for gauge in self._of_markets:
                 gauge.remove(market)
 
     def observe(
@@ -99,9 +106,10 @@ class NodeMetrics:
             self._refused.labels(reason).inc(count)
         for event in manifest.events:
             self._events.labels(event.market, event.kind, event.after).inc()
-        if manifest.group not in self._markets:  # every step of a shard has all of its markets
-            self._markets[manifest.group] = {mark.market for mark in marks}
+        shown = self._shown.setdefault(manifest.group, {})
         for mark in marks:
-            self._validity.labels(mark.market).set(mark.validity)
-            self._state.labels(mark.market).set(mark.state)
-            self._sources.labels(mark.market).set(sum(view.used for view in mark.sources))
+            said = (mark.validity, mark.state, [view.used for view in mark.sources].count(True))
+            if shown.get(mark.market) != said:  # gauges cost more than the step
+                shown[mark.market] = said
+                for gauge, value in zip(self._of_markets, said, strict=True):
+                    gauge.labels(mark.market).set(value)

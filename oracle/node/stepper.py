@@ -140,6 +140,9 @@ class Stepper:
             stepped = await owner.step(
                 batches, self._tick_start, orders, self._control_offsets, self._last_ns
             )
+        if batches and len(batches[0]):
+            received_ns = int.from_bytes(batches[0].received_ns[:8], "little", signed=True)
+            self._metrics.tick_to_mark_seconds.observe((self._now_ns() - received_ns) / 1e9)
         self._note(stepped)
 
     def _step_time_ns(self) -> int:

@@ -6,8 +6,9 @@ from prometheus_client import CollectorRegistry
 
 from oracle.engine.engine import Engine
 from oracle.model.messages import StepManifest
+from oracle.model.ticks import TickBatch
 from oracle.node.metrics import NodeMetrics
-from tests.engine_builders import market, source, spec
+from tests.engine_builders import T0, S, batch, market, quote, source, spec
 
 NOW_NS = 10**18
 
@@ -35,3 +36,19 @@ def test_a_shard_that_was_passed_on_is_no_longer_spoken_of() -> None:
     assert page.get_sample_value(stepped, {"shard": "1"}) is None
     assert page.get_sample_value("plumbline_shard_owned", {"shard": "1"}) == 0
     metrics.passed_on(1)
+
+
+def test_a_markets_gauges_follow_its_marks_and_come_back_with_its_shard() -> None:
+    """They are set where something changed, and anew after the shard was another's."""
+    page = CollectorRegistry()
+    metrics, engine = NodeMetrics(page), Engine(spec([market("X-USD", [source("a:X")])]))
+
+    def used(*sent: TickBatch, now_ns: int) -> float | None:
+        metrics.observe(_step("0"), list(engine.step(sent, [], now_ns).messages()), {})
+        return page.get_sample_value("plumbline_sources_used", {"market": "X-USD"})
+
+    assert used(now_ns=T0) == 0
+    assert used(*batch(quote("a:X", "100", "100.1")), now_ns=T0 + S) == 1
+    metrics.passed_on(0)
+    assert used(now_ns=T0 + 2 * S) == 1
+    assert used(now_ns=T0 + 3600 * S) == 0

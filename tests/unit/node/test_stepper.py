@@ -152,6 +152,16 @@ async def test_ticks_that_come_together_share_a_step() -> None:
         assert str(watch.marks[0].mark) == "100.00000"
 
 
+async def test_metrics_say_how_long_a_tick_took_to_become_marks() -> None:
+    """The time that consumers see: from the receipt of a step's first tick to its commit."""
+    clock = Clock(T0 + 250 * MS)
+    async with MemoryBus() as bus, running(bus, clock) as watch:
+        await watch.more(1)
+        await send(bus, trade("a:X", "100"))
+        await watch.until(lambda: watch.value("plumbline_tick_to_mark_seconds_count") == 1)
+        assert watch.value("plumbline_tick_to_mark_seconds_sum") == pytest.approx(0.25)
+
+
 async def test_a_manifest_says_what_was_taken() -> None:
     """Offsets after the last tick batch and order taken, by partition: what a replay needs."""
     async with MemoryBus() as bus:
