@@ -81,17 +81,17 @@ async def test_who_takes_a_shard_over_shuts_the_owner_before_it_out(bus: KafkaBu
         assert not second.done()
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
-        steps, marks = await committed(bus)
     finally:
         for task in (feeding, first):
             task.cancel()
         await asyncio.gather(feeding, first, return_exceptions=True)
+    log = bus.shard_log(1)
+    async with log:  # which ends what the second had begun to commit
+        at = await recover(log, PART.spec, PART.markets, time.time_ns())
+    steps, marks = await committed(bus)
     assert [step.sequence for step in steps] == list(range(1, len(steps) + 1))
     assert [mark.sequence for mark in marks] == [step.sequence for step in steps]
     taken = [step.tick_offsets for step in steps[:-1]]
     assert taken == [step.tick_starts for step in steps[1:]]
-    log = bus.shard_log(1)
-    async with log:
-        at = await recover(log, PART.spec, PART.markets, time.time_ns())
     assert at.engine.sequence == steps[-1].sequence
     assert at.history == steps[-1].history
