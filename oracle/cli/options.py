@@ -10,13 +10,21 @@ import typer
 from oracle.model.errors import ConfigError
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The YAML configuration file.", show_default=False)
+    Path,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="PLUMBLINE_CONFIG",
+        help="The YAML configuration file.",
+        show_default=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 StateOption = Annotated[
     Path | None,
     typer.Option(
         "--state",
+        envvar="PLUMBLINE_STATE",
         help="Folder of the control socket, the orders, the audit and the signing journal; by "
         "default `state` beside the configuration.",
         show_default=False,
