@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from oracle.verify.run import Subject
 
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
+MOST_BYTES: Final = 4 * 2**30
+"""Of memory."""
 _LATE_NS: Final = 3_600 * 10**9
 """How long after a report's time its receipts are looked for, and around --at its digest."""
 
@@ -82,7 +86,8 @@ def verify(
     Exit code 0: all of it is proven. 1: something differs. 2: something could not be checked.
     """
     try:
-        code = _verified(load(config), target, market, at, archive, member, as_json=as_json)
+        with _bounded_memory(MOST_BYTES):
+            code = _verified(load(config), target, market, at, archive, member, as_json=as_json)
     except PlumblineError as error:
         complain(error)
         code = 2
@@ -278,9 +283,10 @@ def sources_of(settings: Config, archives: Sequence[str]) -> list[Source]:
     from oracle.archive.read import Archive
     from oracle.archive.store import Store
     from oracle.verify.evidence import Source
+    from oracle.verify.guarded import guarded
 
     urls = list(archives) or ([settings.archive.url] if settings.archive else [])
-    return [Source(url, Archive(Store(url))) for url in urls]
+    return [guarded(Source(url, Archive(Store(url)))) for url in urls]
 
 
 def terms_of(settings: Config) -> Terms:
@@ -324,6 +330,23 @@ def time_of(text: str) -> int:
         ) from error
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return round(aware.timestamp() * 1000) * 10**6
+
+
+@contextmanager
+def _bounded_memory(most_bytes: int) -> Iterator[None]:
+    """Let what others packed small not unpack to all of the machine's memory.
+
+    Where the system has no such limit there is none.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = most_bytes if before[1] == resource.RLIM_INFINITY else min(most_bytes, before[1])
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @contextmanager

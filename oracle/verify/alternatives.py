@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from oracle.archive.read import Step
-from oracle.model.errors import Rejected
+from oracle.model.errors import PlumblineError
 from oracle.model.messages import Control, Mark, StepManifest, encode
 from oracle.node.proof import inputs_digest, marks_digest, snapshot_digest
 from oracle.verify.evidence import Claim, Evidence, Terms
+from oracle.verify.guarded import tried
 from oracle.verify.history import history_of
 
 _NEAR_NS: Final = 2 * 10**9
@@ -60,23 +62,17 @@ class Alternatives:
     def _with(
         self, step: Step, field: str, values: Callable[[Step], Given]
     ) -> Iterator[tuple[str, StepManifest]]:
-        try:
-            for value in values(step):
-                if value != getattr(step.manifest, field):
-                    yield field, msgspec.structs.replace(step.manifest, **{field: value})
-        except Rejected:
-            return  # the other record is not there
+        given = tried(lambda: list(values(step)))
+        for value in () if isinstance(given, PlumblineError) else given:
+            if value != getattr(step.manifest, field):
+                yield field, msgspec.structs.replace(step.manifest, **{field: value})
 
     def _with_recomputed(
         self, step: Step, recomputed: Callable[[Step], dict[str, Any]]
     ) -> Iterator[tuple[str, StepManifest]]:
-        try:
-            fields = recomputed(step)
-        except Rejected:
-            return
-        for field, value in fields.items():
-            if value != getattr(step.manifest, field):
-                yield field, msgspec.structs.replace(step.manifest, **{field: value})
+        fields = tried(lambda: recomputed(step))
+        for field, value in () if isinstance(fields, PlumblineError) else fields.items():
+            yield from self._with(step, field, partial(_only, value))
 
     def _near(self, step: Step) -> Sequence[Mark]:
         """Return marks of one market around a step's time."""
@@ -141,6 +137,10 @@ class Alternatives:
         time_ns = step.manifest.time_ns
         around = self._evidence.steps_between(step.shard, time_ns - _NEAR_NS, time_ns + _NEAR_NS)
         yield from (one.manifest for one in around if one.log == step.log)
+
+
+def _only(value: Any, _step: Step) -> Given:
+    return iter([value])
 
 
 def _resembles(order: Control, other: Control) -> bool:

@@ -16,6 +16,7 @@ from oracle.verify.alternatives import Alternatives
 from oracle.verify.differences import Named, in_specs, in_values
 from oracle.verify.evidence import Claim, Source, Terms
 from oracle.verify.findings import Differs, Finding, Unchecked, examined, hexed
+from oracle.verify.guarded import tried
 from oracle.verify.history import Past, check_past, histories_before, past_of
 from oracle.verify.replay import Progress, Replayed, check_ticks, in_archive, replayed
 from oracle.verify.steps import Taken, check_manifests, check_marks, marks_of, steps_of
@@ -84,14 +85,15 @@ class Case:
 
     def as_archived(self, one: Observation) -> Iterator[tuple[str, Observation]]:
         """Return an observation with one field as the archive has it, field by field."""
-        try:
-            steps = self.steps()
-        except Rejected:
+        steps = tried(self.steps)
+        if isinstance(steps, PlumblineError):
             return
         time_ns = min(step.manifest.time_ns for step in steps)
         if time_ns != one.time_ns:
             yield "time_ns", one._replace(time_ns=time_ns)
-        seen = self.taken().seen(one.time_ns)
+        seen = tried(lambda: self.taken().seen(one.time_ns))
+        if isinstance(seen, PlumblineError):
+            return
         for field in ("inputs_root", "state_digest", "words"):
             if getattr(seen, field) != getattr(one, field):
                 yield field, one._replace(**{field: getattr(seen, field)})
@@ -161,10 +163,8 @@ class Case:
 
     def _check_marks(self) -> str:
         def recomputed(step: Step, marks: Sequence[Mark]) -> Named | None:
-            try:
-                return in_archive(self.replayed(step), marks)
-            except Rejected:
-                return None
+            made = tried(lambda: in_archive(self.replayed(step), marks))
+            return None if isinstance(made, PlumblineError) else made
 
         return check_marks(self.claim, self.taken(), recomputed)
 

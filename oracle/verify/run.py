@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from oracle.committee.rounds.median import combine
 from oracle.committee.wire.observation import Observation
-from oracle.model.errors import PlumblineError, Rejected
+from oracle.model.errors import PlumblineError
 from oracle.model.messages import Receipt
 from oracle.report.report import Report, Unsigned
 from oracle.verify import rounds, signed
 from oracle.verify.case import Case
 from oracle.verify.evidence import Claim, Epoch, Source, Terms, claim_of
 from oracle.verify.findings import Finding, NothingToCheck, Unchecked, examined, hexed
+from oracle.verify.guarded import guarded, tried
 from oracle.verify.replay import Progress
 from oracle.verify.rounds import Round
 from oracle.verify.stored import Delivered, check_delivered, check_epoch_on_chain, check_receipts
@@ -55,6 +56,7 @@ class Verification:
 
     def __init__(self, subject: Subject) -> None:
         self._subject, self._terms = subject, subject.terms
+        self._sources = [guarded(source) for source in subject.sources]
         self._cases: dict[str, list[Case]] = {}
         self._round: Round | PlumblineError | None = None
         self._report: Report | None = None
@@ -81,7 +83,7 @@ class Verification:
             one
             for claimed in self._cases.values()
             for case in claimed[:1]
-            for one in _why(case, market)
+            for one in _or_none(partial(_why, case, market)) or ()
         ]
 
     def _decoded(self) -> str:
@@ -157,7 +159,7 @@ class Verification:
     def _of_claim(self, claim: Claim) -> Iterator[Finding]:
         cases = self._cases_of(claim)
         if not cases:
-            said = ", ".join(source.name for source in self._subject.sources) or "no archive"
+            said = ", ".join(source.name for source in self._sources) or "no archive"
             missing = Unchecked(
                 f"{said}: none has the steps of {claim.who} at {claim.time_ns} ns. Give that "
                 "member's archive with --archive (a folder, or its URL)"
@@ -181,32 +183,29 @@ class Verification:
         yield from self._of_claim(claim)
 
     def _shared_time(self, report: Report) -> int:
-        for source in self._subject.sources:
-            found = _or_none(partial(source.evidence.report_of, report.slot))
-            if found is not None:
-                return found.time_ns
+        for source in self._sources:
+            time_ns = _or_none(partial(_time_of, source, report.slot))
+            if time_ns is not None:
+                return time_ns
         return max(leaf.decoded().time_ms for leaf in report.leaves) * 10**6
 
     def _is_shared(self, report: Report) -> bool:
         """Whether the archives say that one process signed it."""
         if isinstance(self._round, Round):
             return False
-        found = (
-            _or_none(partial(source.evidence.report_of, report.slot))
-            for source in self._subject.sources
+        return any(
+            _or_none(partial(_is_of_shared_view, source, report.slot)) for source in self._sources
         )
-        return any(one is not None and one.shared_view for one in found)
 
     def _found_round(self, report: Report) -> Round | PlumblineError | None:
         """Return the round that was signed as the report, else any that is said to be its."""
         error: PlumblineError | None = None
         found: list[Round] = []
-        for source in self._subject.sources:
+        for source in self._sources:
             for slot in self._slots(source, report):
-                try:
-                    made = rounds.opened(source.evidence.round_of(slot).proposal, self._terms)
-                except PlumblineError as raised:
-                    error = error or raised
+                made = tried(partial(self._opened, source, slot))
+                if isinstance(made, PlumblineError):
+                    error = error or made
                     continue
                 unsigned = _remade(made)
                 if unsigned is not None and signed.has_signature_of(report, self._terms, unsigned):
@@ -214,13 +213,16 @@ class Verification:
                 found.append(made)
         return found[0] if found else error
 
+    def _opened(self, source: Source, slot: int) -> Round:
+        return rounds.opened(source.evidence.round_of(slot).proposal, self._terms)
+
     def _slots(self, source: Source, report: Report) -> Iterator[int]:
         """Return the report's slot; then that of its time, should the slot be altered."""
         yield report.slot
         time_ns = max(leaf.decoded().time_ms for leaf in report.leaves) * 10**6
-        nearest = _or_none(lambda: source.evidence.report_at(time_ns + 10**6))
-        if nearest is not None and nearest.slot != report.slot:
-            yield nearest.slot
+        nearest = _or_none(lambda: source.evidence.report_at(time_ns + 10**6).slot)
+        if nearest is not None and nearest != report.slot:
+            yield nearest
 
     def _remade(self) -> Unsigned | None:
         return _remade(self._round) if isinstance(self._round, Round) else None
@@ -229,10 +231,9 @@ class Verification:
         """Return the archives that have a claim's steps."""
         if claim.who not in self._cases:
             made = (
-                Case(source, claim, self._terms, self._subject.progress)
-                for source in self._subject.sources
+                Case(source, claim, self._terms, self._subject.progress) for source in self._sources
             )
-            self._cases[claim.who] = [case for case in made if _has_steps(case)]
+            self._cases[claim.who] = [case for case in made if _or_none(case.steps)]
         return self._cases[claim.who]
 
     def _as_archived(self, one: Observation) -> Iterable[tuple[str, Observation]]:
@@ -259,29 +260,28 @@ def _remade(round_: Round) -> Unsigned | None:
     return _or_none(lambda: combine(made.observations, rules.faults, made.prev_ms))
 
 
-def _why(case: Case, market: str) -> Iterator[Why]:
-    try:
-        for step in case.steps():
-            spec = market_in(case.spec(step).markets, market)
-            mark = marks_by_name(case.replayed(step).marks).get(market)
-            if spec is not None and mark is not None:
-                yield why(case.claim.who, mark, spec)
-    except Rejected:
-        return  # the finding of the same name has said why not
+def _is_of_shared_view(source: Source, slot: int) -> bool:
+    return bool(source.evidence.report_of(slot).shared_view)
 
 
-def _has_steps(case: Case) -> bool:
-    try:
-        return bool(case.steps())
-    except Rejected:
-        return False
+def _time_of(source: Source, slot: int) -> int:
+    return int(source.evidence.report_of(slot).time_ns)
+
+
+def _why(case: Case, market: str) -> list[Why]:
+    """Return what made a market's mark; nothing where a finding has said why not."""
+    made = []
+    for step in _or_none(case.steps) or ():
+        spec = market_in(case.spec(step).markets, market)
+        mark = marks_by_name(case.replayed(step).marks).get(market)
+        if spec is not None and mark is not None:
+            made.append(why(case.claim.who, mark, spec))
+    return made
 
 
 def _or_none(make: Callable[[], T]) -> T | None:
-    try:
-        return make()
-    except PlumblineError:
-        return None
+    made = tried(make)
+    return None if isinstance(made, PlumblineError) else made
 
 
 def _raising(error: PlumblineError) -> Callable[[], str]:
