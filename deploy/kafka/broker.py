@@ -305,8 +305,12 @@ class Cluster:
 
 
 def settings_of(quorum: dict[str, object], *, protocol: str, **own: object) -> str:
-    """Return a broker's file, with what all of its cluster have and what is its own."""
+    """Return a broker's file, with what all of its cluster have and what is its own.
+
+    `advertised` is the port that clients are told, `port` unless it is given.
+    """
     template = string.Template((HERE / "server.properties").read_text())
+    own = {"advertised": own["port"], **own}
     return template.substitute(quorum, protocol=protocol, controller_protocol=protocol, **own)
 
 

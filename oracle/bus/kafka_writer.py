@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from oracle.bus.kafka_calls import aiokafka
+from oracle.bus.kafka_faults import told
 from oracle.bus.retention import MESSAGE_BYTES
 from oracle.model.errors import Retryable
 
@@ -61,17 +62,18 @@ class KafkaWriter:
 
         After Retryable some may have been written: to send them again may write them twice.
         """
-        producer = await self._connected()
+        producer = None
         try:
+            producer = await self._connected()
             async with self._bounded(f"publish to {name}"):
                 sent = [
                     await producer.send(name, value, key, partition)
                     for key, value, partition in messages
                 ]
                 await asyncio.gather(*sent)
-        except Retryable:
+        except Retryable as error:
             await self._abandon(producer)
-            raise
+            raise await told(name, self._settings["bootstrap_servers"], error) from error
 
     async def partitions(self, name: str) -> set[int]:
         """Return a topic's partitions."""
@@ -96,10 +98,15 @@ class KafkaWriter:
             return self._producer
 
     async def _abandon(self, producer: Any) -> None:
-        """Give up what the producer still holds: late prices are worse than none."""
-        if self._producer is producer:
+        """Give up what the producer still holds: late prices are worse than none.
+
+        Whoever else waits for it hears of it now, and not when its own time is out.
+        """
+        if producer is not None and self._producer is producer:
             self._producer = None
             await self._close(producer)
+            given_up = self._library.errors.ProducerClosed("another write was given up")
+            _fail_all(producer._message_accumulator, given_up)
 
     async def _close(self, producer: Any) -> None:
         """Stop the producer without its flush, which waits for ever for a dead broker."""
@@ -114,3 +121,16 @@ class KafkaWriter:
             _log.warning("kafka_sender_failed", error=str(stop.exception()))
         await producer.client.close()
         producer._closed = True  # its own stop() would flush
+
+
+def _fail_all(waiting: Any, error: Exception) -> None:
+    """Have all that a producer still holds fail.
+
+    The library's own `fail_all` trips over a batch that has been tried before.
+    """
+    waiting._exception = error
+    batches = [batch for queue in waiting._batches.values() for batch in queue]
+    for batch in (*batches, *waiting._pending_batches):
+        for future, _ in batch._msg_futures:
+            if not future.done():
+                future.set_exception(error)
