@@ -25,7 +25,7 @@ from oracle.keys.keystore import write_keystore
 from oracle.model.fixed import Px
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
-from tests.e2e.plumb import PLUMB
+from tests.e2e.plumb import PLUMB, ROOT
 from tests.integration.committee.nodes import free_ports
 from tests.integration.helm.chart import EXAMPLES, named, pods, rendered
 
@@ -250,3 +250,15 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=DEADLINE_S, env=os.environ
     )
+
+
+def test_the_image_is_the_one_that_the_chart_expects():
+    """Entrypoint, user and the state's folder are as deploy/Dockerfile makes them."""
+    stage = (ROOT / "deploy/Dockerfile").read_text().split(" AS plumbline\n")[1].split("\nFROM ")[0]
+    assert 'ENTRYPOINT ["plumb"]' in stage
+    for name, _, spec in pods(rendered("member")):
+        context = spec["securityContext"]
+        assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in stage, name
+        for mount in spec["containers"][0].get("volumeMounts", []):
+            if mount["name"] in ("state", "config"):
+                assert mount["mountPath"] in stage, name
