@@ -11,8 +11,10 @@ BIN := $(VENV)/bin
 EVM := contracts/evm
 SLITHER := $(EVM)/slither
 HELM := deploy/helm
+PROMETHEUS := .cache/prometheus
+VALIDATE := .cache/validate
 
-.PHONY: help setup lock evm-tools slither kafka helm demo test test-python test-forge check rules contracts bench fuzz soak clean
+.PHONY: help setup lock evm-tools slither kafka helm prometheus demo test test-python test-forge check rules deployment image-steps contracts bench fuzz soak clean
 
 help: ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +35,10 @@ lock: ## rewrite requirements.lock from pyproject.toml
 	  --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
 	$(BIN)/uv pip compile $(SLITHER)/requirements.in --python-version 3.11 --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header -q -o $(SLITHER)/requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras -c requirements.lock --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header -q -o deploy/docker/requirements.lock
+	$(BIN)/uv pip compile deploy/docker/build.in --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header -q -o deploy/docker/build.lock
 
 evm-tools: $(EVM)/node_modules/.package-lock.json ## anvil, forge, solc and the contract libraries, from npm
 
@@ -61,9 +67,17 @@ $(HELM)/.tools/helm4: $(HELM)/tools/package-lock.json
 	done
 	@rm -r $(HELM)/tools/node_modules
 
+prometheus: $(PROMETHEUS)/usr/bin/promtool ## Prometheus and promtool, from Debian's package, unpacked here
+
+$(PROMETHEUS)/usr/bin/promtool:
+	@mkdir -p $(PROMETHEUS)
+	cd $(PROMETHEUS) && { apt-get download -qq prometheus || { apt-get update -qq; apt-get download -qq prometheus; }; }
+	cd $(PROMETHEUS) && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
+	@touch $@
+
 test: test-python test-forge ## every test, with a real broker and real EVM nodes
 
-test-python: setup evm-tools kafka helm
+test-python: setup evm-tools kafka helm prometheus
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-forge: evm-tools
@@ -77,7 +91,7 @@ $(SLITHER)/.venv/bin/slither: $(SLITHER)/requirements.lock | setup
 	VIRTUAL_ENV=$(CURDIR)/$(SLITHER)/.venv $(BIN)/uv pip sync -q --require-hashes $(SLITHER)/requirements.lock
 	@touch $@
 
-check: setup evm-tools slither ## formats, lints, types, import rules, generated files
+check: setup evm-tools slither rules deployment image-steps ## formats, lints, types, import rules, generated files, images
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -88,9 +102,19 @@ check: setup evm-tools slither ## formats, lints, types, import rules, generated
 	$(BIN)/python -m tests.vectors.generate --check
 	$(BIN)/python -m tests.integration.chaos.table --check
 
-rules: ## what Prometheus makes of the alert rules (needs promtool on the PATH)
-	promtool check rules deploy/prometheus/rules.yml
-	promtool test rules deploy/prometheus/rules.test.yml
+rules: prometheus ## what Prometheus makes of its configuration and the alert rules
+	$(PROMETHEUS)/usr/bin/promtool check config --syntax-only deploy/prometheus/prometheus.yml
+	$(PROMETHEUS)/usr/bin/promtool check rules deploy/prometheus/rules.yml
+	$(PROMETHEUS)/usr/bin/promtool test rules deploy/prometheus/rules.test.yml
+
+deployment: $(VALIDATE) ## what Docker's own libraries make of the compose file and the Dockerfile (Go)
+	$(VALIDATE) deploy/compose.yaml deploy/Dockerfile
+
+$(VALIDATE): deploy/docker/validate/main.go deploy/docker/validate/go.sum
+	cd deploy/docker/validate && go build -o $(CURDIR)/$(VALIDATE) .
+
+image-steps: setup ## run the Dockerfile's build steps here, and the result as its user, read-only
+	$(BIN)/python -m tests.integration.deploy.image_steps
 
 contracts: evm-tools ## build the contracts; rewrite contracts/abi, contracts/gas.json, docs/gas.md
 	cd $(EVM) && node script/export-abi.mjs
@@ -110,4 +134,4 @@ soak: setup evm-tools ## a relayer under faults, engines killed, each for 10 min
 	  $(BIN)/pytest -q tests/integration/shards -k "killed or come_and_go"
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target $(HELM)/.tools out
+	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target $(HELM)/.tools $(PROMETHEUS) $(VALIDATE) out
