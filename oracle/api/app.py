@@ -19,6 +19,8 @@ from oracle.api.fanout import Stream
 from oracle.api.past import Past
 from oracle.api.past import router as past_router
 from oracle.api.problems import ProblemError, documented
+from oracle.api.proofs import Lending
+from oracle.api.proofs import router as proofs_router
 from oracle.api.render import render_control, render_receipt
 from oracle.api.view import RECEIPTS_HELD, LatestView
 from oracle.report.word import GROUP_SIZE
@@ -33,13 +35,14 @@ def create_app(
     view: LatestView,
     *,
     past: Past | None = None,
+    lending: Lending | None = None,
     live_within_s: float = LIVE_WITHIN_S,
     heartbeat_s: float = HEARTBEAT_S,
     registry: CollectorRegistry = REGISTRY,
 ) -> FastAPI:
     """Return the application over `view`, whose `run` the caller keeps running.
 
-    Without `past` it answers nothing of the archive.
+    Without `past` it answers nothing of the archive, without `lending` it gives no copy of it.
     """
     app = FastAPI(
         title="Plumbline",
@@ -50,12 +53,14 @@ def create_app(
     )
     app.state.view = view
     app.state.past = past
+    app.state.lending = lending
     app.state.live_within_s = live_within_s
     app.state.heartbeat_s = heartbeat_s
     app.state.registry = registry
     problems.install(app)
     app.include_router(router)
     app.include_router(past_router)
+    app.include_router(proofs_router)
     return app
 
 

@@ -12,6 +12,7 @@ from oracle.api import models, problems
 from oracle.api.asked import View, known
 from oracle.api.problems import ProblemError, documented
 from oracle.api.render import render_candle, render_past
+from oracle.api.turns import Turns
 from oracle.model.errors import Rejected, Retryable, SchemaError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Past:
     def __init__(self, history: History, *, timeout_s: float = TIMEOUT_S) -> None:
         self.history: Final = history
         self._timeout_s: Final = timeout_s
-        self._readers: Final = asyncio.Semaphore(READERS)
+        self._turns: Final = Turns(READERS)
 
     async def read(self, call: Callable[[], Answer]) -> Answer:
         """Return what `call` does.
@@ -67,7 +68,7 @@ class Past:
         """
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._in_turn(call)
+                return await self._turns.run(call)
         except TimeoutError as error:
             raise Retryable(
                 f"the archive did not answer within {self._timeout_s:g} s: ask for less at once, "
@@ -77,18 +78,6 @@ class Past:
             raise ProblemError(500, problems.DAMAGED, str(error)) from error
         except Rejected as error:
             raise ProblemError(422, problems.TOO_MUCH, str(error)) from error
-
-    async def _in_turn(self, call: Callable[[], Answer]) -> Answer:
-        await self._readers.acquire()
-        running = asyncio.ensure_future(asyncio.to_thread(call))
-        # A thread goes on when nobody waits for it any more, and keeps its place until it is done.
-        running.add_done_callback(self._done)
-        return await asyncio.shield(running)
-
-    def _done(self, running: asyncio.Future[Answer]) -> None:
-        self._readers.release()
-        if not running.cancelled():
-            running.exception()  # whoever waited has it; nobody else needs to hear
 
 
 def _past(request: Request) -> Past:

@@ -17,6 +17,7 @@ NO_MARK_YET: Final = "no-mark-yet"
 NO_REPORT_YET: Final = "no-report-yet"
 NOT_HELD: Final = "not-held"
 NO_ARCHIVE: Final = "no-archive"
+NOT_SERVED: Final = "not-served"
 TOO_MUCH: Final = "too-much"
 DAMAGED: Final = "archive-damaged"
 BUSY: Final = "busy"
@@ -28,6 +29,7 @@ _TITLES: Final = {
     NO_REPORT_YET: "There is no such report yet",
     NOT_HELD: "The report is not held here",
     NO_ARCHIVE: "This server has no archive",
+    NOT_SERVED: "That is not served",
     TOO_MUCH: "More was asked for than one answer holds",
     DAMAGED: "A part of the archive is damaged",
     BUSY: "The server is busy",

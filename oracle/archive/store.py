@@ -18,15 +18,19 @@ from uuid import uuid4
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from oracle.archive.remote import ServedFiles
 from oracle.model.errors import ConfigError, Retryable
 
 _CREDENTIALS: Final = re.compile(r"://[^/]*@")
+_SERVED: Final = re.compile(r"https?://")
 _TEMPORARY: Final = ".writing"
 _LOCK: Final = ".archiver.lock"
 
 
 class Store:
     """The objects below a path or URL. Its calls block: use a thread.
+
+    `http://` and `https://` are a member's API, which serves its archive to be read.
 
     Raises:
         ConfigError: the URL has credentials in it, or names a store that is not installed.
@@ -40,7 +44,11 @@ class Store:
             )
         self.url: Final = url
         try:
-            made: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
+            made: tuple[Any, str] = (
+                (ServedFiles(url), "")
+                if _SERVED.match(url)
+                else url_to_fs(url, use_listings_cache=False)
+            )
         except (ImportError, ValueError) as error:
             raise ConfigError(
                 f"archive {url!r} cannot be used: {error}; give a folder, or a URL that fsspec "
@@ -70,6 +78,20 @@ class Store:
         with self._retryable(f"read {path}"):
             data: bytes = self.fs.cat_file(self.full(path))
             return data
+
+    def size(self, path: str) -> int:
+        """Return how many bytes an object has.
+
+        Raises:
+            FileNotFoundError: there is none.
+            Retryable: the store did not say.
+        """
+        with self._retryable(f"look at {path}"):
+            try:
+                return int(self.fs.size(self.full(path)))
+            except FileNotFoundError:
+                pass
+        raise FileNotFoundError(f"the archive has no {path}")
 
     def get_all(self, paths: Sequence[str]) -> list[bytes]:
         """Return objects, at once where the store can.

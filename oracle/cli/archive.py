@@ -14,6 +14,7 @@ from oracle.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from oracle.api.past import Past
+    from oracle.api.proofs import Lending
 
 
 def archive_service(config: Config, bus: Bus, registry: CollectorRegistry) -> Service:
@@ -28,7 +29,13 @@ def archive_service(config: Config, bus: Bus, registry: CollectorRegistry) -> Se
 
     section = archive_section(config)
     roll = Roll(section.roll_rows, section.roll_bytes, section.roll_age / 1e9)
-    return Archiver(bus, Store(section.url), ArchiveMetrics(registry), roll).run
+    return Archiver(
+        bus,
+        Store(section.url),
+        ArchiveMetrics(registry),
+        roll,
+        snapshot_every_ns=section.snapshot_every,
+    ).run
 
 
 def archived_past(config: Config) -> Past | None:
@@ -42,6 +49,23 @@ def archived_past(config: Config) -> Past | None:
     from oracle.archive.store import Store
 
     return None if config.archive is None else Past(History(Store(config.archive.url)))
+
+
+def archived_for_others(config: Config, registry: CollectorRegistry) -> Lending | None:
+    """Return what the API gives others of the archive; None where it is not to be served.
+
+    Raises:
+        ConfigError: its store cannot be used.
+    """
+    from oracle.api.proofs import Lending
+    from oracle.archive.served import ServedArchive
+    from oracle.archive.store import Store
+
+    section = config.archive
+    if section is None or not section.serve_for:
+        return None
+    served = ServedArchive(Store(section.url), section.serve_for)
+    return Lending(served, section.serve_rate, registry)
 
 
 def archive_section(config: Config) -> ArchiveConfig:

@@ -53,7 +53,7 @@ class SandboxSink:
         if not self._attestor.is_due(manifest.time_ns):
             return
         self._time_ns = manifest.time_ns
-        signed = await self._attestor.sign(View(manifest.time_ns, (manifest,), tuple(marks)))
+        signed, _ = await self._attestor.sign(View(manifest.time_ns, (manifest,), tuple(marks)))
         self._reports += 1
         await self._chain.advance_to(-(-manifest.time_ns // 10**9))
         for receipt in await self._lane.deliver(open_offer(signed, self._committee)):

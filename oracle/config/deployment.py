@@ -15,6 +15,8 @@ Url = Annotated[str, Field(pattern=r"^(https?|wss?)://[^\s]+$")]
 
 
 LONGEST_STEP_NS = 10**9
+SHORTEST_SERVED_NS = 7 * 24 * 3600 * 10**9
+LONGEST_REPLAY_NS = 3600 * 10**9
 SHORTEST_POLL_NS = 50 * 10**6
 
 
@@ -309,3 +311,39 @@ class ArchiveConfig(Section):
     """Of messages, before compression: of a part, and of all that wait together."""
     roll_age: PositiveNs = 60 * 10**9
     """What waits longer is written. A part is a file: shorter ages make many small ones."""
+    snapshot_every: DurationNs = 5 * 60 * 10**9
+    """One of an engine's states in so long is kept: a proof steps through that much at most."""
+    serve_for: DurationNs = 0
+    """Others may read so much of the past over the API; 0: nothing."""
+    serve_rate: int = Field(default=8 * 2**20, ge=2**10, le=2**40)
+    """Bytes a second that all of them together get, on average."""
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if value.startswith(("http://", "https://")):
+            raise ValueError(
+                f"{value} is somebody's served archive, which can only be read (plumb verify "
+                "--archive, plumb query --archive): give a folder or a store to write to"
+            )
+        return value
+
+    @field_validator("serve_for")
+    @classmethod
+    def _check_serve_for(cls, value: int) -> int:
+        if 0 < value < SHORTEST_SERVED_NS:
+            raise ValueError(
+                f"serve_for of {value / 10**9:g}s is shorter than 7d, within which anybody may "
+                "ask for what a mark was made from: serve it for 7d or longer, or 0 to serve none"
+            )
+        return value
+
+    @field_validator("snapshot_every")
+    @classmethod
+    def _check_snapshot_every(cls, value: int) -> int:
+        if value > LONGEST_REPLAY_NS:
+            raise ValueError(
+                f"snapshot_every of {value / 10**9:g}s is longer than 1h: whoever checks a mark "
+                "would have to step through that much"
+            )
+        return value

@@ -18,12 +18,19 @@ from oracle.archive.store import Store
 from oracle.bus.interface import Bus, Start
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
+from oracle.engine.engine import Engine
 from oracle.model.fixed import Px
 from oracle.model.messages import encode
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
-from oracle.node.proof import NO_HISTORY, history_after, inputs_digest, marks_digest
+from oracle.node.proof import (
+    NO_HISTORY,
+    history_after,
+    inputs_digest,
+    marks_digest,
+    snapshot_digest,
+)
 from oracle.node.sharding import Shard
 from oracle.node.stepper import Cadence, Stepper
 from tests.engine_builders import market, source, spec
@@ -123,7 +130,24 @@ async def _prove(bus: Bus, folder: Path) -> None:
         async with asyncio.timeout(DEADLINE_S):
             while _archived(Archive(store)) < end:  # noqa: ASYNC110 - files have no event
                 await asyncio.sleep(0.2)
-    assert _check(Archive(store)) > 10
+    archive = Archive(store)
+    assert _check(archive) > 10
+    _check_replay(archive)
+
+
+def _check_replay(archive: Archive) -> None:
+    """Make the marks after an archived state again, with the archived specification."""
+    steps = archive.steps_between(0, 0, 2**62)
+    found = archive.snapshot_before(0, steps[-1].manifest.time_ns)
+    assert found is not None
+    assert archive.step_of(0, found).manifest.snapshot_digest == snapshot_digest(found.state)
+    engine = Engine(archive.spec_of(steps[-1].manifest.spec_digest), found.state)
+    after = [step for step in steps if step.manifest.sequence > found.sequence]
+    assert after
+    for step in after:
+        manifest = step.manifest
+        made = engine.step(archive.ticks_of(step), manifest.orders, manifest.time_ns)
+        assert marks_digest(encode(mark) for mark in made.messages()) == manifest.marks_digest
 
 
 async def _last_tick(bus: Bus) -> int:

@@ -182,7 +182,7 @@ async def test_metrics_are_those_of_the_registry(api: Api) -> None:
 async def test_everything_is_described_for_programs(api: Api) -> None:
     """Each path has a summary, and an answer with a schema."""
     paths = (await api.get("/openapi.json"))["paths"]
-    assert len(paths) == 13
+    assert len(paths) == 16
     assert "/v1/marks/{market}" in paths
     for path, methods in paths.items():
         assert methods["get"]["summary"], path

@@ -34,6 +34,11 @@ def time_of(number: int) -> int:
     return BEGIN_NS + number * STEP_NS
 
 
+def slot_of(number: int) -> int:
+    """Return the slot of the report of a number."""
+    return time_of(number) // 10**6
+
+
 def ticks(number: int) -> Message:
     """Return some ticks."""
     rng = random.Random(number)
@@ -101,12 +106,14 @@ def control(number: int) -> Control:
 
 def report(number: int) -> SignedReport:
     """Return a report whose body means nothing."""
-    return SignedReport("0xab", 1, number, time_of(number), time_of(number), True, bytes([7] * 99))
+    time_ns = time_of(number)
+    return SignedReport("0xab", 1, slot_of(number), time_ns, time_ns, True, bytes([7] * 99))
 
 
 def round_(number: int) -> CertifiedRound:
     """Return a round whose proposal means nothing."""
-    return CertifiedRound("0xab", 1, number, time_of(number), bytes([9] * 99), {0: number})
+    body = bytes([9] * 99)
+    return CertifiedRound("0xab", 1, slot_of(number), time_of(number), body, {0: number})
 
 
 def snapshot(number: int) -> SnapshotPart:

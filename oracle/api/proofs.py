@@ -1,0 +1,136 @@
+"""The paths by which others read this deployment's archive, to check what it signed.
+
+They give what the archive has, as it is there: `oracle.archive.store.Store` of this server's URL
+reads it like a folder. Off unless `archive.serve_for` says for how long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
+
+from oracle.api import problems
+from oracle.api.problems import ProblemError, documented
+from oracle.api.turns import Turns
+from oracle.model.errors import Rejected, Retryable
+
+if TYPE_CHECKING:
+    from oracle.archive.served import ServedArchive
+
+READERS: Final = 2
+"""Requests that read at a time, of whoever asks: each holds a part in memory."""
+TIMEOUT_S: Final = 20.0
+LONGEST_PATH: Final = 200
+_CACHED: Final = "public, max-age=86400, immutable"
+_PART: Final = "application/vnd.apache.parquet"
+
+Answer = TypeVar("Answer")
+PathOf = Annotated[str, Query(max_length=LONGEST_PATH, examples=["kind=rounds/day=2026-11-23"])]
+
+router: Final = APIRouter(prefix="/v1/archive", tags=["archive"])
+
+
+class Lending:
+    """Reads the archive for others: few at a time, and so many bytes a second."""
+
+    def __init__(
+        self,
+        served: ServedArchive,
+        bytes_per_s: int,
+        registry: CollectorRegistry = REGISTRY,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.served: Final = served
+        self._bytes_per_s, self._timeout_s, self._clock = bytes_per_s, timeout_s, clock
+        self._turns: Final = Turns(READERS)
+        self._free_s = 0.0
+        self._sent = Counter(
+            "plumbline_archive_served_bytes_total", "Bytes given to others", registry=registry
+        )
+        self._refused = Counter(
+            "plumbline_archive_not_served_total",
+            "Requests for the archive that were refused",
+            ["reason"],
+            registry=registry,
+        )
+
+    async def read(self, call: Callable[[], Answer]) -> Answer:
+        """Return what `call` does in a thread.
+
+        Raises:
+            ProblemError: it is not there, or not served.
+            Retryable: the archive did not answer in time.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._turns.run(call)
+        except TimeoutError as error:
+            self._refused.labels("busy").inc()
+            raise Retryable("too many ask for the archive at once: try again") from error
+        except (Rejected, FileNotFoundError) as error:
+            self._refused.labels("not_served").inc()
+            raise ProblemError(404, problems.NOT_SERVED, str(error)) from error
+
+    async def spend(self, size: int) -> None:
+        """Wait until so many bytes may go out.
+
+        Raises:
+            Retryable: that would take too long.
+        """
+        now_s = self._clock()
+        begin_s = max(now_s, self._free_s)
+        if begin_s - now_s > self._timeout_s:
+            self._refused.labels("rate").inc()
+            raise Retryable(
+                f"the archive gives {self._bytes_per_s} bytes a second, and others wait: try again"
+            )
+        self._free_s = begin_s + size / self._bytes_per_s
+        self._sent.inc(size)
+        await asyncio.sleep(begin_s - now_s)
+
+
+def _lending(request: Request) -> Lending:
+    lending: Lending | None = request.app.state.lending
+    if lending is None:
+        detail = "this server serves no archive: ask another member's"
+        raise ProblemError(404, problems.NOT_SERVED, detail)
+    return lending
+
+
+Lent = Annotated[Lending, Depends(_lending)]
+
+
+@router.get("/folders", summary="Folders of the archive", responses=documented(404, 422, 503))
+async def get_folders(lending: Lent, path: PathOf = "") -> list[str]:
+    """Return the names of the folders right below `path`; without one, the kinds."""
+    return await lending.read(lambda: lending.served.folders(path, time.time_ns()))
+
+
+@router.get("/files", summary="Parts and manifests", responses=documented(404, 422, 503))
+async def get_files(lending: Lent, path: PathOf) -> list[str]:
+    """Return the paths of the parts and manifests below a day's folder."""
+    found = await lending.read(lambda: lending.served.files(path, time.time_ns()))
+    await lending.spend(sum(map(len, found)))
+    return found
+
+
+@router.get(
+    "/objects/{path:path}",
+    summary="A part or a manifest",
+    response_class=Response,
+    responses=documented(404, 422, 503),
+)
+async def get_object(lending: Lent, path: str) -> Response:
+    """Return its bytes. A part's SHA-256 is in its manifest; what is signed is inside."""
+    size = await lending.read(lambda: lending.served.size(path, time.time_ns()))
+    await lending.spend(size)
+    data = await lending.read(lambda: lending.served.object(path, time.time_ns()))
+    kind = "application/json" if path.endswith(".json") else _PART
+    return Response(data, media_type=kind, headers={"Cache-Control": _CACHED})

@@ -1,0 +1,206 @@
+"""What others read of an archive over the API: the same as from its folder, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
+
+from oracle.api import problems
+from oracle.api.proofs import Lending, router
+from oracle.archive import remote, served
+from oracle.archive.read import Archive
+from oracle.archive.served import ServedArchive
+from oracle.archive.store import Store
+from oracle.model.errors import ConfigError, Rejected, Retryable, SchemaError
+from tests.unit.archive.samples import (
+    BEGIN_NS,
+    DAY_NS,
+    MAKE,
+    manifest,
+    round_,
+    slot_of,
+    ticks,
+    time_of,
+)
+from tests.unit.archive.writing import write
+
+NUMBERS = range(40)
+NOW_NS = BEGIN_NS + 10 * DAY_NS
+SECRET = "what nobody may read"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An archive of every kind, with a file above it and one in it that are no parts."""
+    store = Store(str(tmp_path / "kept"))
+    for kind, make in MAKE.items():
+        write(store, kind, [(number, make(number)) for number in NUMBERS], rows=7)
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "kept" / ".archiver.lock").write_text(SECRET)
+    (tmp_path / "kept" / "kind=marks" / "day=2026-09-21" / "notes.txt").write_text(SECRET)
+    return tmp_path / "kept"
+
+
+def lent(folder: Path, days: int = 30, **bounds: float) -> FastAPI:
+    """Return an application that serves the archive for so many days before now."""
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(router)
+    made = ServedArchive(Store(str(folder)), days * DAY_NS)
+    rate = int(bounds.pop("rate", 10**9))
+    app.state.lending = Lending(made, rate, CollectorRegistry(), **bounds)  # type: ignore[arg-type]  # by name
+    return app
+
+
+@pytest.fixture
+def client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client of the archive, ten days after what is in it."""
+    monkeypatch.setattr("oracle.api.proofs.time.time_ns", lambda: NOW_NS)
+    with TestClient(lent(folder)) as made:
+        yield made
+
+
+def archive_over(client: TestClient) -> Archive:
+    """Return the archive as a stranger reads it: by its URL, over this client."""
+    store = Store("https://member.example")
+    store.fs = remote.ServedFiles("https://member.example", transport=client._transport)
+    return Archive(store)
+
+
+def test_it_reads_like_the_folder(client: TestClient, folder: Path) -> None:
+    """Steps, their ticks and marks, rounds and reports, to the byte."""
+    there, here = archive_over(client), Archive(Store(str(folder)))
+    step = there.manifest_at(0, time_of(17))
+    assert step == here.manifest_at(0, time_of(17))
+    assert step.manifest == manifest(17)
+    assert there.ticks_of(step) == here.ticks_of(step) == [ticks(17)]
+    assert there.marks_made(step) == here.marks_made(step)
+    assert there.round_of(slot_of(12)) == round_(12)
+    assert there.report_at(time_of(3)) == here.report_at(time_of(3))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret",
+        "..%2Fsecret",
+        "%2e%2e/secret",
+        "kind=marks/../../secret",
+        "kind=marks/day=2026-09-21/shard=0/../../../../secret",
+        "kind=marks/day=2026-09-21/notes.txt",
+        ".archiver.lock",
+        "/etc/passwd",
+        "%2Fetc%2Fpasswd",
+        "kind=marks/day=2026-09-21/shard=0/part-x.parquet",
+        "",
+    ],
+)
+def test_nothing_but_parts_comes_out(client: TestClient, path: str) -> None:
+    """Neither of what lies beside the archive, nor of what lies in it and is no part."""
+    answer = client.get(f"/v1/archive/objects/{path}")
+    assert answer.status_code == 404
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("route", "path"),
+    [
+        ("folders", ".."),
+        ("folders", "kind=marks/.."),
+        ("folders", "/etc"),
+        ("folders", "kind=audit"),
+        ("files", "kind=marks"),
+        ("files", "kind=marks/day=2026-09-21/../.."),
+        ("files", "kind=audit/day=2026-09-21"),
+    ],
+)
+def test_no_other_folder_is_listed(client: TestClient, route: str, path: str) -> None:
+    """A listing is of a kind or a day of an archive, and never of the audit."""
+    answer = client.get(f"/v1/archive/{route}", params={"path": path})
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:plumbline:not-served"
+
+
+def test_what_is_no_part_is_not_listed(client: TestClient) -> None:
+    """Somebody's notes in a day's folder stay theirs."""
+    found = client.get("/v1/archive/files", params={"path": "kind=marks/day=2026-09-21"}).json()
+    assert found
+    assert all(name.endswith((".parquet", ".json")) for name in found)
+    assert "kind=audit" not in client.get("/v1/archive/folders").json()
+
+
+def test_what_is_longer_ago_is_not_served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither listed nor given; what engines compute is, however long ago it was said."""
+    part = next((folder / "kind=marks").rglob("*.json")).relative_to(folder).as_posix()
+    spec = next((folder / "kind=specs").rglob("*.json")).relative_to(folder).as_posix()
+    with TestClient(lent(folder, days=7)) as client:
+        monkeypatch.setattr("oracle.api.proofs.time.time_ns", lambda: BEGIN_NS + 7 * DAY_NS)
+        assert client.get(f"/v1/archive/objects/{part}").status_code == 200
+        monkeypatch.setattr("oracle.api.proofs.time.time_ns", lambda: NOW_NS)
+        answer = client.get(f"/v1/archive/objects/{part}")
+        assert answer.status_code == 404
+        assert "longer ago than 7 days" in answer.json()["detail"]
+        assert client.get("/v1/archive/folders", params={"path": "kind=marks"}).json() == []
+        assert client.get(f"/v1/archive/objects/{spec}").status_code == 200
+
+
+def test_it_is_off_unless_configured(folder: Path) -> None:
+    """A server that was not told to serve its archive says so."""
+    app = lent(folder)
+    app.state.lending = None
+    with TestClient(app) as client:
+        answer = client.get("/v1/archive/folders")
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:plumbline:not-served")
+
+
+def test_strangers_get_so_many_bytes_a_second(client: TestClient, folder: Path) -> None:
+    """Who asks for more than there is for the next seconds is told to come later."""
+    part = next((folder / "kind=ticks").rglob("*.parquet")).relative_to(folder).as_posix()
+    with TestClient(lent(folder, rate=1, timeout_s=30.0, clock=lambda: 0.0)) as slow:
+        assert slow.get(f"/v1/archive/objects/{part}").status_code == 200
+        answer = slow.get(f"/v1/archive/objects/{part}")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert "1 bytes a second" in answer.json()["detail"]
+
+
+def test_a_listing_and_a_part_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day with too many objects is asked for by shard; a part that is too large is not given."""
+    monkeypatch.setattr(served, "NAMES", 3)
+    monkeypatch.setattr(served, "OBJECT_BYTES", 10)
+    archive = ServedArchive(Store(str(folder)), 30 * DAY_NS)
+    with pytest.raises(Rejected, match="ask for a shard, such as"):
+        archive.files("kind=marks/day=2026-09-21", NOW_NS)
+    part = next((folder / "kind=marks").rglob("*.parquet")).relative_to(folder).as_posix()
+    with pytest.raises(Rejected, match="10 at most"):
+        archive.object(part, NOW_NS)
+
+
+def test_a_liar_is_no_more_believed_than_a_damaged_disk(
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another part's bytes, an endless answer, and what is no listing are refused by name."""
+    for part in (folder / "kind=rounds").rglob("*.parquet"):
+        part.write_bytes(part.read_bytes()[:-1] + b"\0")
+    with pytest.raises(SchemaError, match="is not what its manifest says"):
+        archive_over(client).round_of(slot_of(12))
+    monkeypatch.setattr(remote, "MOST_BYTES", 100)
+    with pytest.raises(Retryable, match="more than 100 bytes"):
+        archive_over(client).manifest_at(0, time_of(17))
+    answering = httpx.MockTransport(lambda _: httpx.Response(200, json={"folders": [1]}))
+    store = Store("https://member.example")
+    store.fs = remote.ServedFiles("https://member.example", transport=answering)
+    with pytest.raises(Retryable, match="lists no names"):
+        Archive(store).manifest_at(0, time_of(17))
+
+
+def test_a_url_with_credentials_is_refused() -> None:
+    """They would end in logs and shell histories."""
+    with pytest.raises(ConfigError, match="credentials"):
+        Store("https://me:secret@member.example")
