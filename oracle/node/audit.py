@@ -1,24 +1,28 @@
 """The audit topic: one hash chain a writer, so that nobody changes or removes what was done.
 
-A chain shows a changed, inserted, re-ordered or removed entry; it cannot show that its newest
-entries were cut off. One live process owns a writer's name: two that share it fork the chain,
-which `verify_chain` reports.
+A chain shows a changed, re-ordered or removed entry; it cannot show that its newest entries were
+cut off. Of two entries at one place the first in the log stands and the other is void: whoever
+wrote it finds that out, since a writer reads on to its own entry, and writes it again. So two
+processes under one name, or a write that arrives after it was given up, fork nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from oracle.bus.interface import Bus, Start
+from oracle.bus.interface import Bus
 from oracle.model.errors import Retryable
 from oracle.model.messages import AuditEntry, encode
 from oracle.model.topics import Topic
 
 GENESIS: Final = bytes(32)
 """`previous` of a writer's first entry."""
+ATTEMPTS: Final = 10
+_LOOK_S: Final = 0.5
 
 
 class ChainBreak(NamedTuple):
@@ -30,21 +34,17 @@ class ChainBreak(NamedTuple):
 
 
 class AuditWriter:
-    """Appends to one writer's chain, going on after a restart where the topic ends.
-
-    The end of the topic is found by reading all of it: it is taken as reached when nothing comes
-    for `quiet_s`, and given up after `scan_s`.
+    """Appends to one writer's chain, going on where the topic ends; that is given up after
+    `scan_s`.
     """
 
-    def __init__(
-        self, bus: Bus, writer: str, *, quiet_s: float = 1.0, scan_s: float = 60.0
-    ) -> None:
+    def __init__(self, bus: Bus, writer: str, *, scan_s: float = 60.0) -> None:
         self.writer: Final = writer
         self._bus: Final = bus
-        self._quiet_s: Final = quiet_s
         self._scan_s: Final = scan_s
         self._turn: Final = asyncio.Lock()
-        self._last: AuditEntry | None = None
+        self._chain: Final = ChainCheck()
+        self._next = 0
         self._resumed = False
 
     async def resume(self) -> None:
@@ -54,7 +54,8 @@ class AuditWriter:
             Retryable: the topic could not be read to its end in `scan_s`.
         """
         async with self._turn:
-            await self._resume()
+            if not self._resumed:
+                await self._read_on()
 
     async def append(
         self,
@@ -66,51 +67,58 @@ class AuditWriter:
         reason: str,
         until_ns: int | None = None,
     ) -> AuditEntry:
-        """Write one entry, durable when this returns.
+        """Write one entry, durable and in the chain when this returns.
 
         Raises:
-            Retryable: the bus could not be read or written in time.
+            Retryable: the bus could not be read or written in time, or others under our name
+                were faster again and again.
         """
         async with self._turn:
-            await self._resume()
-            entry = AuditEntry(
-                self.writer,
-                0 if self._last is None else self._last.sequence + 1,
-                GENESIS if self._last is None else entry_hash(self._last),
-                time_ns,
-                action,
-                subject,
-                who,
-                reason,
-                until_ns,
-            )
-            self._resumed = False  # a failed write may have landed: then the topic is read again
-            await self._bus.publish(Topic.AUDIT, [(self.writer, entry)])
-            self._last, self._resumed = entry, True
-            return entry
+            if not self._resumed:
+                await self._read_on()
+            for _ in range(ATTEMPTS):
+                last = self._chain.head(self.writer)
+                entry = AuditEntry(
+                    self.writer,
+                    0 if last is None else last.sequence + 1,
+                    GENESIS if last is None else entry_hash(last),
+                    time_ns,
+                    action,
+                    subject,
+                    who,
+                    reason,
+                    until_ns,
+                )
+                self._resumed = False  # a failed write may have landed: then it is read first
+                await self._bus.publish(Topic.AUDIT, [(self.writer, entry)])
+                if await self._read_on(entry):
+                    return entry
+        raise Retryable(
+            f"the audit chain {self.writer!r} was written by others {ATTEMPTS} times while we "
+            "wrote: try again"
+        )
 
-    async def _resume(self) -> None:
-        if self._resumed:
-            return
+    async def _read_on(self, ours: AuditEntry | None = None) -> bool:
+        """Read to the topic's end; return whether an entry has come to stand in the chain."""
+        stands, start = False, {(Topic.AUDIT, 0): self._next}
         try:
-            async with asyncio.timeout(self._scan_s):
-                self._last = await self._scan()
+            async with (
+                asyncio.timeout(self._scan_s),
+                self._bus.subscribe(Topic.AUDIT, start=start) as reader,
+            ):
+                while not await reader.caught_up():
+                    for record in await reader.take(timeout_s=_LOOK_S):
+                        self._next, entry = record.offset + 1, record.message
+                        if isinstance(entry, AuditEntry) and entry.writer == self.writer:
+                            self._chain.take(entry)
+                            stands |= entry == ours and self._chain.head(self.writer) is entry
         except TimeoutError as error:
             raise Retryable(
                 f"the audit topic was not read to its end in {self._scan_s:g} s; a chain is only "
                 "continued from its last entry: try again when the bus is faster"
             ) from error
         self._resumed = True
-
-    async def _scan(self) -> AuditEntry | None:
-        last: AuditEntry | None = None
-        async with self._bus.subscribe(Topic.AUDIT, start=Start.EARLIEST) as reader:
-            while records := await reader.take(timeout_s=self._quiet_s):
-                for record in records:
-                    entry = record.message
-                    if isinstance(entry, AuditEntry) and entry.writer == self.writer:
-                        last = entry
-        return last
+        return stands
 
 
 def entry_hash(entry: AuditEntry) -> bytes:
@@ -125,12 +133,24 @@ class ChainCheck:
     """Follows the chains of all writers, entry by entry in log order from the first."""
 
     def __init__(self) -> None:
-        self._last: Final[dict[str, AuditEntry]] = {}
+        self._heads: Final[dict[str, AuditEntry]] = {}
+        self._taken: Final[set[tuple[str, int, bytes]]] = set()  # writer, place, the one before
+        self.void: Final[Counter[str]] = Counter()
+        """Of each writer, entries at a place where another stood already."""
+
+    def head(self, writer: str) -> AuditEntry | None:
+        """Return the newest entry that stands."""
+        return self._heads.get(writer)
 
     def take(self, entry: AuditEntry) -> ChainBreak | None:
         """Return how an entry does not follow from the one before; the next goes on from it."""
-        before = self._last.get(entry.writer)
-        self._last[entry.writer] = entry
+        place = (entry.writer, entry.sequence, entry.previous)
+        if place in self._taken:
+            self.void[entry.writer] += 1
+            return None
+        self._taken.add(place)
+        before = self._heads.get(entry.writer)
+        self._heads[entry.writer] = entry
         sequence = 0 if before is None else before.sequence + 1
         if entry.sequence != sequence:
             missing = entry.sequence > sequence
@@ -142,7 +162,9 @@ class ChainCheck:
             )
         if entry.previous != (GENESIS if before is None else entry_hash(before)):
             return ChainBreak(
-                entry.writer, entry.sequence, "the entry before it is not the one it was written on"
+                entry.writer,
+                entry.sequence,
+                "the entry before it is not the one it was written on: one of the two was changed",
             )
         return None
 

@@ -96,7 +96,7 @@ async def test_a_refusal_reaches_the_operator(tmp_path: Path) -> None:
     """The process checks against its own configuration and says what it knows."""
     bus = MemoryBus()
     known = KnownSubjects(frozenset(), frozenset({"ETH-USD"}))
-    accept = accepting(bus, AuditWriter(bus, "node", quiet_s=0.01), known, lambda: NOW_NS)
+    accept = accepting(bus, AuditWriter(bus, "node"), known, lambda: NOW_NS)
     async with control_socket(tmp_path / "control.sock", accept):
         with pytest.raises(Rejected, match="no market 'BTC-USD' in the configuration"):
             await send_control(tmp_path / "control.sock", PAUSE)
@@ -106,7 +106,7 @@ async def test_over_a_replay_an_order_goes_by_the_recorded_clock() -> None:
     """A pause lasts its length of recorded time; before the first tick there is no time to give."""
     bus, recorded_ns = MemoryBus(), [0]
     known = KnownSubjects(frozenset(), frozenset({"BTC-USD"}))
-    audit = AuditWriter(bus, "node", quiet_s=0.01)
+    audit = AuditWriter(bus, "node")
     accept = accepting(bus, audit, known, lambda: recorded_ns[0], lambda: NOW_NS)
     with pytest.raises(Retryable, match="the replay has not begun"):
         await accept(PAUSE)

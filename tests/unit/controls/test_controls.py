@@ -125,7 +125,7 @@ async def test_issue_publishes_the_control_and_audits_it() -> None:
     """Who, why and until when are on the audit topic; the control is on its own."""
     async with MemoryBus() as bus:
         control = pause()
-        await controls.issue(bus, control, AuditWriter(bus, "cli", quiet_s=0.01))
+        await controls.issue(bus, control, AuditWriter(bus, "cli"))
         async with bus.subscribe(Topic.CONTROLS, Topic.AUDIT, start=Start.EARLIEST) as reader:
             records = await reader.take()
     by_topic = {record.topic: record for record in records}
@@ -149,7 +149,7 @@ async def test_a_pause_holds_although_its_audit_failed() -> None:
     """The operator is told that the pause is in force and what is missing."""
     bus = AuditLost()
     with pytest.raises(Retryable, match="is in force, but its audit entry is not written"):
-        await controls.issue(bus, pause(), AuditWriter(bus, "cli", quiet_s=0.01))
+        await controls.issue(bus, pause(), AuditWriter(bus, "cli"))
     async with bus.subscribe(Topic.CONTROLS, start=Start.EARLIEST) as reader:
         assert [record.message for record in await reader.take()] == [pause()]
 
