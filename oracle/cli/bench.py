@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import math
+from typing import Any, Final
 
 import typer
 
 from oracle.cli.options import JsonOption
 from oracle.cli.output import bar, console, emit, table
+
+STRIP: Final = 26
+STRIP_MS: Final = (1.0, 10_000.0)
+HEADING: Final = "1 ms to 10 s: o p50, * p99"
 
 commands = typer.Typer(no_args_is_help=True, help="Measure parts on this machine.")
 
@@ -37,23 +42,49 @@ def pipeline(as_json: JsonOption = False) -> None:
 
 
 def show_pipeline(made: dict[str, Any]) -> None:
-    """Print the curve, its knee and the baseline."""
-    columns = ["ticks/s", "p50, ms", "p99, ms", "lost"]
-    for title, curve in (
+    """Print the curve with its knee, the baseline, and half the target."""
+    columns = ["ticks/s", "p50, ms", "p99, ms", "lost", HEADING]
+    for title, rows in (
         ("ticks into marks, 250 a message", made["curve"]),
-        ("one a message", made["baseline_curve"]),
-        ("half of the most that was carried", [made["half"]]),
+        ("baseline: one a message", made["baseline_curve"]),
+        ("at half of 100,000 ticks/s, for longer", [made["half"]]),
     ):
-        rows = [
-            [
-                f"{row['ticks_per_s']:,.0f}",
-                f"{row['p50_ms']:,.1f}",
-                f"{row['p99_ms']:,.1f}",
-                f"{row['lost']:,.0f}",
-            ]
-            for row in curve
-        ]
-        console.print(table(title, columns, rows))
+        cells = [_row(row, row["ticks_per_s"] == made["knee_ticks_per_s"]) for row in rows]
+        console.print(table(title, columns, cells))
+    stages = [[name, f"{took:,.2f}"] for name, took in made["half_stages_ms"].items()]
+    console.print(table("of which in the engine process, mean", ["stage", "ms"], stages))
+    console.print(
+        f"lossless {made['lossless_ticks_per_s']:,.0f} ticks/s, knee at "
+        f"{made['knee_ticks_per_s']:,.0f}; one a message {made['baseline_ticks_per_s']:,.0f}; "
+        f"p99 {made['p99_ms_at_half']:.1f} ms at half of 100,000 ticks/s",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _row(row: dict[str, float], is_knee: bool) -> list[str]:
+    return [
+        f"{row['ticks_per_s']:,.0f}" + (" < knee" if is_knee else ""),
+        f"{row['p50_ms']:,.1f}",
+        f"{row['p99_ms']:,.1f}",
+        f"{row['lost']:,.0f}",
+        strip(row["p50_ms"], row["p99_ms"]),
+    ]
+
+
+def strip(p50_ms: float, p99_ms: float) -> str:
+    """Return both times on one logarithmic line; what is beyond its ends stands at them."""
+    low, high = (math.log(bound) for bound in STRIP_MS)
+    cells = ["·"] * STRIP
+
+    def place(ms: float) -> int:
+        share = (math.log(max(ms, STRIP_MS[0])) - low) / (high - low)
+        return min(STRIP - 1, round(share * (STRIP - 1)))
+
+    first, last = place(p50_ms), place(p99_ms)
+    cells[first : last + 1] = "-" * (last - first + 1)
+    cells[first], cells[last] = "o", "*"
+    return "".join(cells)
 
 
 def show(made: dict[str, Any]) -> None:

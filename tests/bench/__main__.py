@@ -1,4 +1,4 @@
-"""`make bench`: engine, buses, pipeline, committee and gas. `python -m tests.bench [--json]`."""
+"""`make bench`: engine, buses, pipeline, reports, gas. `python -m tests.bench [--json]`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from rich.console import Console
 from deploy.kafka.broker import Broker
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
+from oracle.cli import bench_pipeline
+from oracle.cli.bench import show_pipeline
 from oracle.cli.output import configure_logging, table
-from tests.bench import bus, committee, engine, gas, pipeline
+from tests.bench import bus, committee, engine, gas, report
 
 Rows = list[dict[str, float | str]]
 TITLES = {
     "engine": "engine: a full step against the same rules in plain Python (ratio above 1: faster)",
     "bus": "bus: ticks/s at 200 a message against 1 (memory passes references, Kafka is a broker)",
-    "pipeline": "tick received to report signed, 5 of 7 keys, memory bus, 500 ticks/s",
+    "report": "tick received to report signed, 5 of 7 keys, memory bus, 500 ticks/s",
     "committee": "slot to quorum, 5 of 7 members in processes of their own on this machine",
     "gas": "gas of an update transaction on a real node, 5 of 7 signatures",
 }
@@ -28,7 +30,6 @@ TITLES = {
 
 async def _buses() -> Rows:
     rows: Rows = [{"bus": "memory"} | await _bus(MemoryBus())]
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with Broker() as broker:
         kafka = KafkaBus(broker.bootstrap)
         async with kafka:
@@ -61,19 +62,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     as_json = parser.parse_args().json
     configure_logging(quiet=True)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     figures: dict[str, Rows] = {
         "engine": engine.measure(),
         "bus": asyncio.run(_buses()),
-        "pipeline": asyncio.run(pipeline.measure()),
+        "report": asyncio.run(report.measure()),
         "committee": committee.measure(),
         "gas": asyncio.run(gas.measure()),
     }
+    ticks = bench_pipeline.measured(lambda _what, _part: None)
     if as_json:
-        sys.stdout.write(json.dumps(figures) + "\n")
+        sys.stdout.write(json.dumps(figures | {"pipeline": ticks}) + "\n")
         return
     for name, rows in figures.items():
         cells = [[_cell(value) for value in row.values()] for row in rows]
         Console().print(table(TITLES[name], list(rows[0]), cells))
+    show_pipeline(ticks)
 
 
 if __name__ == "__main__":
