@@ -161,6 +161,7 @@ class Service:
             lines += [f"ip addr add {address}/24 dev e{at}", f"ip link set e{at} up"]
         lines += root_lines(root)
         lines.append(bound(ROOT, root / str(ROOT).lstrip("/"), "ro"))
+        lines += [_tmpfs(root, options) for options in self.given.get("tmpfs", [])]
         for source, target in self.host.image_files.items():
             lines.append(bound(source, root / target.lstrip("/"), "ro"))
         for source, target, mode in self.host.mounts(self.given.get("volumes", [])):
@@ -324,16 +325,24 @@ class Host:
 
 
 def root_lines(root: Path) -> list[str]:
-    """Return the shell that makes a root of this machine's programs, with a /tmp of its own."""
+    """Return the shell that makes a root of this machine's programs."""
     lines = [f"mkdir -p {root}", f"mount -t tmpfs -o mode=755 tmpfs {root}"]
     lines += [_same(Path("/", name), root) for name in _FULL]
     lines.append(f"mkdir -p {root}/etc {root}/run {root}/tmp {root}/proc {root}/dev")
     lines += [f"[ ! -e /etc/{name} ] || cp -a /etc/{name} {root}/etc/" for name in _ETC]
     lines.append(f"for d in /etc/java-*; do [ ! -e $d ] || cp -a $d {root}/etc/; done")
     lines += [f"mount --rbind /{name} {root}/{name}" for name in ("proc", "dev")]
-    lines.append(f"mount -t tmpfs -o mode=1777 tmpfs {root}/tmp")
     python = Path(sys.base_prefix)
     return [*lines, bound(python, root / str(python).lstrip("/"), "ro")]
+
+
+def _tmpfs(root: Path, given: str) -> str:
+    """Return the shell that mounts what compose calls `tmpfs`, as Docker does."""
+    target, _, options = given.partition(":")
+    words = ["nosuid", "nodev", *(options.split(",") if options else [])]
+    if "exec" not in words:
+        words.append("noexec")
+    return f"mkdir -p {root}{target}; mount -t tmpfs -o {','.join(words)} tmpfs {root}{target}"
 
 
 def _net(pid: str) -> Path:

@@ -98,6 +98,7 @@ def _run(folder: Path, command: str, variables: dict[str, str], *, as_image: boo
     root = folder / "root"
     mode = "ro" if as_image else "rw"
     lines = ["mount --make-rprivate /", *root_lines(root)]
+    lines.append(f"mount -t tmpfs -o mode=1777 tmpfs {root}/tmp")
     for name in ("opt", "src"):
         (folder / name).mkdir(exist_ok=True)
         lines.append(f"mkdir -p {root}/{name}; mount --bind {folder / name} {root}/{name}")
