@@ -64,6 +64,9 @@ func compose(ctx context.Context, path string) []string {
 		if _, err := project.WithSelectedServices([]string{name}); err != nil {
 			faults = append(faults, err.Error())
 		}
+		if tag := service.Image[strings.LastIndex(service.Image, "/")+1:]; !strings.Contains(tag, ":") {
+			faults = append(faults, fmt.Sprintf("%s: image %s has no exact tag", name, service.Image))
+		}
 		for _, mount := range service.Volumes {
 			if _, err := os.Stat(mount.Source); mount.Type == "bind" && err != nil {
 				faults = append(faults, fmt.Sprintf("%s mounts %s, which is not there", name, mount.Source))
@@ -73,12 +76,16 @@ func compose(ctx context.Context, path string) []string {
 	return faults
 }
 
-// nowhere answers for every registry: an image with nothing in it.
+// nowhere answers for every registry: an image with nothing in it. One without an exact tag is refused;
+// so is a stage that is misspelt, as that is then such an image.
 type nowhere struct{}
 
 func (nowhere) ResolveImageConfig(
 	_ context.Context, ref string, _ sourceresolver.Opt,
 ) (string, digest.Digest, []byte, error) {
+	if strings.HasSuffix(ref, ":latest") {
+		return "", "", nil, fmt.Errorf("%s has no exact tag, or is a stage that is not there", ref)
+	}
 	config := []byte(`{"architecture":"amd64","os":"linux","config":{"User":"root"}}`)
 	return ref, digest.FromBytes(config), config, nil
 }
