@@ -15,7 +15,8 @@ from typing import Any, Final
 import yaml
 
 from oracle.bus.kafka import KafkaBus
-from oracle.cli.bench_pipeline_run import Run, configuration, serve, stages_ms
+from oracle.cli.bench_pipeline_engine import configuration, serve, stages_ms
+from oracle.cli.bench_pipeline_run import Run
 from oracle.model.errors import Retryable
 
 TARGET_PER_S: Final = 100_000

@@ -1,27 +1,22 @@
-"""A deployment of one shard under load: what is sent, what comes of it, and when."""
+"""One shard under load: what is sent, what comes of it, and when."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from oracle.bus.interface import Start
 from oracle.bus.kafka import KafkaBus
-from oracle.config.load import load
+from oracle.cli.bench_pipeline_engine import MARKETS, SOURCES
 from oracle.model.messages import StepManifest
 from oracle.model.ticks import MISSING, TickBatch
 from oracle.model.topics import Topic
 
-MARKETS: Final = 100
-SOURCES: Final = 16
 IN_FLIGHT: Final = 64
 """Writes that are under way; more wait, and their ticks grow old meanwhile."""
 AT_ONCE: Final = 200
@@ -30,74 +25,6 @@ DRAIN_S: Final = 10.0
 """What is in no mark so long after the last tick was sent counts as lost."""
 SETTLE_S: Final = 120.0
 _LOOK_S: Final = 0.02
-_STAGES: Final = {
-    "plumbline_tick_to_mark_seconds": "tick_to_commit",
-    "plumbline_step_seconds": "step",
-    "plumbline_kafka_commit_seconds": "commit",
-}
-
-
-def configuration(bootstrap: str, prefix: str) -> dict[str, Any]:
-    """Return a deployment of one shard."""
-    return {
-        "version": 1,
-        "bus": {"kind": "kafka", "bootstrap": bootstrap, "prefix": prefix},
-        "markets": {
-            f"M{number}-USD": {
-                "number": number,
-                "sources": [{"source": f"v{at}:M{number}/USD"} for at in range(SOURCES)],
-            }
-            for number in range(MARKETS)
-        },
-        "engine": {"step": "100ms", "coalesce": "5ms"},
-    }
-
-
-def serve(config: Path, state: Path, asked: Connection) -> None:
-    """Run an oracle as `plumb oracle` does, until killed; say what its stages took when asked."""
-    from prometheus_client import REGISTRY
-
-    from oracle.cli.output import configure_logging
-    from oracle.cli.roles import Role
-    from oracle.cli.stack import open_stack
-    from oracle.cli.supervise import Supervisor
-
-    def answer() -> None:
-        while asked.recv():
-            asked.send(
-                {
-                    (_STAGES[metric.name], sample.labels.get("part", ""), sample.name[-3:]): value
-                    for metric in REGISTRY.collect()
-                    if metric.name in _STAGES
-                    for sample in metric.samples
-                    if sample.name.endswith(("_sum", "_count"))
-                    for value in (sample.value,)
-                }
-            )
-
-    async def run() -> None:
-        async with open_stack(load(config), state, REGISTRY) as stack:
-            await Supervisor().run(stack.services([Role.ORACLE]))
-
-    configure_logging(quiet=True)
-    threading.Thread(target=answer, daemon=True).start()
-    asyncio.run(run())
-
-
-Sums = dict[tuple[str, str, str], float]
-
-
-def stages_ms(before: Sums, after: Sums) -> dict[str, float]:
-    """Return the mean of each stage between two answers of `serve`."""
-    took: dict[str, float] = {}
-    for (stage, part, what), total in after.items():
-        if what != "sum":
-            continue
-        count = stage, part, "unt"
-        times = after[count] - before.get(count, 0.0)
-        seconds = total - before.get((stage, part, "sum"), 0.0)
-        took[f"{stage}.{part}" if part else stage] = seconds / times * 1e3 if times else 0.0
-    return took
 
 
 class Source:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from oracle.cli import bench_pipeline
 from oracle.cli.bench import STRIP, commands, strip
 from oracle.cli.bench_pipeline import Row, carried, knee
-from oracle.cli.bench_pipeline_run import Book, Source, stages_ms
+from oracle.cli.bench_pipeline_engine import stages_ms
+from oracle.cli.bench_pipeline_run import Book, Source
 from oracle.model.messages import StepManifest, decode, encode
 from oracle.model.topics import Topic
 
@@ -90,13 +91,8 @@ def test_messages_take_all_sources_in_turn_and_are_received_when_due() -> None:
 
 def test_stages_are_means_between_two_looks() -> None:
     """What was before the load does not count."""
-    before = {("step", "", "sum"): 5.0, ("step", "", "unt"): 10.0}
-    after = {
-        ("step", "", "sum"): 5.3,
-        ("step", "", "unt"): 110.0,
-        ("commit", "end", "sum"): 0.2,
-        ("commit", "end", "unt"): 100.0,
-    }
+    before = {"step": (5.0, 10.0), "idle": (1.0, 1.0)}
+    after = {"step": (5.3, 110.0), "idle": (1.0, 1.0), "commit.end": (0.2, 100.0)}
     assert stages_ms(before, after) == pytest.approx({"step": 3.0, "commit.end": 2.0})
 
 
