@@ -144,7 +144,10 @@ def test_nothing_refers_to_nothing(example):
             if probe in container:
                 assert container[probe]["httpGet"]["port"] in ports, name
     for one in of_kind(objects, "StatefulSet"):
-        assert ("Service", one["spec"]["serviceName"]) in names
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        service = named(objects, "Service", one["spec"]["serviceName"])["spec"]
+        open_ports = {port["name"] for port in container["ports"]}
+        assert {port["targetPort"] for port in service["ports"]} <= open_ports
 
 
 def test_every_selector_finds_its_pods():
