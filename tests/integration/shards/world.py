@@ -141,7 +141,8 @@ class World:
     def has_share(self, name: str) -> bool:
         """Whether a process has been told shards of its own."""
         log = self.folder / name / "log"
-        told = [line for line in log.read_text().splitlines() if '"shards_divided"' in line]
+        lines = log.read_text().splitlines() if log.exists() else []
+        told = [line for line in lines if '"shards_divided"' in line]
         return any(json.loads(line)["ours"] for line in told)
 
     def kill(self, name: str) -> None:
