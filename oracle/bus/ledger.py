@@ -76,6 +76,35 @@ class LedgerBus(MemoryBus):
             return await super().publish(topic, pairs)
 
 
+def kept(topic: Topic, folder: Path) -> list[Message]:
+    """Return what a process keeps in `folder` of a topic; changes nothing, also while it runs.
+
+    Raises:
+        ConfigError: there is no such file, it is damaged, or a line says other things for people
+            than its bytes do.
+    """
+    file = folder / f"{topic}.jsonl"
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror}; is --state the folder of that process?"
+        ) from error
+    whole = data[: data.rfind(b"\n") + 1]  # the last line may be under way
+    found = []
+    for at, line in enumerate(whole.splitlines(), 1):
+        key, message = _read(topic, file, at, line)
+        meant = _line(key, message)
+        for name, said in json.loads(line).items():
+            if name != "wire" and said != meant.get(name):
+                raise ConfigError(
+                    f"{file} line {at} says {name} {said!r} for people, and {meant.get(name)!r} "
+                    "in its bytes: somebody has changed it"
+                )
+        found.append(message)
+    return found
+
+
 def _append(file: Path, pairs: list[tuple[str, Message]]) -> None:
     with file.open("ab") as ledger:
         for key, message in pairs:

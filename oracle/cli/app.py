@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from oracle.cli import bench, config_check, control, deploy, keys, run, ticks
+from oracle.cli.audit import audit
 from oracle.cli.backtest import backtest
 from oracle.cli.dead_letters import dead_letters
 from oracle.cli.demo.command import demo
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("demo", help="The whole data path on this machine, told as a story.")(demo)
 run.register(app)
 control.register(app)
+app.command("audit", help="What people have ordered, and whether the record of it is whole.")(audit)
 app.command("status", help="What each chain holds, how old it is, and what it costs.")(status)
 app.command("verify", help="Prove a mark: signatures, chain, median, and the ticks behind it.")(
     verify

@@ -14,7 +14,7 @@ import typer
 from oracle.bus.interface import Bus, Start
 from oracle.cli.bus import kafka_bus
 from oracle.cli.options import ConfigOption, JsonOption
-from oracle.cli.output import console, table
+from oracle.cli.output import console, printable, table
 from oracle.config.load import load
 from oracle.model.errors import ConfigError
 from oracle.model.messages import DeadLetter
@@ -82,11 +82,11 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
 
 def _row(letter: DeadLetter) -> list[str]:
     return [
-        _printable(f"{letter.topic}/{letter.partition}@{letter.offset}"),
+        printable(f"{letter.topic}/{letter.partition}@{letter.offset}"),
         _time(letter),
         str(letter.size),
         letter.wire[:_SHOWN_BYTES].hex() + ("…" if letter.size > _SHOWN_BYTES else ""),
-        _printable(letter.reason),
+        printable(letter.reason),
     ]
 
 
@@ -95,8 +95,3 @@ def _time(letter: DeadLetter) -> str:
         return datetime.fromtimestamp(letter.found_ns // 10**9, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
         return f"{letter.found_ns} ns"
-
-
-def _printable(text: str) -> str:
-    """Return text that moves no cursor: it may quote what a stranger wrote."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

@@ -31,6 +31,11 @@ def emit(data: Mapping[str, Any], *, as_json: bool, text: str) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
 
+def printable(text: str) -> str:
+    """Return text that moves no cursor: it may quote what a stranger wrote."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """Return a table; the first column is the name, the others are figures."""
     made = Table(title=title, title_justify="left")
