@@ -45,7 +45,7 @@ def show_pipeline(made: dict[str, Any]) -> None:
     """Print the curve with its knee, the baseline, and half the target."""
     columns = ["ticks/s", "p50, ms", "p99, ms", "lost", HEADING]
     for title, rows in (
-        ("ticks into marks, 250 a message", made["curve"]),
+        ("ticks into marks, 200 a message", made["curve"]),
         ("baseline: one a message", made["baseline_curve"]),
         ("at half of 100,000 ticks/s, for longer", [made["half"]]),
     ):

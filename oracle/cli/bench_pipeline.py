@@ -21,7 +21,7 @@ from oracle.model.errors import Retryable
 
 TARGET_PER_S: Final = 100_000
 """What one engine on two cores is to carry. `p99_ms_at_half` is at half of this."""
-TICKS_A_MESSAGE: Final = 250
+TICKS_A_MESSAGE: Final = 200
 LOSSLESS_MS: Final = 1_000.0
 """A rate at which marks are later than this at the 99th percentile is not carried."""
 PREFIX: Final = "bench."

@@ -28,9 +28,14 @@ _LOOK_S: Final = 0.02
 
 
 class Source:
-    """Makes tick messages of all sources in turn, as columns: what a feed has after parsing."""
+    """Makes tick messages of all sources in turn, as columns: what a feed has after parsing.
+
+    Every message has `size` ticks, which must divide the number of sources.
+    """
 
     def __init__(self, size: int) -> None:
+        if MARKETS * SOURCES % size:
+            raise ValueError(f"{MARKETS * SOURCES} sources are not whole messages of {size}")
         names = [f"v{at}:M{number}/USD" for at in range(SOURCES) for number in range(MARKETS)]
         self._parts = [tuple(names[at : at + size]) for at in range(0, len(names), size)]
         self._turn = 0

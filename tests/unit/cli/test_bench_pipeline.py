@@ -80,13 +80,16 @@ def test_the_knee_has_the_most_throughput_for_its_delay() -> None:
 
 
 def test_messages_take_all_sources_in_turn_and_are_received_when_due() -> None:
-    """The last part of the list is a smaller message; then it begins anew."""
-    source = Source(900)
+    """The lists of sources stay the same, as a feed's do."""
+    source = Source(800)
     made = [source.message(7) for _ in range(3)]
-    assert [len(message) for message in made] == [900, 700, 900]
+    assert [len(message) for message in made] == [800, 800, 800]
     assert decode(Topic.TICKS, encode(made[1])) == made[1]
     assert {tick.received_ns for tick in made[1].ticks()} == {7}
-    assert made[2].sources == made[0].sources != made[1].sources
+    assert made[2].sources is made[0].sources
+    assert not set(made[0].sources) & set(made[1].sources)
+    with pytest.raises(ValueError, match="whole messages of 900"):
+        Source(900)
 
 
 def test_stages_are_means_between_two_looks() -> None:
