@@ -190,7 +190,8 @@ class Host:
         self._holder: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Host:
-        holding = [*_unshare(), "sh", "-c", "echo held; exec sleep infinity"]
+        dying = ["setpriv", "--pdeathsig", "KILL"]  # with us, whatever ends us
+        holding = [*_unshare(), *dying, "sh", "-c", "echo held; exec sleep infinity"]
         self._holder = subprocess.Popen(holding, stdout=subprocess.PIPE, start_new_session=True)
         assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == b"held\n"
