@@ -175,19 +175,22 @@ class Proofs(Reader):
                 return step
         return None
 
-    def _snapshots(self, shard: int, from_ns: int, to_ns: int) -> list[tuple[Snapshot, str]]:
-        """Return whole states with their logs, newest first."""
+    def _snapshots(self, shard: int, from_ns: int, to_ns: int) -> Iterator[tuple[Snapshot, str]]:
+        """Return whole states with their logs, newest first; a few parts are held at a time."""
         pieces = self.catalogue.pieces(
             Topic.SNAPSHOTS, partition=shard, from_ns=from_ns, to_ns=to_ns
         )
         within = (pc.field("time_ns") >= from_ns) & (pc.field("time_ns") < to_ns)
         parts: dict[tuple[int, str, int], list[SnapshotPart]] = {}
-        for piece, _, part in self._read(Topic.SNAPSHOTS, SnapshotPart, pieces, within):
-            key = (part.time_ns, piece.part.log, part.sequence)
-            parts.setdefault(key, []).append(part)
-        newest_first = sorted(parts.items(), reverse=True)
-        whole = ((joined(some), key[1]) for key, some in newest_first)
-        return [(snapshot, log) for snapshot, log in whole if snapshot is not None]
+        for newest in sorted(pieces, key=lambda piece: piece.part.max_time_ns, reverse=True):
+            for piece, _, part in self._read(Topic.SNAPSHOTS, SnapshotPart, [newest], within):
+                key = (part.time_ns, piece.part.log, part.sequence)
+                parts.setdefault(key, []).append(part)
+            for key in sorted(parts, reverse=True):
+                snapshot = joined(sorted(parts[key], key=lambda part: part.part))
+                if snapshot is not None:
+                    del parts[key]
+                    yield snapshot, key[1]
 
     def spec_of(self, digest: bytes) -> EngineSpec:
         """Return what an engine computed, by a manifest's `spec_digest`.
