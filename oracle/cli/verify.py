@@ -311,6 +311,7 @@ def terms_of(settings: Config) -> Terms:
         tuple(shard(settings.markets, number, shards) for number in range(shards)),
         {name: market.number for name, market in settings.markets.items()},
         config_hash(settings),
+        shared_view=not section.peers,
     )
 
 

@@ -49,9 +49,7 @@ class Case:
 
     def steps(self) -> tuple[Step, ...]:
         """Return the claim's steps, by shard."""
-        return self._once(
-            "steps", lambda: steps_of(self._evidence, self.claim, len(self._terms.shards))
-        )
+        return self._once("steps", self._found)
 
     def taken(self) -> Taken:
         """Return the claim's steps with their archived marks."""
@@ -122,6 +120,10 @@ class Case:
         if isinstance(held, PlumblineError):
             raise held
         return held
+
+    def _found(self) -> tuple[Step, ...]:
+        shards = len(self._terms.shards)
+        return steps_of(self._evidence, self.claim, shards, self.source.name)
 
     def _past(self, step: Step) -> Past:
         return self._once(("past", step.shard), lambda: past_of(self._evidence, step))

@@ -124,6 +124,8 @@ class Terms(NamedTuple):
     """What each engine computes, compiled now."""
     numbers: Mapping[str, int]
     config_hash: bytes
+    shared_view: bool = False
+    """One process signs with several keys: a round has one observation, and no turns."""
 
     def market(self, number: int) -> str:
         """Return a market's name by its number."""
@@ -132,15 +134,14 @@ class Terms(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What somebody signed of an engine: a member's observation, or a report of a shared view."""
+    """What a member signed of its engines."""
 
     who: str
     time_ns: int
     inputs_root: bytes
-    state_digest: bytes | None
-    """None: a report of a shared view has none."""
+    state_digest: bytes
     words: tuple[bytes, ...]
-    observation: Observation | None = None
+    observation: Observation
 
 
 def claim_of(observation: Observation) -> Claim:

@@ -29,11 +29,28 @@ class Round(NamedTuple):
 
     proposal: Proposal
     rules: Rules
+    shared_view: bool
+    """One process signs with several keys: one observation, and whichever key works leads."""
 
     @property
     def observations(self) -> tuple[Observation, ...]:
         """The chosen ones, by member."""
         return self.proposal.observations
+
+    @property
+    def faults(self) -> int:
+        """How many observations may lie."""
+        return 0 if self.shared_view else self.rules.faults
+
+    @property
+    def least(self) -> int:
+        """How many observations there must be."""
+        return 1 if self.shared_view else self.rules.quorum
+
+    def window(self) -> tuple[int, int]:
+        """Return the first ms that an observation may be of, and the first that it may not."""
+        first, after = self.rules.window(self.proposal.slot, self.proposal.view)
+        return first, first + self.rules.slot_ms if self.shared_view else after
 
 
 def opened(proposal: bytes, terms: Terms) -> Round:
@@ -50,7 +67,7 @@ def opened(proposal: bytes, terms: Terms) -> Round:
     if made.salt != terms.salt:
         raise Differs(ROUND, "deployment", hexed(terms.salt), hexed(made.salt))
     committee = epoch_of(terms, made.epoch).committee
-    return Round(made, terms.rules._replace(committee=committee))
+    return Round(made, terms.rules._replace(committee=committee), terms.shared_view)
 
 
 def check_round(round_: Round, report: Report) -> None:
@@ -72,7 +89,7 @@ def remade(round_: Round) -> Unsigned:
         Differs: they give none.
     """
     try:
-        return combine(round_.observations, round_.rules.faults, round_.proposal.prev_ms)
+        return combine(round_.observations, round_.faults, round_.proposal.prev_ms)
     except Rejected as error:
         raise Differs(ROUND, "observations", "those that a report is made of", error) from error
 
@@ -83,13 +100,13 @@ def check_observations(round_: Round, candidates: Candidates) -> str:
     Raises:
         Differs: at the first that is not.
     """
-    made, rules = round_
-    if len(made.observations) < rules.quorum:
-        raise Differs(ROUND, "observations", f"{rules.quorum} or more", len(made.observations))
+    made, rules = round_.proposal, round_.rules
+    if len(made.observations) < round_.least:
+        raise Differs(ROUND, "observations", f"{round_.least} or more", len(made.observations))
     for one in made.observations:
         _check_header(one, made, rules)
         _check_author(one, rules, candidates)
-        _check_time(one, made, rules)
+        _check_time(one, round_)
     members = ", ".join(str(one.member) for one in made.observations)
     return f"{len(made.observations)} observations, each signed by its member ({members})"
 
@@ -100,12 +117,14 @@ def check_leader(round_: Round) -> str:
     Raises:
         Differs: another did, or what it chose was altered.
     """
-    made, rules = round_
+    made, rules = round_.proposal, round_.rules
     try:
         rules.check_round(made.slot, made.view)
     except Refused as refused:
         raise Differs(ROUND, "view", "one of its slot", refused.refusal.detail) from refused
     leader = rules.leader(made.slot, made.view)
+    if round_.shared_view and made.leader < rules.size:
+        leader = made.leader
     if made.leader != leader:
         raise Differs(ROUND, "leader", f"member {leader}", f"member {made.leader}")
     try:
@@ -114,7 +133,8 @@ def check_leader(round_: Round) -> str:
         raise Differs(
             f"{ROUND}'s proposal", "signature", f"member {leader}'s, of its bytes", error
         ) from error
-    return f"member {leader}, whose turn it was, proposed them"
+    turn = "" if round_.shared_view else ", whose turn it was,"
+    return f"member {leader}{turn} proposed them"
 
 
 def check_inputs_root(report: Report, round_: Round) -> str:
@@ -177,8 +197,8 @@ def _check_header(one: Observation, made: Proposal, rules: Rules) -> None:
             raise Differs(where, name, f"the round's {said[0]}", said[1])
 
 
-def _check_time(one: Observation, made: Proposal, rules: Rules) -> None:
-    first, after = rules.window(made.slot, made.view)
+def _check_time(one: Observation, round_: Round) -> None:
+    first, after = round_.window()
     if not first <= one.time_ms < after:
         raise Differs(
             f"observation of member {one.member}", "time", f"{first} to {after - 1} ms", one.time_ms

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from oracle.committee.rounds.median import combine
 from oracle.committee.wire.observation import Observation
-from oracle.model.errors import PlumblineError
+from oracle.model.errors import PlumblineError, Retryable, SchemaError
 from oracle.model.messages import Receipt
 from oracle.report.report import Report, Unsigned
 from oracle.verify import rounds, signed
@@ -58,6 +57,8 @@ class Verification:
         self._subject, self._terms = subject, subject.terms
         self._sources = [guarded(source) for source in subject.sources]
         self._cases: dict[str, list[Case]] = {}
+        self._failed: dict[str, list[PlumblineError]] = {}
+        """Why archives gave no case, by claim."""
         self._round: Round | PlumblineError | None = None
         self._report: Report | None = None
 
@@ -71,9 +72,6 @@ class Verification:
         self._round = self._found_round(report)
         yield from self._of_signatures(report)
         yield from self._of_chains(report)
-        if self._is_shared(report):
-            yield from self._of_shared_view(report)
-            return
         yield from self._of_round(report)
         yield from self._of_members()
 
@@ -159,43 +157,19 @@ class Verification:
     def _of_claim(self, claim: Claim) -> Iterator[Finding]:
         cases = self._cases_of(claim)
         if not cases:
-            said = ", ".join(source.name for source in self._sources) or "no archive"
-            missing = Unchecked(
-                f"{said}: none has the steps of {claim.who} at {claim.time_ns} ns. Give that "
-                "member's archive with --archive (a folder, or its URL)"
-            )
+            missing = self._nowhere(claim)
             yield examined(5, f"{claim.who}: manifests", _raising(missing))
             yield examined(6, f"{claim.who}: recomputed", _raising(missing))
         for case in cases[:1]:
             yield from case.findings()
 
-    def _of_shared_view(self, report: Report) -> Iterator[Finding]:
-        claim = Claim(
-            "the shared view",
-            self._shared_time(report),
-            report.inputs_root,
-            None,
-            tuple(leaf.word for leaf in report.leaves),
-        )
-        nothing = NothingToCheck("one process signed a shared view: there are no observations")
-        yield examined(3, "round", _raising(nothing))
-        yield examined(4, "median", _raising(nothing))
-        yield from self._of_claim(claim)
-
-    def _shared_time(self, report: Report) -> int:
-        for source in self._sources:
-            time_ns = _or_none(partial(_time_of, source, report.slot))
-            if time_ns is not None:
-                return time_ns
-        return max(leaf.decoded().time_ms for leaf in report.leaves) * 10**6
-
-    def _is_shared(self, report: Report) -> bool:
-        """Whether the archives say that one process signed it."""
-        if isinstance(self._round, Round):
-            return False
-        return any(
-            _or_none(partial(_is_of_shared_view, source, report.slot)) for source in self._sources
-        )
+    def _nowhere(self, claim: Claim) -> PlumblineError:
+        """Say why no archive has a claim's steps: one may be damaged, or not answer."""
+        if not self._sources:
+            return Unchecked("no archive is at hand: give --archive FOLDER_OR_URL")
+        why = self._failed[claim.who]
+        odd = [error for error in why if isinstance(error, SchemaError | Retryable)]
+        return odd[0] if odd else Unchecked("; ".join(map(str, why)))
 
     def _found_round(self, report: Report) -> Round | PlumblineError | None:
         """Return the round that was signed as the report, else any that is said to be its."""
@@ -230,10 +204,14 @@ class Verification:
     def _cases_of(self, claim: Claim) -> list[Case]:
         """Return the archives that have a claim's steps."""
         if claim.who not in self._cases:
-            made = (
-                Case(source, claim, self._terms, self._subject.progress) for source in self._sources
-            )
-            self._cases[claim.who] = [case for case in made if _or_none(case.steps)]
+            self._cases[claim.who], self._failed[claim.who] = [], []
+            for source in self._sources:
+                case = Case(source, claim, self._terms, self._subject.progress)
+                found = tried(case.steps)
+                if isinstance(found, PlumblineError):
+                    self._failed[claim.who].append(found)
+                else:
+                    self._cases[claim.who].append(case)
         return self._cases[claim.who]
 
     def _as_archived(self, one: Observation) -> Iterable[tuple[str, Observation]]:
@@ -256,16 +234,7 @@ class Verification:
 
 
 def _remade(round_: Round) -> Unsigned | None:
-    made, rules = round_
-    return _or_none(lambda: combine(made.observations, rules.faults, made.prev_ms))
-
-
-def _is_of_shared_view(source: Source, slot: int) -> bool:
-    return bool(source.evidence.report_of(slot).shared_view)
-
-
-def _time_of(source: Source, slot: int) -> int:
-    return int(source.evidence.report_of(slot).time_ns)
+    return _or_none(partial(rounds.remade, round_))
 
 
 def _why(case: Case, market: str) -> list[Why]:

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from oracle.archive.read import Step
-from oracle.committee.assemble import leaves_of
 from oracle.committee.rounds.observing import Seen, seen
 from oracle.committee.steps import View
 from oracle.model.errors import Rejected
@@ -36,13 +35,8 @@ class Taken(NamedTuple):
         made = sorted((mark for part in self.marks for mark in part), key=lambda m: m.number)
         return seen(View(time_ns, tuple(step.manifest for step in self.steps), tuple(made)))
 
-    def words(self) -> tuple[bytes, ...]:
-        """Return what a report of a shared view says."""
-        made = {mark.number: mark for part in self.marks for mark in part}
-        return tuple(leaf.word for leaf in leaves_of(made, {}))
 
-
-def steps_of(evidence: Evidence, claim: Claim, shards: int) -> tuple[Step, ...]:
+def steps_of(evidence: Evidence, claim: Claim, shards: int, name: str) -> tuple[Step, ...]:
     """Return the steps that a claim is of: those it commits to, else those of its time.
 
     Engines of several members step at times of their own, to the nanosecond: an archive that has
@@ -51,18 +45,18 @@ def steps_of(evidence: Evidence, claim: Claim, shards: int) -> tuple[Step, ...]:
     Raises:
         Unchecked: the archive has none.
     """
-    if claim.observation is not None:
-        try:
-            return tuple(evidence.steps_seen(claim.observation))
-        except Rejected:
-            pass  # one of them was altered, or is not there: by time it can be said which
+    try:
+        return tuple(evidence.steps_seen(claim.observation))
+    except Rejected:
+        pass  # one of them was altered, or is not there: by time it can be said which
     found = [_near(evidence, shard, claim.time_ns) for shard in range(shards)]
     steps = tuple(step for step in found if step is not None)
     if _root(steps) != claim.inputs_root and not any(
         step.manifest.time_ns == claim.time_ns or _marks(evidence, step, claim) for step in steps
     ):
         raise Unchecked(
-            f"the archive has no step of {claim.who} at {claim.time_ns} ns: give that member's"
+            f"{name} has no step of {claim.who} at {claim.time_ns} ns: give that member's archive "
+            "with --archive (a folder, or the URL where it is served)"
         )
     return steps
 
@@ -146,15 +140,14 @@ def check_marks(
             raise Differs(where, named.field, f"{named.ours} (recomputed)", named.theirs)
         raise Differs(where, "marks_digest", hexed(step.manifest.marks_digest), hexed(digest))
     said = taken.seen(claim.time_ns)
-    if claim.state_digest is not None and said.state_digest != claim.state_digest:
+    if said.state_digest != claim.state_digest:
         ours = f"of the marks of its steps, {hexed(said.state_digest)}"
         raise Differs(
             f"observation of {claim.who}", "state_digest", ours, hexed(claim.state_digest)
         )
-    _check_words(claim, said.words if claim.observation is not None else taken.words())
+    _check_words(claim, said.words)
     count = sum(len(part) for part in taken.marks)
-    commits = "words are" if claim.state_digest is None else "state_digest and words are"
-    return f"its {commits} of {count} archived marks"
+    return f"its state_digest and words are of {count} archived marks"
 
 
 def _check_words(claim: Claim, words: Sequence[bytes]) -> None:

@@ -14,9 +14,9 @@ from typer.testing import CliRunner, Result
 
 from oracle.cli.app import app
 from oracle.cli.verify import terms_of
-from tests.integration.committee.nodes import free_ports
 from tests.integration.verify.tampering import proposal
 from tests.integration.verify.world import World
+from tests.ports import free_ports
 
 
 def run(world: World, *arguments: str, archives: list[Path] | None = None) -> Result:
@@ -112,7 +112,7 @@ def test_one_archive_proves_one_member_and_says_what_is_not_checked(world: World
     assert f"member {first}" not in said
     for number in others:
         assert f"member {number}: manifests" in said
-    assert "Give that member's archive with --archive" in said
+    assert "give that member's archive with --archive" in said
 
 
 def test_another_members_archive_proves_nothing_of_a_member(world: World):
@@ -131,7 +131,7 @@ def test_another_members_archive_proves_nothing_of_a_member(world: World):
         ("specs", "lacks the engine's specification"),
         ("controls", "is not in the archive: whether it was issued so"),
         ("rounds", "the archive has no round of slot"),
-        ("steps", "Give that member's archive"),
+        ("steps", "give that member's archive"),
     ],
 )
 def test_what_is_missing_is_said(world: World, tmp_path: Path, kind: str, said: str):

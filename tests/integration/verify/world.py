@@ -40,7 +40,7 @@ from oracle.node.sharding import shard
 from oracle.node.stepper import Cadence, Stepper
 from oracle.report.report import Report, decode
 from relayer.evm.abi import load_abi
-from tests.integration.committee.nodes import free_ports
+from tests.ports import free_ports
 from tests.vectors.generate import address, members
 
 KEYS = members()
