@@ -24,6 +24,7 @@ from oracle.cli.archive import archive_service, archived_for_others, archived_pa
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.deployment import salt_of
+from oracle.cli.heap import settle_heap
 from oracle.cli.member import member_service
 from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
@@ -234,7 +235,7 @@ class Stack:
             if not part.markets:
                 _log.info("shard_without_markets", shard=number)
                 await asyncio.Event().wait()
-            await Stepper(self.bus, part, cadence, metrics, self.now_ns).run()
+            await Stepper(self.bus, part, cadence, metrics, self.now_ns, settle_heap).run()
 
         host = ShardHost(self.bus, node_name(self.state), engine.shards, step, metrics)
         return {"engines": host.run}

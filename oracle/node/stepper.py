@@ -55,9 +55,11 @@ class Stepper:
         cadence: Cadence,
         metrics: NodeMetrics,
         now_ns: Callable[[], int] = time.time_ns,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """Call `ready` once the engine stands, before its first step."""
         self._bus, self._shard, self._cadence = bus, shard, cadence
-        self._metrics, self._now_ns = metrics, now_ns
+        self._metrics, self._now_ns, self._ready = metrics, now_ns, ready
         self._controls: list[Control] = []
         self._control_offsets: dict[int, int] = {}
         self._known: dict[str, tuple[int, int]] = {}
@@ -80,6 +82,7 @@ class Stepper:
             await self._tell_spec()
             owner = await take_over(log, self._shard, self._now_ns())
             self._last_ns = owner.engine.time_ns
+            self._ready()
             reader = asyncio.create_task(self._read_controls(controls))
             try:
                 while not reader.done():

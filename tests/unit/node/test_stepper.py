@@ -152,6 +152,27 @@ async def test_ticks_that_come_together_share_a_step() -> None:
         assert str(watch.marks[0].mark) == "100.00000"
 
 
+async def test_it_says_when_its_engine_stands() -> None:
+    """Whoever runs it may then do what would hold up a step."""
+    steps_before: list[float] = []
+    registry = CollectorRegistry()
+
+    def ready() -> None:
+        steps_before.append(registry.get_sample_value("plumbline_steps_total") or 0.0)
+
+    async with MemoryBus() as bus:
+        stepper = Stepper(
+            bus, PART, Cadence(2 * MS, MS), NodeMetrics(registry), Clock(tick_ns=MS), ready
+        )
+        running = asyncio.create_task(stepper.run())
+        await Watch(bus, registry).until(
+            lambda: bool(registry.get_sample_value("plumbline_steps_total"))
+        )
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert steps_before == [0]
+
+
 async def test_metrics_say_how_long_a_tick_took_to_become_marks() -> None:
     """The time that consumers see: from the receipt of a step's first tick to its commit."""
     clock = Clock(T0 + 250 * MS)
