@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from oracle.bus.interface import Start
 from oracle.bus.memory import MemoryBus
-from oracle.committee.assemble import entry_of, leaves_of
+from oracle.committee.assemble import entry_of
 from oracle.committee.journal import SigningJournal
 from oracle.committee.rounds.median import combine
 from oracle.committee.shared.attestation import Attestor
@@ -88,16 +88,6 @@ def test_too_few_keys_are_refused():
 def test_what_a_report_says_of_a_mark(mark, entry):
     """Without a price, or out of a report's range, an entry carries none."""
     assert entry_of(mark) == entry
-
-
-def test_a_group_is_as_old_as_its_oldest_mark():
-    """No mark is said to be newer than it is; unused numbers read as HALTED."""
-    marks = {0: _mark(0, T0), 5: _mark(5, T0), 4: _mark(4, T0 - S)}
-    first, second = leaves_of(marks, {1: 77})
-    assert first.decoded().time_ms == T0 // 10**6
-    assert second.decoded().time_ms == (T0 - S) // 10**6
-    assert (first.prev_ms, second.prev_ms) == (0, 77)
-    assert first.decoded().entries[3] == Entry(Validity.HALTED)
 
 
 def _attestor(bus, committee=COMMITTEE, keys=7, journal=None, slot_ns=S) -> Attestor:
