@@ -6,16 +6,19 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 import pytest
 
-from deploy.kafka.broker import Broker
+from deploy.kafka.broker import Broker, Cluster
 from oracle.model.errors import ConfigError
+
+_Started = TypeVar("_Started", Broker, Cluster)
 
 
 @contextmanager
-def running(broker: Broker) -> Iterator[Broker]:
-    """Run a broker; without Java or Maven skip, but fail in CI."""
+def running(broker: _Started) -> Iterator[_Started]:
+    """Run a broker or a cluster; without Java or Maven skip, but fail in CI."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with ExitStack() as entered:
         try:

@@ -137,7 +137,7 @@ async def test_connections_that_are_reset_are_opened_again(site: Site) -> None:
 
 
 async def test_memory_stays_bounded_while_the_broker_is_away(site: Site) -> None:
-    """Five times what may wait arrives: the oldest go, counted by venue; the newest come through."""
+    """Five times what may wait arrives: the oldest go, counted by venue; the newest stay."""
     feeding = site.feeding
     await asyncio.to_thread(site.broker.kill)
     before = _resident_bytes()
