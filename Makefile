@@ -128,10 +128,11 @@ fuzz: setup evm-tools ## the long fuzzing tier
 	cd $(EVM) && FOUNDRY_PROFILE=intense ./node_modules/.bin/forge test
 	$(BIN)/python -m pytest tests/property tests/integration/contracts_differential --hypothesis-profile=intense
 
-soak: setup evm-tools ## a relayer under faults, engines killed, each for 10 minutes (SOAK_ARGS="--minutes 60 --seed 2")
+soak: setup evm-tools ## a relayer under faults, engines and brokers killed, each for 10 minutes (SOAK_ARGS="--minutes 60 --seed 2")
 	$(BIN)/python -m tests.integration.chaos.soak $(SOAK_ARGS)
 	CI=true PLUMBLINE_KILL_SECONDS=600 PLUMBLINE_LONGEST_GAP_S=5 \
 	  $(BIN)/pytest -q tests/integration/shards -k "killed or come_and_go"
+	CI=true PLUMBLINE_BROKER_SECONDS=600 $(BIN)/pytest -q tests/integration/bus/test_cluster_faults.py
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target $(HELM)/.tools $(PROMETHEUS) $(VALIDATE) out
