@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from oracle.bus.memory import MemoryBus
+from oracle.cli.roles import Role
 from oracle.cli.stack import Stack
 from oracle.config.load import parse
 from oracle.model.errors import ConfigError, Retryable
+from oracle.model.topics import SHARDED
 
 CONFIG = {
     "deployment": {"network": "t", "home_governor": "0x" + "1" * 40, "nonce": 1},
@@ -63,3 +66,24 @@ async def test_a_wrong_chain_alone_stops_the_start():
     wrong = FakeChain("wrong", ConfigError("chain id 5, not 1"))
     with pytest.raises(ConfigError, match="chain id 5"):
         await _stack(wrong).check_chains()
+
+
+async def test_a_shard_without_markets_is_owned_and_left_alone(tmp_path: Path):
+    """Numbers may leave one empty, after a delisting: it is no failure, and the others step."""
+    page, bus = CollectorRegistry(), MemoryBus(partitions=dict.fromkeys(SHARDED, 2))
+    config = parse(CONFIG | {"engine": {"shards": 2, "step": "20ms"}})
+    engines = Stack(config, bus, tmp_path, page).services([Role.ENGINE])["engines"]
+
+    def said(name: str, shard: str) -> float | None:
+        return page.get_sample_value(f"plumbline_{name}", {"shard": shard})
+
+    running = asyncio.create_task(engines())
+    async with asyncio.timeout(60):
+        while not (said("last_step_timestamp_seconds", "0") and said("shard_owned", "1")):  # noqa: ASYNC110 - a page has no event to wait for
+            await asyncio.sleep(0.01)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert said("shard_interrupted_total", "1") == 0
+    assert said("last_step_timestamp_seconds", "1") is None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
