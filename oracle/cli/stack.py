@@ -20,10 +20,11 @@ from feeds.outbox import Outbox, outboxes
 from feeds.replay import ReplayFeed
 from oracle.bus.interface import Bus
 from oracle.bus.memory import MemoryBus
-from oracle.cli.archive import archive_service, archived_past
+from oracle.cli.archive import archive_service, archived_for_others, archived_past
 from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.deployment import salt_of
+from oracle.cli.heap import settle_heap
 from oracle.cli.member import member_service
 from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
@@ -234,7 +235,7 @@ class Stack:
             if not part.markets:
                 _log.info("shard_without_markets", shard=number)
                 await asyncio.Event().wait()
-            await Stepper(self.bus, part, cadence, metrics, self.now_ns).run()
+            await Stepper(self.bus, part, cadence, metrics, self.now_ns, settle_heap).run()
 
         host = ShardHost(self.bus, node_name(self.state), engine.shards, step, metrics)
         return {"engines": host.run}
@@ -303,7 +304,12 @@ class Stack:
         numbers = {name: market.number for name, market in self.config.markets.items()}
         max_age_ms = self.config.api.max_age // 1_000_000
         view = LatestView(self.bus, numbers, max_age_ms=max_age_ms, clock_ns=self.now_ns)
-        app = create_app(view, past=archived_past(self.config), registry=self.registry)
+        app = create_app(
+            view,
+            past=archived_past(self.config),
+            lending=archived_for_others(self.config, self.registry),
+            registry=self.registry,
+        )
         config = self.config.api
 
         def listening(url: str) -> None:
