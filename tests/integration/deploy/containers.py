@@ -35,6 +35,7 @@ _PATH: Final = f"{ROOT}/.venv/bin:{PROMETHEUS}:/usr/local/bin:/usr/bin:/bin:/usr
 _STOP_S: Final = 30.0
 _CHECK_S: Final = 20.0
 _BETWEEN_CHECKS_S: Final = 1.0
+_RESTARTS: Final = 3
 _OWNERS: Final = {"/var/lib/plumbline": 10001, "/var/lib/kafka": 10001, "/prometheus": 65534}
 """Folders that images have, and whose they are: a new volume there is theirs."""
 _FULL: Final = ("usr", "bin", "sbin", "lib", "lib64")
@@ -304,6 +305,10 @@ class Host:
         code = service.process.poll()
         if service.given.get("restart") == "no" and code == 0:
             return True
+        if code is not None and service.starts <= _RESTARTS:
+            assert service.given["restart"] == "unless-stopped", self.tail(service.name)
+            service.start()  # as Docker does: a broker may not answer a slow machine in time
+            return False
         assert code is None, f"{service.name} ended with code {code}: {self.tail(service.name)}"
         if service.check is None or time.monotonic() < service.checked + _BETWEEN_CHECKS_S:
             return False
