@@ -50,7 +50,7 @@ class Hostile(OneRound):
         object(),
         [[[]]],
     ],
-    ids=repr,
+    ids=lambda answer: type(answer).__name__,
 )
 def test_nothing_that_an_archive_answers_proves_or_ends_anything(answer: Any):
     """Wrong types, recursion and no memory are findings; the signatures are proven all the same."""
