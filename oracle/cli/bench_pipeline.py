@@ -36,9 +36,9 @@ class Plan:
     """What is measured, and for how long."""
 
     rates: Sequence[int] = (
-        25_000, 50_000, 75_000, 100_000, 150_000, 200_000, 300_000, 400_000, 600_000,
+        25_000, 50_000, 100_000, 200_000, 400_000, 600_000, 800_000, 1_000_000, 1_500_000, 2_000_000,
     )  # fmt: skip
-    single_rates: Sequence[int] = (1_000, 2_000, 5_000, 10_000, 15_000, 20_000, 30_000)
+    single_rates: Sequence[int] = (2_000, 5_000, 10_000, 15_000, 20_000, 30_000, 40_000)
     seconds: float = 8.0
     warm_s: float = 30.0
     """At half the target, before anything counts: a broker compiles itself as it goes."""
@@ -76,12 +76,12 @@ async def _figures(run: Run, engine: Connection, told: Told, plan: Plan) -> dict
     half = TARGET_PER_S // 2
     told("warming up", 0.0)
     await run.at(half, TICKS_A_MESSAGE, plan.warm_s)
-    told(f"{half:,} ticks/s for longer", 0.1)
+    curve = await _curve(run, plan.rates, TICKS_A_MESSAGE, plan.seconds, told)
+    single = await _curve(run, plan.single_rates, 1, plan.seconds, told)
+    told(f"{half:,} ticks/s for longer", 0.9)
     before = _asked(engine)
     at_half = await run.at(half, TICKS_A_MESSAGE, plan.half_s)
     stages = stages_ms(before, _asked(engine))
-    curve = await _curve(run, plan.rates, TICKS_A_MESSAGE, plan.seconds, told)
-    single = await _curve(run, plan.single_rates, 1, plan.seconds, told)
     return {
         "lossless_ticks_per_s": carried(curve),
         "p99_ms_at_half": at_half["p99_ms"],
