@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from starlette.types import Receive, Scope, Send
 
 from oracle.api import problems
 from oracle.api.problems import ProblemError, documented
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
     from oracle.archive.served import ServedArchive
 
 READERS: Final = 2
-"""Requests that read at a time, of whoever asks: each holds a part in memory."""
+"""Requests that look something up at a time, of whoever asks."""
+SENDERS: Final = 16
+"""Parts on their way at a time, ..."""
+SEND_S: Final = 120.0
+"""... each for so long at most: a reader that stalls holds nobody's place for ever."""
 TIMEOUT_S: Final = 20.0
+_PIECE: Final = 256 * 1024
 LONGEST_PATH: Final = 200
 _CACHED: Final = "public, max-age=86400, immutable"
 _PART: Final = "application/vnd.apache.parquet"
@@ -51,6 +58,7 @@ class Lending:
         self._bytes_per_s, self._timeout_s, self._clock = bytes_per_s, timeout_s, clock
         self._turns: Final = Turns(READERS)
         self._free_s = 0.0
+        self._sending = 0
         self._sent = Counter(
             "plumbline_archive_served_bytes_total", "Bytes given to others", registry=registry
         )
@@ -95,6 +103,45 @@ class Lending:
         self._sent.inc(size)
         await asyncio.sleep(begin_s - now_s)
 
+    def send(self, part: BinaryIO, size: int, kind: str) -> Sending:
+        """Return the answer that has a part, and closes it.
+
+        Raises:
+            Retryable: too many are on their way.
+        """
+        if self._sending >= SENDERS:
+            part.close()
+            self._refused.labels("busy").inc()
+            raise Retryable(f"{SENDERS} parts are on their way to others: try again")
+        self._sending += 1
+        return Sending(part, size, kind, self._sent_one)
+
+    def _sent_one(self) -> None:
+        self._sending -= 1
+
+
+class Sending(StreamingResponse):
+    """A part, piece by piece, for so long at most."""
+
+    def __init__(self, part: BinaryIO, size: int, kind: str, done: Callable[[], None]) -> None:
+        headers = {"Cache-Control": _CACHED, "Content-Length": str(size)}
+        super().__init__(_pieces(part), media_type=kind, headers=headers)
+        self._part, self._done = part, done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; one that takes too long is cut."""
+        try:
+            async with asyncio.timeout(SEND_S):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._part.close()
+            self._done()
+
+
+async def _pieces(part: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(part.read, _PIECE):
+        yield piece
+
 
 def _lending(request: Request) -> Lending:
     lending: Lending | None = request.app.state.lending
@@ -124,13 +171,12 @@ async def get_files(lending: Lent, path: PathOf) -> list[str]:
 @router.get(
     "/objects/{path:path}",
     summary="A part or a manifest",
-    response_class=Response,
+    response_class=StreamingResponse,
     responses=documented(404, 422, 503),
 )
-async def get_object(lending: Lent, path: str) -> Response:
+async def get_object(lending: Lent, path: str) -> StreamingResponse:
     """Return its bytes. A part's SHA-256 is in its manifest; what is signed is inside."""
     size = await lending.read(lambda: lending.served.size(path, time.time_ns()))
     await lending.spend(size)
-    data = await lending.read(lambda: lending.served.object(path, time.time_ns()))
-    kind = "application/json" if path.endswith(".json") else _PART
-    return Response(data, media_type=kind, headers={"Cache-Control": _CACHED})
+    part = await lending.read(lambda: lending.served.opened(path, time.time_ns()))
+    return lending.send(part, size, "application/json" if path.endswith(".json") else _PART)

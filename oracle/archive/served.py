@@ -7,7 +7,7 @@ like, never by joining what was asked to a folder.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import BinaryIO, Final
 
 from oracle.archive.layout import day_of, place_of
 from oracle.archive.store import Store
@@ -73,30 +73,31 @@ class ServedArchive:
             )
         return found
 
-    def object(self, path: str, now_ns: int) -> bytes:
-        """Return a part or manifest.
+    def opened(self, path: str, now_ns: int) -> BinaryIO:
+        """Return a part or manifest, to be read and closed by who asked.
 
         Raises:
-            Rejected: no such path, one that is not served, or a part that is too large.
-            FileNotFoundError: there is none.
-            Retryable: the store did not give it.
+            Rejected, Retryable: as `size`.
         """
-        size = self.size(path, now_ns)
-        if size > OBJECT_BYTES:
-            raise Rejected(f"{path} has {size} bytes; one answer has {OBJECT_BYTES} at most")
-        return self._store.get(path)
+        self.size(path, now_ns)
+        return self._store.opened(path)
 
     def size(self, path: str, now_ns: int) -> int:
         """Return how many bytes a part or manifest has.
 
         Raises:
-            Rejected, FileNotFoundError, Retryable: as `object`.
+            Rejected: no such path, one that is not served, or a part that is too large.
+            FileNotFoundError: there is none.
+            Retryable: the store did not answer.
         """
         place = place_of(path)
         if place is None:
             raise Rejected(f"{path!r} is no part or manifest of an archive")
         self._require(place.kind, place.day, now_ns)
-        return self._store.size(path)
+        size = self._store.size(path)
+        if size > OBJECT_BYTES:
+            raise Rejected(f"{path} has {size} bytes; one answer has {OBJECT_BYTES} at most")
+        return size
 
     def _folder(self, path: str, now_ns: int) -> tuple[str, str | None]:
         match = _FOLDER.fullmatch(path)

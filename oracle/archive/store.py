@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from uuid import uuid4
 
 from fsspec.core import url_to_fs
@@ -78,6 +78,16 @@ class Store:
         with self._retryable(f"read {path}"):
             data: bytes = self.fs.cat_file(self.full(path))
             return data
+
+    def opened(self, path: str) -> BinaryIO:
+        """Return an object to be read piece by piece; who asked closes it.
+
+        Raises:
+            Retryable: the store did not give it.
+        """
+        with self._retryable(f"read {path}"):
+            handle: BinaryIO = self.fs.open(self.full(path), "rb")
+            return handle
 
     def size(self, path: str) -> int:
         """Return how many bytes an object has.

@@ -119,6 +119,8 @@ class Rounds:
         first = proposal.observations[0]
         if (proposal.slot, proposal.view) != (first.slot, first.view):
             raise Rejected(f"shows slot {proposal.slot} with observations of slot {first.slot}")
+        if (proposal.salt, proposal.epoch) != (rules.committee.salt, wanted.epoch):
+            raise Rejected(f"shows a round of epoch {proposal.epoch}, or of another deployment")
         leader = rules.leader(proposal.slot, proposal.view)
         proposal.verify(rules.committee.members[leader])
         if wanted in self._missing:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
-from oracle.api import problems
+from oracle.api import problems, proofs
 from oracle.api.proofs import Lending, router
 from oracle.archive import remote, served
 from oracle.archive.read import Archive
@@ -179,7 +179,21 @@ def test_a_listing_and_a_part_are_bounded(folder: Path, monkeypatch: pytest.Monk
         archive.files("kind=marks/day=2026-09-21", NOW_NS)
     part = next((folder / "kind=marks").rglob("*.parquet")).relative_to(folder).as_posix()
     with pytest.raises(Rejected, match="10 at most"):
-        archive.object(part, NOW_NS)
+        archive.opened(part, NOW_NS)
+
+
+def test_parts_on_their_way_are_bounded(
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads slowly takes one of few places; every one that is done frees its own."""
+    part = next((folder / "kind=ticks").rglob("*.parquet"))
+    path = f"/v1/archive/objects/{part.relative_to(folder).as_posix()}"
+    monkeypatch.setattr(proofs, "SENDERS", 1)
+    for _ in range(3):
+        assert client.get(path).content == part.read_bytes()
+    monkeypatch.setattr(proofs, "SENDERS", 0)
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:plumbline:busy")
 
 
 def test_a_liar_is_no_more_believed_than_a_damaged_disk(
