@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from oracle.bus.shards import Snapshot, joined
+from oracle.bus.interface import Start
+from oracle.bus.memory import RETAINED_PARTS, MemoryBus
+from oracle.bus.shards import Made, Snapshot, joined
 from oracle.bus.snapshot_file import SnapshotFile
 from oracle.model.errors import SchemaError
+from oracle.model.messages import SnapshotPart, StepManifest
+from oracle.model.topics import SHARDED, Topic
 
 STATE = Snapshot(7, 1_000, b"h" * 32, 11, 5, b"state" * 300_000)
 
@@ -57,3 +61,20 @@ def test_a_state_with_a_part_missing_is_none() -> None:
     assert joined([first, third]) is None
     older = STATE._replace(sequence=6).parts(3)
     assert joined([*older, first, second]) is None
+
+
+async def test_a_state_is_on_the_embedded_bus_too() -> None:
+    """Whole, in its shard's partition, beside its step; memory keeps the newest few parts."""
+    bus = MemoryBus(partitions=dict.fromkeys(SHARDED, 4))
+    manifest = StepManifest("3", 7, 1_000, 0, {3: 0}, {}, {})
+    async with (
+        bus.shard_log(3) as log,
+        bus.subscribe(Topic.STEPS, Topic.SNAPSHOTS, start=Start.EARLIEST) as reader,
+    ):
+        for _ in range(RETAINED_PARTS):
+            await log.commit(Made(manifest, [], []), STATE)
+        records = await reader.take(limit=10_000)
+    assert {record.partition for record in records} == {3}
+    parts = [r.message for r in records if isinstance(r.message, SnapshotPart)]
+    assert joined(parts[-3:]) == STATE
+    assert RETAINED_PARTS <= len(parts) < 2 * RETAINED_PARTS + 3
