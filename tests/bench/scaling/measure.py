@@ -1,366 +1,213 @@
 """Measure what one tick, one mark and one market cost: processor time and bytes, on a real broker.
 
-Processor time and not wall time: the machine may be shared. Three loads give three equations, so
-that the cost of ticks, of marks and of merely running come apart.
+Processor time and not wall time: the machine may be shared. From loads that differ in ticks and in
+marks, `arithmetic.costs` tells apart what ticks, marks and merely running cost.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import httpx
-import numpy as np
 import yaml
 import zstandard
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pyarrow import parquet
 
 from deploy.kafka.broker import Broker
-from deploy.sandbox.venues.server import SandboxVenues
+from oracle.bus.interface import Start
 from oracle.bus.kafka import KafkaBus
-from oracle.model.messages import encode
-from oracle.model.ticks import MISSING, TickBatch
+from oracle.config.load import parse
+from oracle.engine.engine import Engine
+from oracle.keys.keystore import write_keystore
+from oracle.model.messages import Message, encode
 from oracle.model.topics import Topic
+from oracle.node.sharding import shard
+from tests.bench.scaling.apart import feeds, flat_out
+from tests.bench.scaling.load import DEFAULTS, TICKS_A_MESSAGE, Load, Sender, Ticks
+from tests.bench.scaling.processes import cpu_s, free_ports, rss_mib, running, total, until
 
-PLUMB: Final = Path(sys.executable).with_name("plumb")
-SOURCES: Final = 40
-VENUES: Final = tuple(f"venue{at:02}" for at in range(SOURCES))
-TICKS_A_MESSAGE: Final = 100
 SECONDS: Final = 20.0
 SETTLE_S: Final = 5.0
-START_S: Final = 120.0
-
-
-class Load(NamedTuple):
-    """So many markets of `SOURCES`, under so many ticks a second."""
-
-    markets: int
-    ticks_per_s: int
-
-
+ROLES: Final = ("engine", "committee", "archive", "api")
 LOADS: Final = (Load(100, 4_000), Load(100, 20_000), Load(400, 20_000))
+_KEPT: Final = "kept"
 
 
-class Ticks:
-    """What forty venues send: a message is new quotes of a hundred of one venue's instruments."""
+class Run(NamedTuple):
+    """What came of one load."""
 
-    def __init__(self, markets: int) -> None:
-        draw = np.random.default_rng(1)
-        self._names = [[f"{venue}:A{at:04}/USD" for at in range(markets)] for venue in VENUES]
-        self._cents = draw.integers(10_000, 10_000_000, (SOURCES, markets))
-        self._draw, self._turn, self._sequence = draw, 0, 0
-
-    def message(self, now_ns: int) -> TickBatch:
-        """Return the next message."""
-        size = TICKS_A_MESSAGE
-        venue = self._turn % SOURCES
-        first = self._turn // SOURCES * size % len(self._names[venue])
-        names = self._names[venue][first : first + size]
-        self._turn += 1
-        rows = len(names)
-        cents = self._cents[venue, first : first + rows]
-        cents += self._draw.integers(-3, 4, rows)
-        self._sequence += 1
-        received = np.full(rows, now_ns, "<i8")
-        event = received - self._draw.integers(1_000_000, 60_000_000, rows) // 1_000_000 * 1_000_000
-        return TickBatch(
-            tuple(names),
-            np.arange(rows, dtype="<u2").tobytes(),
-            np.full(rows, self._sequence, "<i8").tobytes(),
-            event.tobytes(),
-            received.tobytes(),
-            np.full(rows, -2, "i1").tobytes(),
-            cents.astype("<i8").tobytes(),
-            (cents + 1).astype("<i8").tobytes(),
-            np.full(rows, MISSING, "<i8").tobytes(),
-        )
+    load: Load
+    delta: Mapping[str, float]
+    """Growth of each counter while it was watched."""
+    rss_mib: Mapping[str, float]
+    archived: Mapping[str, float]
+    """Bytes of Parquet a row, by kind."""
+    marks: Sequence[Message]
+    """Some."""
 
 
-def measured(told: Any = print) -> dict[str, Any]:
-    """Return all figures; takes some three minutes."""
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "broker"
-        with Broker(data) as broker:
-            runs = []
-            for at, load in enumerate(LOADS):
-                told(f"{load.markets} markets x {SOURCES} sources, {load.ticks_per_s:,} ticks/s")
-                home = Path(folder) / f"run{at}"
-                home.mkdir()
-                runs.append(asyncio.run(_run(broker, data, home, load, f"scale{at}.")))
-            told("feeds from sandbox venues")
-            feeds = asyncio.run(_feeds(broker, Path(folder)))
-    return {"load": _loads(runs), "bytes": _bytes(runs), "cpu_us": _costs(runs) | feeds["cpu_us"],
-            "rss_mib": _memory(runs) | feeds["rss_mib"]}  # fmt: skip
-
-
-async def _run(
-    broker: Broker, data: Path, home: Path, load: Load, prefix: str
-) -> dict[str, Any]:
-    config = home / "config.yaml"
-    config.write_text(yaml.safe_dump(_configuration(broker, home, load, prefix)))
-    bus = KafkaBus(broker.bootstrap, prefix=prefix)
-    async with bus:
-        await bus.ensure_topics()
-        with ExitStack() as running:
-            ports = dict(zip(("engine", "archive"), _free_ports(2), strict=True))
-            pids = {
-                role: running.enter_context(_process(role, config, home, port))
-                for role, port in ports.items()
-            }
-            pids["broker"] = broker._process.pid
-            sender = _Sender(bus, load)
-            sending = asyncio.create_task(sender.run())
-            try:
-                await _until_stepping(ports["engine"])
-                await asyncio.sleep(SETTLE_S)
-                before = await _state(broker, data, prefix, pids, sender, ports["engine"])
-                await asyncio.sleep(SECONDS)
-                after = await _state(broker, data, prefix, pids, sender, ports["engine"])
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
-            rss = {role: _rss_mib(pid) for role, pid in pids.items()}
+def measured(told: Callable[[str], object] = print) -> dict[str, Any]:
+    """Return all figures; takes some four minutes, and several times that on a busy machine."""
+    with tempfile.TemporaryDirectory() as made, Broker(Path(made) / "broker") as broker:
+        folder = Path(made)
+        runs = []
+        for load in LOADS:
+            told(f"{load.markets} markets, {load.ticks_per_s:,} ticks/s")
+            site = _Site(broker, folder, load, f"scale{len(runs)}.")
+            runs.append(asyncio.run(site.run()))
+        told("the broker flat out")
+        pid = _pid(broker)
+        broker_us = asyncio.run(flat_out(broker.bootstrap, lambda: cpu_s(pid), runs[-1].marks))
+        told("feeds from sandbox venues")
+        feeds_us, feeds_mib = asyncio.run(feeds(broker.bootstrap, folder))
     return {
-        "load": load,
-        "delta": {name: after[name] - before[name] for name in after},
-        "rss": rss,
-        "archive": _archived(home / "kept"),
+        "loads": [_reached(run) for run in runs],
+        "bytes": _bytes(runs[-1]),
+        "cpu_us": broker_us | {"feeds_tick": feeds_us},
+        "rss_mib": _memory(runs) | {"feeds": feeds_mib},
     }
 
 
-def _configuration(broker: Broker, home: Path, load: Load, prefix: str) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "bus": {"kind": "kafka", "bootstrap": broker.bootstrap, "prefix": prefix},
-        "archive": {"url": str(home / "kept"), "roll_age": "10s"},
-        "defaults": {"mark": "index_only", "min_sources": 3, "min_origins": 3},
-        "markets": {
-            f"A{at:04}-USD": {
-                "number": at,
-                "sources": [{"source": f"{venue}:A{at:04}/USD"} for venue in VENUES],
-            }
-            for at in range(load.markets)
-        },
-        "engine": {"step": "100ms", "coalesce": "100ms"},
-    }
+class _Site:
+    """A deployment under one load: every role but feeds, which this process is."""
 
+    def __init__(self, broker: Broker, folder: Path, load: Load, prefix: str) -> None:
+        self._broker, self._folder, self._load, self._prefix = broker, folder, load, prefix
+        self._home = folder / prefix
+        self._home.mkdir()
+        self._ports = dict(zip((*ROLES, "http"), free_ports(len(ROLES) + 1), strict=True))
 
-class _Sender:
-    """Publishes at a rate, and knows what processor time the publishing took."""
-
-    def __init__(self, bus: KafkaBus, load: Load) -> None:
-        self._bus, self._load, self._ticks = bus, load, Ticks(load.markets)
-        self.sent = self.made_s = 0.0
-        self.encoded = 0
-        self.sample: list[bytes] = []
-
-    async def run(self) -> None:
-        """Send until cancelled."""
-        began, sent = time.monotonic(), 0
-        while True:
-            due = int((time.monotonic() - began) * self._load.ticks_per_s) - sent
-            if due < TICKS_A_MESSAGE:
-                await asyncio.sleep(0.005)
-                continue
-            at = time.process_time()
-            message = self._ticks.message(time.time_ns())
-            self.made_s += time.process_time() - at
-            sent += len(message)
-            self.sent = float(sent)
-            self.encoded = len(encode(message)) // len(message)
-            await self._bus.publish(Topic.TICKS, [("0", message)])
-
-
-async def _until_stepping(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if (await _metrics(port)).get("plumbline_ticks_total", 0.0) > 0:
-            return
-        await asyncio.sleep(0.2)
-    raise TimeoutError("the engine takes no ticks")
-
-
-async def _metrics(port: int) -> dict[str, float]:
-    try:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            text = (await client.get(f"http://127.0.0.1:{port}/metrics", timeout=10)).text
-    except httpx.HTTPError:
-        return {}
-    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, _, value in lines}
-
-
-async def _state(
-    broker: Broker, data: Path, prefix: str, pids: Mapping[str, int], sender: _Sender, port: int
-) -> dict[str, float]:
-    """Return counters: processor seconds, bytes on disk, ticks taken, marks made, steps."""
-    found = {f"cpu_{role}": _cpu_s(pid) for role, pid in pids.items()}
-    found["cpu_publish"] = time.process_time() - sender.made_s
-    found["s"] = time.monotonic()
-    for topic in (Topic.TICKS, Topic.MARKS, Topic.STEPS):
-        folder = data / "data" / f"{prefix}{topic}-0"
-        found[f"disk_{topic}"] = float(sum(f.stat().st_size for f in folder.glob("*.log")))
-    metrics = await _metrics(port)
-    found["ticks"] = metrics["plumbline_ticks_total"]
-    found["steps"] = metrics["plumbline_steps_total"]
-    ends = await _ends(broker, [f"{prefix}{Topic.MARKS}"])
-    found["marks"] = ends[0] - found["steps"]  # a transaction ends with a marker in each partition
-    return found
-
-
-async def _ends(broker: Broker, topics: Sequence[str]) -> list[float]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap)
-    await consumer.start()
-    try:
-        of = [TopicPartition(topic, 0) for topic in topics]
-        ends = await consumer.end_offsets(of)
-        return [float(ends[one]) for one in of]
-    finally:
-        await consumer.stop()
-
-
-def _cpu_s(pid: int) -> float:
-    """Return the processor time of a process so far: user and system of /proc/PID/stat."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss_mib(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
-
-
-@contextmanager
-def _process(role: str, config: Path, home: Path, port: int) -> Iterator[int]:
-    command = [str(PLUMB), role, "-c", str(config), "--state", str(home / role),
-               "--metrics-port", str(port)]  # fmt: skip
-    with (home / f"{role}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
-        try:
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _archived(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return rows and bytes of the Parquet of each kind."""
-    import pyarrow.parquet as parquet
-
-    found = {}
-    for kind in ("ticks", "marks", "steps"):
-        parts = list(folder.glob(f"kind={kind}/**/part-*.parquet"))
-        rows = sum(parquet.read_metadata(part).num_rows for part in parts)
-        found[kind] = (rows, sum(part.stat().st_size for part in parts))
-    return found
-
-
-async def _feeds(broker: Broker, folder: Path) -> dict[str, Any]:
-    """Run `plumb feeds` on venues that quote as fast as they can, and see what a tick costs."""
-    home = folder / "feeds"
-    home.mkdir()
-    async with SandboxVenues(seed=1, step_ms=20) as venues:
-        symbols = {"binance": ["BTC/USDT", "ETH/USDT"], "okx": ["BTC/USDT", "ETH/USDT"],
-                   "coinbase": ["BTC/USD", "ETH/USD"], "kraken": ["BTC/USD", "ETH/USD"]}  # fmt: skip
-        config = home / "config.yaml"
-        config.write_text(yaml.safe_dump({
-            "bus": {"kind": "kafka", "bootstrap": broker.bootstrap, "prefix": "feeds."},
-            "feeds": [
-                {"kind": "ccxt", "venue": venue, "symbols": listed,
-                 "rest_url": venues.urls[venue][0], "ws_url": venues.urls[venue][1]}
-                for venue, listed in symbols.items()
-            ],
-            "markets": {"BTC-USD": {"number": 0, "sources": [
-                {"source": "coinbase:BTC/USD"}, {"source": "kraken:BTC/USD"}]}},
-        }))  # fmt: skip
-        bus = KafkaBus(broker.bootstrap, prefix="feeds.")
+    async def run(self) -> Run:
+        """Start it, let it settle, and watch it for a while."""
+        config = self._home / "config.yaml"
+        config.write_text(yaml.safe_dump(self._configuration()))
+        bus = KafkaBus(self._broker.bootstrap, prefix=self._prefix)
         async with bus:
             await bus.ensure_topics()
-        (port,) = _free_ports(1)
-        with _process("feeds", config, home, port) as pid:
-            deadline = time.monotonic() + START_S
-            while _ticks(await _metrics(port)) < 500 and time.monotonic() < deadline:
-                await asyncio.sleep(0.2)
-            before = _cpu_s(pid), _ticks(await _metrics(port))
-            await asyncio.sleep(SECONDS)
-            after = _cpu_s(pid), _ticks(await _metrics(port))
-            rss = _rss_mib(pid)
-    ticks = after[1] - before[1]
-    return {
-        "cpu_us": {"feeds_tick": (after[0] - before[0]) / ticks * 1e6},
-        "rss_mib": {"feeds": rss},
-    }
+            with ExitStack() as started:
+                pids = {"broker": _pid(self._broker)}
+                for role in ROLES:
+                    made = running(role, config, self._home, self._ports[role])
+                    pids[role] = started.enter_context(made)
+                sending = asyncio.create_task(Sender(bus, self._load).run())
+                try:
+                    before, after = await self._watch(pids)
+                finally:
+                    sending.cancel()
+                    await asyncio.gather(sending, return_exceptions=True)
+                memory = {role: rss_mib(pid) for role, pid in pids.items()}
+            async with bus.subscribe(Topic.MARKS, start=Start.EARLIEST) as reader:
+                some = [record.message for record in await reader.take(limit=1_000, timeout_s=10)]
+        delta = {name: after[name] - before[name] for name in after}
+        return Run(self._load, delta, memory, self._archived(), some)
 
+    async def _watch(self, pids: Mapping[str, int]) -> tuple[dict[str, float], dict[str, float]]:
+        for role, counter in (
+            ("engine", "plumbline_ticks_total"),
+            ("archive", "plumbline_archive_rows_total"),
+            ("committee", "plumbline_reports_total"),
+            ("api", "plumbline_api_records_total"),
+        ):
+            await until(self._ports[role], counter, 1)
+        await asyncio.sleep(SETTLE_S)
+        before = await self._counters(pids)
+        await asyncio.sleep(SECONDS)
+        return before, await self._counters(pids)
 
-def _ticks(metrics: Mapping[str, float]) -> float:
-    return sum(value for name, value in metrics.items() if name.startswith("plumbline_feed_ticks_total"))
+    async def _counters(self, pids: Mapping[str, int]) -> dict[str, float]:
+        found = {f"cpu_{role}": cpu_s(pid) for role, pid in pids.items()}
+        found["s"] = time.monotonic()
+        for topic in (Topic.TICKS, Topic.MARKS, Topic.STEPS):
+            logs = (self._folder / f"broker/data/{self._prefix}{topic}-0").glob("*.log")
+            found[f"log_{topic}"] = float(sum(log.stat().st_size for log in logs))
+        found["ticks"] = await total(self._ports["engine"], "plumbline_ticks_total")
+        found["steps"] = await total(self._ports["engine"], "plumbline_steps_total")
+        # A transaction ends with a marker in each partition that it wrote.
+        found["marks"] = await self._end_of(Topic.MARKS) - found["steps"]
+        return found
 
+    async def _end_of(self, topic: Topic) -> float:
+        partition = TopicPartition(f"{self._prefix}{topic}", 0)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._broker.bootstrap)
+        await consumer.start()
+        try:
+            return float((await consumer.end_offsets([partition]))[partition])
+        finally:
+            await consumer.stop()
 
-def _loads(runs: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
-    return [
-        {
-            "markets": run["load"].markets,
-            "ticks_per_s": run["delta"]["ticks"] / run["delta"]["s"],
-            "marks_per_s": run["delta"]["marks"] / run["delta"]["s"],
-            "steps_per_s": run["delta"]["steps"] / run["delta"]["s"],
+    def _configuration(self) -> dict[str, Any]:
+        member = write_keystore(self._home / "key.json", bytes(31) + b"\x01", "p", scrypt_n=2)
+        password = self._home / "password"
+        password.write_text("p")
+        key = {"keystore": str(self._home / "key.json"), "password_file": str(password)}
+        return {
+            "deployment": {"network": "scaling", "home_governor": "0x" + "11" * 20, "nonce": 1},
+            "bus": {
+                "kind": "kafka",
+                "bootstrap": self._broker.bootstrap,
+                "prefix": self._prefix,
+            },
+            "engine": {"step": "100ms", "coalesce": "100ms"},
+            "defaults": DEFAULTS,
+            "markets": self._load.configuration(),
+            "committee": {"epoch": 1, "threshold": 1, "members": [member], "keys": [key]},
+            "archive": {"url": str(self._home / _KEPT), "roll_age": "5s"},
+            "api": {"port": self._ports["http"]},
         }
-        for run in runs
-    ]
+
+    def _archived(self) -> dict[str, float]:
+        found = {}
+        for kind in (Topic.TICKS, Topic.MARKS):
+            parts = list((self._home / _KEPT).glob(f"kind={kind}/**/part-*.parquet"))
+            rows = sum(parquet.read_metadata(part).num_rows for part in parts)
+            found[str(kind)] = sum(part.stat().st_size for part in parts) / rows
+        return found
 
 
-def _bytes(runs: Sequence[dict[str, Any]]) -> dict[str, float]:
-    last, ticks = runs[-1], Ticks(LOADS[-1].markets)
-    delta = last["delta"]
+def _pid(broker: Broker) -> int:
+    process = broker._process
+    assert process is not None
+    return process.pid
+
+
+def _reached(run: Run) -> dict[str, float]:
+    """Return what each second of a load brought, and the cores that each role kept busy."""
+    counted = ("ticks", "marks", "steps", *(f"cpu_{role}" for role in ROLES))
+    return {"markets": run.load.markets} | {of: run.delta[of] / run.delta["s"] for of in counted}
+
+
+def _bytes(run: Run) -> dict[str, float]:
+    ticks, delta = Ticks(run.load.markets), run.delta
     messages = [encode(ticks.message(time.time_ns())) for _ in range(400)]
-    packed = zstandard.ZstdCompressor().compress(b"".join(messages))
+    packed = [zstandard.ZstdCompressor().compress(message) for message in messages]
     return {
         "tick_message": sum(map(len, messages)) / (len(messages) * TICKS_A_MESSAGE),
-        "tick_log": delta["disk_ticks"] / delta["ticks"],
-        "tick_zstd_ratio": sum(map(len, messages)) / len(packed),
-        "mark_log": delta["disk_marks"] / delta["marks"],
-        "step_log": delta["disk_steps"] / delta["steps"],
-        "tick_archive": last["archive"]["ticks"][1] / last["archive"]["ticks"][0],
-        "mark_archive": last["archive"]["marks"][1] / last["archive"]["marks"][0],
+        "tick_zstd_ratio": sum(map(len, messages)) / sum(map(len, packed)),
+        "tick_log": delta["log_ticks"] / delta["ticks"],
+        "mark_log": delta["log_marks"] / delta["marks"],
+        "step_log": delta["log_steps"] / delta["steps"],
+        "tick_archive": run.archived["ticks"],
+        "mark_archive": run.archived["marks"],
+        "snapshot_market": _snapshot_bytes(run.load) / run.load.markets,
     }
 
 
-def _costs(runs: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Solve for what a second, a tick and a mark cost each process, in us of processor time."""
-    found: dict[str, float] = {}
-    rows = np.array([[d["s"], d["ticks"], d["marks"]] for d in (run["delta"] for run in runs)])
-    for role in ("broker", "engine", "archive", "publish"):
-        cpu_s = np.array([run["delta"][f"cpu_{role}"] for run in runs])
-        second, tick, mark = np.linalg.solve(rows, cpu_s) * 1e6
-        found |= {f"{role}_second": second, f"{role}_tick": tick, f"{role}_mark": mark}
-    return {name: float(value) for name, value in found.items()}
+def _snapshot_bytes(load: Load) -> int:
+    """Return the state of an engine over these markets, which is as large empty as full."""
+    markets = parse({"markets": load.configuration(), "defaults": DEFAULTS}).markets
+    return len(Engine(shard(markets, 0, 1).spec).snapshot())
 
 
-def _memory(runs: Sequence[dict[str, Any]]) -> dict[str, float]:
-    few, many = runs[1], runs[2]
-    more = many["load"].markets - few["load"].markets
-    each = (many["rss"]["engine"] - few["rss"]["engine"]) / more
-    return {
-        "engine": few["rss"]["engine"] - each * few["load"].markets,
-        "engine_market": each,
-        "archive": many["rss"]["archive"],
-        "broker": many["rss"]["broker"],
-    }
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.socket() for _ in range(count)]
-    try:
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
-    finally:
-        for listener in listeners:
-            listener.close()
+def _memory(runs: Sequence[Run]) -> dict[str, float]:
+    few, many = runs[-2], runs[-1]
+    more = many.load.markets - few.load.markets
+    each = (many.rss_mib["engine"] - few.rss_mib["engine"]) / more
+    others = {role: many.rss_mib[role] for role in ("broker", *ROLES) if role != "engine"}
+    engine = few.rss_mib["engine"] - each * few.load.markets
+    return others | {"engine": engine, "engine_market": each}
