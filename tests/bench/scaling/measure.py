@@ -87,7 +87,7 @@ class _Site:
         """Start it, let it settle, and watch it for a while."""
         config = self._home / "config.yaml"
         config.write_text(yaml.safe_dump(self._configuration()))
-        bus = KafkaBus(self._broker.bootstrap, prefix=self._prefix)
+        bus = KafkaBus(self._broker.bootstrap, prefix=self._prefix, request_timeout_ms=60_000)
         async with bus:
             await bus.ensure_topics()
             with ExitStack() as started:
