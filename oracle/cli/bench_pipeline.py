@@ -22,8 +22,9 @@ from oracle.model.errors import Retryable
 TARGET_PER_S: Final = 100_000
 """What one engine on two cores is to carry. `p99_ms_at_half` is at half of this."""
 TICKS_A_MESSAGE: Final = 200
-LOSSLESS_MS: Final = 1_000.0
-"""A rate at which marks are later than this at the 99th percentile is not carried."""
+CARRIED_MS: Final = 250.0
+"""A rate at which marks are later than this at the 99th percentile is not carried: a backlog that
+grows by a thirtieth of the rate is as late after 8 s."""
 PREFIX: Final = "bench."
 STARTS: Final = 12
 
@@ -98,14 +99,15 @@ async def _figures(run: Run, engine: Connection, told: Told, plan: Plan) -> dict
 async def _curve(
     run: Run, rates: Sequence[int], size: int, seconds: float, told: Told
 ) -> list[Row]:
-    """Raise the rate until it is not carried any more."""
-    curve = []
+    """Raise the rate until it is not carried twice: once may be somebody else's doing."""
+    curve: list[Row] = []
     for at, rate in enumerate(rates):
         told(f"{rate:,} ticks/s, {size} a message", at / len(rates))
         curve.append(await run.at(rate, size, seconds))
         if not _carries(curve[-1]):
-            break
-    await run.settle()
+            await run.settle()
+            if not any(map(_carries, curve[-2:])):
+                break
     return curve
 
 
@@ -129,7 +131,7 @@ def _good(curve: Sequence[Row]) -> list[Row]:
 
 
 def _carries(row: Row) -> bool:
-    return row["lost"] == 0 and row["p99_ms"] <= LOSSLESS_MS
+    return row["lost"] == 0 and row["p99_ms"] <= CARRIED_MS
 
 
 def _asked(engine: Connection) -> Any:
