@@ -19,7 +19,7 @@ from oracle.verify.findings import Differs, Finding, Unchecked, examined, hexed
 from oracle.verify.guarded import tried
 from oracle.verify.history import Past, check_past, histories_before, past_of
 from oracle.verify.replay import Progress, Replayed, check_ticks, in_archive, replayed
-from oracle.verify.steps import Taken, check_manifests, check_marks, marks_of, steps_of
+from oracle.verify.steps import Taken, check_manifests, check_marks, marks_of, root_of, steps_of
 
 T = TypeVar("T")
 
@@ -50,6 +50,10 @@ class Case:
     def steps(self) -> tuple[Step, ...]:
         """Return the claim's steps, by shard."""
         return self._once("steps", self._found)
+
+    def is_of_its_maker(self) -> bool:
+        """Whether the archive has the very steps that the claim commits to."""
+        return root_of(self.steps()) == self.claim.inputs_root
 
     def taken(self) -> Taken:
         """Return the claim's steps with their archived marks."""

@@ -9,6 +9,7 @@ import msgspec
 
 from oracle.archive.read import Step
 from oracle.bus.shards import Snapshot
+from oracle.model.errors import Rejected
 from oracle.model.messages import StepManifest
 from oracle.node.proof import NO_HISTORY, history_after, snapshot_digest
 from oracle.verify.evidence import Evidence
@@ -55,6 +56,12 @@ def past_of(evidence: Evidence, step: Step) -> Past:
     steps = [one for one in between if one.log == step.log]
     if len(steps) > MOST_STEPS:
         raise Unchecked(f"{len(steps)} steps since the last state; up to {MOST_STEPS} are taken")
+    if not steps or steps[0].manifest.time_ns != snapshot.time_ns:
+        raise Unchecked(
+            f"the newest state before step {step.manifest.sequence} of shard {shard} is of another "
+            "run of its engine: an engine's first step cannot be computed again; ask for a later "
+            "report"
+        )
     _check_order(steps, snapshot, step)
     return Past(snapshot, steps)
 
@@ -71,7 +78,10 @@ def histories_before(evidence: Evidence, past: Past) -> Iterator[bytes]:
     for _ in range(2):
         held = evidence.steps_between(first.shard, ends_ns - _BEFORE_NS, ends_ns)
         yield from (one.manifest.history for one in held)
-        ends_ns = evidence.manifest_at(first.shard, ends_ns - 1).manifest.time_ns + 1
+        try:
+            ends_ns = evidence.manifest_at(first.shard, ends_ns - 1).manifest.time_ns + 1
+        except Rejected:
+            return  # it has none before
 
 
 def _check_order(steps: Sequence[Step], snapshot: Snapshot, last: Step) -> None:

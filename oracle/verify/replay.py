@@ -20,8 +20,9 @@ from oracle.verify.findings import Differs, Unchecked, hexed
 from oracle.verify.history import Past
 from oracle.verify.steps import manifest_name
 
-AT_ONCE: Final = 64
-"""Steps whose ticks are read together: a part is opened once for all of them."""
+STEPS_AT_ONCE: Final = 4_096
+TICKS_AT_ONCE: Final = 200_000
+"""Steps whose ticks are read together, up to so many: a part is opened once for all of them."""
 MOST_TICKS: Final = 20_000_000
 
 Progress = Callable[[int, int], None]
@@ -145,8 +146,15 @@ def _with_ticks(
     evidence: Evidence, steps: Sequence[Step]
 ) -> Iterator[tuple[Step, Sequence[TickBatch]]]:
     """Return each step with the batches in its span, many spans read at once."""
-    for first in range(0, len(steps), AT_ONCE):
-        some = steps[first : first + AT_ONCE]
+    some: list[Step] = []
+    ticks = 0
+    for step in steps:
+        some.append(step)
+        ticks += step.manifest.ticks
+        if len(some) >= STEPS_AT_ONCE or ticks >= TICKS_AT_ONCE:
+            yield from zip(some, _read(evidence, some), strict=True)
+            some, ticks = [], 0
+    if some:
         yield from zip(some, _read(evidence, some), strict=True)
 
 

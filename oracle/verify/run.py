@@ -212,6 +212,8 @@ class Verification:
                     self._failed[claim.who].append(found)
                 else:
                     self._cases[claim.who].append(case)
+            # An archive of somebody else's, or an altered one, must not stand before the maker's.
+            self._cases[claim.who].sort(key=lambda case: not _or_none(case.is_of_its_maker))
         return self._cases[claim.who]
 
     def _as_archived(self, one: Observation) -> Iterable[tuple[str, Observation]]:

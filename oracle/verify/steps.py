@@ -51,7 +51,7 @@ def steps_of(evidence: Evidence, claim: Claim, shards: int, name: str) -> tuple[
         pass  # one of them was altered, or is not there: by time it can be said which
     found = [_near(evidence, shard, claim.time_ns) for shard in range(shards)]
     steps = tuple(step for step in found if step is not None)
-    if _root(steps) != claim.inputs_root and not any(
+    if root_of(steps) != claim.inputs_root and not any(
         step.manifest.time_ns == claim.time_ns or _marks(evidence, step, claim) for step in steps
     ):
         raise Unchecked(
@@ -91,20 +91,21 @@ def check_manifests(claim: Claim, steps: Sequence[Step], alternatives: Alternati
     Raises:
         Differs: to others; names the field where another record tells it.
     """
-    root = _root(steps)
+    root = root_of(steps)
     if root == claim.inputs_root:
         numbers = ", ".join(f"{step.manifest.sequence} of shard {step.shard}" for step in steps)
         return f"its inputs_root is that of the manifests: step {numbers}"
     for at, step in enumerate(steps):
         for field, manifest in alternatives(step):
             altered = step._replace(manifest=manifest)
-            if _root([*steps[:at], altered, *steps[at + 1 :]]) == claim.inputs_root:
+            if root_of([*steps[:at], altered, *steps[at + 1 :]]) == claim.inputs_root:
                 raise in_manifest(step, field, manifest)
     where = " and ".join(manifest_name(step) for step in steps)
     raise Differs(where, "bytes", f"those of inputs_root {hexed(claim.inputs_root)}", hexed(root))
 
 
-def _root(steps: Sequence[Step]) -> bytes:
+def root_of(steps: Sequence[Step]) -> bytes:
+    """Return the `inputs_root` of an observation of these steps."""
     return View(0, tuple(step.manifest for step in steps), ()).inputs_root()
 
 
