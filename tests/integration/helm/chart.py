@@ -16,7 +16,7 @@ HELM = Path(__file__).parents[3] / "deploy/helm"
 CHART = HELM / "plumbline"
 EXAMPLES = ("minimal", "member", "cloud")
 MAJORS = ("helm3", "helm4")
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 Object = dict[str, Any]
 

@@ -30,7 +30,7 @@ from tests.integration.committee.nodes import free_ports
 from tests.integration.helm.chart import EXAMPLES, named, pods, rendered
 
 ROLES = ("feeds-all", "engine", "committee", "api", "archive")
-DEADLINE_S = 120
+DEADLINE_S = 300
 SECRET = bytes(31) + b"\x07"
 
 
@@ -154,7 +154,7 @@ def _process(site: Site, name: str) -> Iterator[None]:
             yield
             assert process.poll() is None, (site.folder / f"{name}.log").read_text()[-2000:]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=DEADLINE_S) == 0
         finally:
             if process.poll() is None:
                 process.kill()
