@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import random
 import resource
 import shutil
 import signal
@@ -29,6 +30,8 @@ SMALL: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 START_TIMEOUT_S: Final = 240.0
 STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
+_PORTS: Final = range(20_000, 32_768)
+"""Below those that Linux gives to outgoing connections."""
 
 
 class Quorum(NamedTuple):
@@ -238,7 +241,7 @@ class Broker:
             if process.poll() is not None:
                 raise ConfigError(
                     f"the Kafka broker ended with code {process.returncode} (it needs Java 17 or "
-                    f"later and 512 MB): {last_line(self.log_file.read_text(errors='replace'))}"
+                    f"later and 512 MB): {_complaint(self.log_file.read_text(errors='replace'))}"
                 )
             if time.monotonic() > deadline:
                 raise Retryable(
@@ -324,8 +327,18 @@ def archive_classes() -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
+    """Return ports that nobody has, of those that no connection is given by chance meanwhile."""
+    with contextlib.ExitStack() as held:
+        ports: list[int] = []
+        while len(ports) < count:
+            port = random.choice(_PORTS)  # noqa: S311 - nothing depends on who guesses it
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+        return ports
+
+
+def _complaint(text: str) -> str:
+    """Return what a log ends with: the last of its errors, or else its last line."""
+    errors = [line for line in text.splitlines() if " ERROR " in line or " FATAL " in line]
+    return last_line("\n".join(errors) or text)

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import resource
 import socket
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ from oracle.model.errors import Retryable
 from oracle.node.audit import AuditWriter
 from tests.integration.bus.feeding import SOURCES, Feeding
 from tests.integration.bus.proxy import Proxy
+from tests.integration.shards.history import check as check_history
+from tests.integration.shards.history import replay
+from tests.integration.shards.watching import Newest, until
+from tests.integration.shards.world import MARKETS, SHARDS, World
 from tests.kafka_broker import running
 
 pytestmark = pytest.mark.kafka
@@ -119,7 +124,7 @@ async def test_what_is_between_us_and_the_broker_costs_nothing_acknowledged(
 
 async def test_a_slow_broker_slows_nothing_but_itself(site: Site) -> None:
     """Messages grow with the wait: as many prices come through, only later."""
-    site.network.delay_s = 0.15
+    site.network.delay_s = 0.1
     for _ in range(3):
         await site.feeding.flowing()
     await site.feeding.witness.more()
@@ -203,3 +208,34 @@ async def test_an_audit_entry_whose_acknowledgement_is_lost_forks_nothing(
     (chain,) = check(await read(bus))
     assert chain.broken is None
     assert chain.entries in {3, 4}
+
+
+@pytest.mark.parametrize("directions", [("in",), ("out",), ("in", "out")], ids="-".join)
+async def test_engines_behind_a_network_that_hangs_double_nothing(
+    mortal: tuple[Broker, int], tmp_path: Path, directions: tuple[str, ...]
+) -> None:
+    """A commit whose answer is lost, or that arrives when its owner has begun again, is one."""
+    broker, port = mortal
+    async with Proxy(port, broker.port) as network:
+        world = World.made(tmp_path, broker.bootstrap, f"{uuid.uuid4()}.")
+        newest = Newest(world)
+        async with world.bus:
+            await world.make_topics()
+            tasks = [asyncio.create_task(world.feed(1_000, 3)), asyncio.create_task(newest.run())]
+            try:
+                world.start("one")
+                await newest.all_fresh(time.monotonic())
+                lost = world.lost
+                network.hold(*directions)
+                await until(lambda: world.lost > lost)
+                network.free()
+                await newest.all_fresh(time.monotonic())
+                assert all(process.is_alive() for process in world.running.values())
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                world.end_all()
+            steps, marks = await world.committed()
+            check_history(steps, marks, MARKETS)
+            assert await replay(world.bus, world.config.markets, SHARDS, marks) == len(marks)
