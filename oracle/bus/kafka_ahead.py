@@ -10,16 +10,23 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-_MOST: Final = 4_000
-"""Records that wait; with so many nothing more is read until some are taken."""
+MOST: Final = 4_000
+MOST_BYTES: Final = 32 * 2**20
+"""With so much waiting nothing more is read until some is taken."""
 
 
 class ReadAhead:
     """Records of one partition in order, by `fetch`, which waits a while and may bring none."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[Sequence[Any]]], most: int = _MOST) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Sequence[Any]]],
+        most: int = MOST,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self._fetch: Final = fetch
-        self._most: Final = most
+        self._most, self._most_bytes = most, most_bytes
+        self._bytes = 0
         self._waiting: Final[deque[Any]] = deque()
         self._changed = asyncio.Event()
         self._reading: Final = asyncio.create_task(self._read())
@@ -39,6 +46,7 @@ class ReadAhead:
         except TimeoutError:
             return []
         taken = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+        self._bytes -= sum(map(_size, taken))
         self._changed.set()
         return taken
 
@@ -50,10 +58,16 @@ class ReadAhead:
     async def _read(self) -> None:
         try:
             while True:
-                while len(self._waiting) >= self._most:
+                while len(self._waiting) >= self._most or self._bytes >= self._most_bytes:
                     self._changed.clear()
                     await self._changed.wait()
-                self._waiting.extend(await self._fetch())
+                fetched = await self._fetch()
+                self._bytes += sum(map(_size, fetched))
+                self._waiting.extend(fetched)
                 self._changed.set()
         finally:
             self._changed.set()
+
+
+def _size(raw: Any) -> int:
+    return len(raw.value or b"")
