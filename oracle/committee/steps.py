@@ -48,8 +48,14 @@ class View(NamedTuple):
 class Steps:
     """Gathers steps until each has its manifest and a mark of every market of its shard."""
 
-    def __init__(self, markets: Mapping[str, int], shards: int = 1) -> None:
-        """Take each market's number, and how many shards divide them."""
+    def __init__(self, markets: Mapping[str, int], shards: int = 1, late_ns: int = LAG_NS) -> None:
+        """Take each market's number, and how many shards divide them.
+
+        A shard that stays more than `late_ns` behind the others is left out too once that has
+        lasted: its steps would come too late for what the view is wanted for.
+        """
+        self._late_ns: Final = late_ns
+        self._late_from_ns: Final[dict[str, int]] = {}
         self._markets: Final = dict(sorted(markets.items(), key=lambda item: item[1]))
         parts: dict[str, set[str]] = {}
         for name, number in markets.items():
@@ -100,15 +106,14 @@ class Steps:
     def _view(self) -> View | None:
         front_ns = max(manifest.time_ns for manifest, _ in self._newest.values())
         self._began_ns = self._began_ns or front_ns
-        late_ns = front_ns - LAG_NS
-        absent = {shard for shard in self._parts if self._heard_ns(shard) < late_ns}
+        absent = self._left_out(front_ns)
         if self._parts.keys() - absent - self._newest.keys():
             return None  # one has not been heard yet: it has a moment
         present = [self._newest[shard] for shard in self._parts if shard not in absent]
         time_ns = min(manifest.time_ns for manifest, _ in present)
         if time_ns <= self._time_ns:
             return None
-        self._note(frozenset(absent))
+        self._note(absent)
         self._time_ns = time_ns
         marks = [mark for _, part in present for mark in part]
         marks += [self._missing(name, time_ns) for shard in absent for name in self._parts[shard]]
@@ -116,6 +121,18 @@ class Steps:
             time_ns,
             tuple(manifest for manifest, _ in present),
             tuple(sorted(marks, key=lambda mark: mark.number)),
+        )
+
+    def _left_out(self, front_ns: int) -> frozenset[str]:
+        """Return the shards that have been late for so long that the others go on."""
+        for shard in self._parts:
+            heard_ns = self._heard_ns(shard)
+            if front_ns - heard_ns > self._late_ns:
+                self._late_from_ns.setdefault(shard, heard_ns)
+            else:
+                self._late_from_ns.pop(shard, None)
+        return frozenset(
+            shard for shard, from_ns in self._late_from_ns.items() if front_ns - from_ns > LAG_NS
         )
 
     def _heard_ns(self, shard: str) -> int:

@@ -119,7 +119,7 @@ class Node:
             max(20.0, REQUESTS_A_SLOT * 1e3 / rules.slot_ms),
             now_ns,
         )
-        self._steps = Steps(markets, shards)
+        self._steps = Steps(markets, shards, rules.view_ms * 10**6)
 
     @property
     def number(self) -> int:

@@ -102,6 +102,28 @@ def test_a_shard_that_has_died_holds_up_no_other() -> None:
     assert {mark.validity for mark in again.marks} == {Validity.VALID}
 
 
+def test_a_shard_that_stays_too_late_for_a_round_makes_no_other_late() -> None:
+    """A moment is forgiven; for longer its markets are missing rather than all views too old."""
+    steps, tenth = Steps(MARKETS, 2, late_ns=S // 4), S // 10
+    views: list[tuple[int, View]] = []
+
+    def go_on(behind: int, first: int, end: int) -> None:
+        for at in range(first, end):
+            for shard, time_ns in ((1, T0 + (at - behind) * tenth), (0, T0 + at * tenth)):
+                view = steps.take(step(shard, at, time_ns))
+                if view is not None:
+                    views.append((at, view))
+
+    go_on(0, 0, 10)
+    go_on(5, 20, 45)
+    missing = [(at, view.time_ns) for at, view in views if len(view.manifests) == 1]
+    since = 26  # a second after the step that was the first to come too late
+    assert missing == [(at, T0 + at * tenth) for at in range(since, 45)]
+    go_on(1, 46, 60)
+    assert all(len(view.manifests) == 2 for at, view in views if at >= 47)
+    assert views[-1][0] == 59
+
+
 def test_a_shard_that_was_never_heard_has_a_moment() -> None:
     """A reader that has just come must not call missing what comes a little later."""
     steps = Steps(MARKETS, 2)
