@@ -36,8 +36,10 @@ class Fetches:
     def give(self, *batches: Sequence[int] | Exception, size: int = 0) -> None:
         """Let the next fetches bring records of these offsets."""
         for batch in batches:
-            failed = isinstance(batch, Exception)
-            self._given.put_nowait(batch if failed else [Raw(at, bytes(size)) for at in batch])
+            if isinstance(batch, Exception):
+                self._given.put_nowait(batch)
+            else:
+                self._given.put_nowait([Raw(at, bytes(size)) for at in batch])
 
     async def __call__(self) -> Sequence[Raw]:
         """Return the next batch, once there is one."""
