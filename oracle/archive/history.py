@@ -48,7 +48,9 @@ class Candle(NamedTuple):
 class History:
     """Reads marks from an archive. Its calls block: use a thread; several may run at once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, most_rows: int = MOST_ROWS) -> None:
+        """`most_rows` are read for one answer."""
+        self._most_rows: Final = most_rows
         self.store: Final = store
         self._catalogue: Final = Catalogue(store)
         self._turn: Final = Lock()
@@ -79,10 +81,10 @@ class History:
         end_ns = -(-to_ns // interval_ns) * interval_ns
         pieces = self._pieces(begin_ns, end_ns)
         rows = sum(piece.part.rows for piece in pieces)
-        if rows > MOST_ROWS:
+        if rows > self._most_rows:
             raise Rejected(
-                f"{rows} rows would have to be read, at most {MOST_ROWS} are: ask for a shorter "
-                "time at once"
+                f"{rows} rows would have to be read, at most {self._most_rows} are: ask for a "
+                "shorter time at once"
             )
         made: dict[int, Candle] = {}
         columns = ["time_ns", *_PRICE]

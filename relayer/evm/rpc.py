@@ -55,7 +55,9 @@ class JsonRpc:
         max_lag_blocks: int = 5,
         max_lag_s: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        grace_s: float = GRACE_S,
     ) -> None:
+        self._grace_s: Final = grace_s
         self.chain: Final = chain
         self.chain_id: Final = chain_id
         self.quorum: Final = quorum
@@ -145,7 +147,7 @@ class JsonRpc:
         def enough(said: list[H]) -> bool:
             return max(Counter(said).values()) >= self.quorum
 
-        answers = await self._each(calls, parse, enough, grace_s=GRACE_S)
+        answers = await self._each(calls, parse, enough, grace_s=self._grace_s)
         return self._quorum.agreed(answers, calls[-1][0], settle)
 
     async def head(self, parse: Parse[Head]) -> Head:
@@ -156,7 +158,7 @@ class JsonRpc:
         """
         calls: list[Query] = [("eth_getBlockByNumber", ["latest", False])]
         readers = self._pool.askable(self._pool.readers)
-        answers = await self._each(calls, parse, self.near, readers, grace_s=GRACE_S)
+        answers = await self._each(calls, parse, self.near, readers, grace_s=self._grace_s)
         agreed = known([head for _, head in answers], self.quorum)
         for endpoint, head in answers:
             behind = max(agreed.number - head.number, 0)

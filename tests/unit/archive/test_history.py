@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from oracle.archive import history as module
 from oracle.archive.history import Candle, History
 from oracle.archive.store import Store
 from oracle.model.errors import Rejected
@@ -96,11 +95,11 @@ def test_prices_of_other_exponents_compare_by_value(tmp_path: Path) -> None:
     assert (candle.high, candle.low) == (prices[2], prices[1])
 
 
-def test_too_much_at_once_is_refused(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_at_once_is_refused(history: History) -> None:
     """What would take a server minutes is said to be too much."""
-    monkeypatch.setattr(module, "MOST_ROWS", MARKS - 1)
-    with pytest.raises(Rejected, match="300 rows would have to be read"):
-        history.candles("BTC-USD", SECOND_NS, 0, time_of(MARKS))
+    bounded = History(history.store, most_rows=MARKS - 1)
+    with pytest.raises(Rejected, match="300 rows would have to be read, at most 299 are"):
+        bounded.candles("BTC-USD", SECOND_NS, 0, time_of(MARKS))
 
 
 def test_settled_is_what_later_marks_are_archived_of(history: History) -> None:

@@ -300,10 +300,10 @@ async def test_a_wrong_count_waits_for_a_third(rpc: JsonRpc, nodes: Nodes, lie: 
 @pytest.mark.parametrize("lie", [1, 10**9])
 @pytest.mark.parametrize("asks", [Node.look, lambda node, *_: node.rpc.head(first_head)])
 async def test_a_wrong_head_waits_for_a_third(
-    rpc: JsonRpc, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, lie: int, asks: Any
+    nodes: Nodes, registry: CollectorRegistry, lie: int, asks: Any
 ) -> None:
     """A liar who is fast has nobody read, or wait, as if the chain were at an old block."""
-    monkeypatch.setattr("relayer.evm.rpc.GRACE_S", 0.0)
+    rpc = pool(nodes, registry, grace_s=0.0)
     nodes.head["one"], nodes.hanging = lie, {"three"}
     asked = asyncio.ensure_future(asks(Node(rpc), WALLET, []))
     async with asyncio.timeout(4):
@@ -316,6 +316,7 @@ async def test_a_wrong_head_waits_for_a_third(
 
     said = await asked
     assert (said.head if isinstance(said, Look) else said).number == 100
+    await rpc.aclose()
 
 
 async def test_those_that_failed_before_are_not_waited_for(rpc: JsonRpc, nodes: Nodes) -> None:
