@@ -281,12 +281,12 @@ def _first(sources: Sequence[Source], read: Any) -> bytes:
 def sources_of(settings: Config, archives: Sequence[str]) -> list[Source]:
     """Open the archives that are named, or else the configuration's."""
     from oracle.archive.read import Archive
-    from oracle.archive.store import Store
     from oracle.verify.evidence import Source
     from oracle.verify.guarded import guarded
+    from oracle.verify.once import StoreOnce
 
     urls = list(archives) or ([settings.archive.url] if settings.archive else [])
-    return [guarded(Source(url, Archive(Store(url)))) for url in urls]
+    return [guarded(Source(url, Archive(StoreOnce(url)))) for url in urls]
 
 
 def terms_of(settings: Config) -> Terms:

@@ -56,7 +56,8 @@ def past_of(evidence: Evidence, step: Step) -> Past:
     steps = [one for one in between if one.log == step.log]
     if len(steps) > MOST_STEPS:
         raise Unchecked(f"{len(steps)} steps since the last state; up to {MOST_STEPS} are taken")
-    if not steps or steps[0].manifest.time_ns != snapshot.time_ns:
+    own = steps[0].manifest if steps else None
+    if own is None or (own.time_ns != snapshot.time_ns and own.history != snapshot.history):
         raise Unchecked(
             f"the newest state before step {step.manifest.sequence} of shard {shard} is of another "
             "run of its engine: an engine's first step cannot be computed again; ask for a later "

@@ -39,6 +39,7 @@ from oracle.node.metrics import NodeMetrics
 from oracle.node.sharding import shard
 from oracle.node.stepper import Cadence, Stepper
 from oracle.report.report import Report, decode
+from oracle.verify.once import StoreOnce
 from relayer.evm.abi import load_abi
 from tests.ports import free_ports
 from tests.vectors.generate import address, members
@@ -83,20 +84,6 @@ MARKETS: Final[dict[str, Any]] = {
 }
 
 
-class ReadOnce(Store):
-    """A store of which nothing is read twice."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._held: dict[str, bytes] = {}
-
-    def get(self, path: str) -> bytes:
-        """Return an object."""
-        if path not in self._held:
-            self._held[path] = super().get(path)
-        return self._held[path]
-
-
 @dataclass
 class World:
     """What the run left behind."""
@@ -127,7 +114,7 @@ class World:
 
     def store(self, number: int) -> Store:
         """Return where a member's archive is; it no longer changes, so each part is read once."""
-        return self._stores.setdefault(number, ReadOnce(str(self.archives[number])))
+        return self._stores.setdefault(number, StoreOnce(str(self.archives[number])))
 
     def rpc_call(self, method: str, *params: Any) -> Any:
         """Ask the chain's node."""
