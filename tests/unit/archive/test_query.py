@@ -17,7 +17,7 @@ from oracle.model.errors import ConfigError, PlumblineError, Rejected
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
-from tests.unit.archive.samples import MAKE, mark, ticks, time_of
+from tests.unit.archive.samples import MAKE, mark, slot_of, ticks, time_of
 from tests.unit.archive.writing import write
 
 
@@ -138,15 +138,14 @@ def test_a_query_is_printed_for_people_and_programs(tmp_path: Path) -> None:
     sql = "SELECT slot, body, time, 'a\x1b[2J' AS odd, nan AS n FROM reports, (SELECT 'nan'::DOUBLE AS nan) ORDER BY slot"  # noqa: E501
     rows = json.loads(run(sql, *where, "--json").stdout)
     assert rows[1] == {
-        "slot": 1,
+        "slot": slot_of(1),
         "body": "0x" + "07" * 99,
         "time": "2026-09-21T14:13:20.100000",
         "odd": "a\x1b[2J",
         "n": None,
     }
-    assert (
-        run("SELECT slot, epoch FROM reports", *where, "--csv").stdout == "slot,epoch\n0,1\n1,1\n"
-    )
+    printed = run("SELECT slot, epoch FROM reports", *where, "--csv").stdout
+    assert printed == f"slot,epoch\n{slot_of(0)},1\n{slot_of(1)},1\n"
     table = run(sql, *where).stdout
     assert "slot" in table
     assert "\x1b[2J" not in table
