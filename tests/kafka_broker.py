@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import pytest
 
 from deploy.kafka.broker import Broker, Cluster
-from oracle.model.errors import ConfigError
+from oracle.bus.kafka import KafkaBus
+from oracle.model.errors import ConfigError, Retryable
+from oracle.model.topics import Topic
 
+DEADLINE_S = 240.0
 _Started = TypeVar("_Started", Broker, Cluster)
 
 
@@ -28,3 +33,17 @@ def running(broker: _Started) -> Iterator[_Started]:
                 raise
             pytest.skip(str(error))
         yield broker
+
+
+async def make_topics(bus: KafkaBus, partitions: Mapping[Topic, int] | None = None) -> None:
+    """Make a bus's topics; a broker that has just started on a busy machine is asked again."""
+    ends = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            await bus.ensure_topics(partitions)
+        except Retryable:
+            if time.monotonic() > ends:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return

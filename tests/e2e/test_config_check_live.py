@@ -20,6 +20,7 @@ from oracle.node.compile import engine_spec
 from oracle.node.trial import Trial
 from tests import cbeth
 from tests.e2e.plumb import complaint, plumb
+from tests.kafka_broker import make_topics
 
 pytestmark = pytest.mark.kafka
 
@@ -45,7 +46,7 @@ def _file(folder: Path, broker: Broker, data: dict[str, Any], prefix: str = PREF
 async def test_a_lost_leg_is_refused_on_the_running_bus(broker: Broker, tmp_path: Path):
     """Moonwell, February 2026: the change is refused, what is in force is not."""
     async with KafkaBus(broker.bootstrap, prefix=PREFIX) as bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         running = asyncio.create_task(cbeth.run_for_ever(bus))
         try:
             said = {}

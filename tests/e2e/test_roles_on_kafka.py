@@ -25,6 +25,7 @@ from oracle.model.topics import Topic
 from oracle.node.audit import verify_chain
 from relayer.evm.reader import MarkReader
 from tests.e2e.plumb import PLUMB, plumb
+from tests.kafka_broker import make_topics
 from tests.ports import free_ports
 
 pytestmark = [pytest.mark.kafka, pytest.mark.evm]
@@ -118,7 +119,7 @@ async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
             config.write_text(yaml.safe_dump(data))
             bus = KafkaBus(broker.bootstrap, prefix=PREFIX)
             async with bus:
-                await bus.ensure_topics()
+                await make_topics(bus)
                 with contextlib.ExitStack() as roles:
                     names = ("oracle", "relayer", "feeds")
                     ports = dict(zip(names, free_ports(len(names)), strict=True))

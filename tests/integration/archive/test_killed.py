@@ -22,6 +22,7 @@ from oracle.bus.kafka import KafkaBus
 from oracle.model.messages import encode
 from oracle.model.topics import SHARDED, Topic
 from tests.integration.archive import child
+from tests.kafka_broker import make_topics
 from tests.unit.api.samples import until
 from tests.unit.archive.samples import MAKE, key_of
 
@@ -113,7 +114,7 @@ async def test_killed_at_seeded_moments_under_load(broker: Broker, tmp_path: Pat
     rng, prefix = random.Random(6), f"{uuid.uuid4()}."
     arguments = (broker.bootstrap, prefix, tmp_path)
     async with KafkaBus(broker.bootstrap, prefix=prefix) as bus:
-        await bus.ensure_topics(dict.fromkeys(SHARDED, 2))
+        await make_topics(bus, dict.fromkeys(SHARDED, 2))
         feeding = asyncio.create_task(Feed(bus).run())
         parts = 0
         for _ in range(6):
@@ -135,7 +136,7 @@ async def test_killed_at_every_write(broker: Broker, tmp_path: Path) -> None:
     prefix = f"{uuid.uuid4()}."
     arguments = (broker.bootstrap, prefix, tmp_path)
     async with KafkaBus(broker.bootstrap, prefix=prefix) as bus:
-        await bus.ensure_topics(dict.fromkeys(SHARDED, 2))
+        await make_topics(bus, dict.fromkeys(SHARDED, 2))
         feed = Feed(bus)
         for at in range(4):
             for after in (False, True):

@@ -13,7 +13,7 @@ from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
 from oracle.model.topics import Topic
 from tests.integration.bus.secured_site import Site
-from tests.kafka_broker import running
+from tests.kafka_broker import make_topics, running
 
 PARTITIONS = {Topic.RECEIPTS: 4}
 
@@ -55,5 +55,5 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     else:
         kafka: KafkaBus = request.getfixturevalue("kafka_bus")
         async with kafka:
-            await kafka.ensure_topics(PARTITIONS)
+            await make_topics(kafka, PARTITIONS)
             yield kafka

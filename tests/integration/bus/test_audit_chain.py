@@ -13,6 +13,7 @@ from deploy.kafka.broker import Broker
 from oracle.bus.kafka import KafkaBus
 from oracle.cli.audit import check, read
 from oracle.node.audit import AuditWriter
+from tests.kafka_broker import make_topics
 
 pytestmark = pytest.mark.kafka
 ENDLESS = """
@@ -49,7 +50,7 @@ async def test_two_processes_under_one_name_and_a_restart_write_one_chain(broker
         KafkaBus(broker.bootstrap, prefix=prefix) as one,
         KafkaBus(broker.bootstrap, prefix=prefix) as two,
     ):
-        await one.ensure_topics()
+        await make_topics(one)
         places = await asyncio.gather(
             _append(AuditWriter(one, "cli"), "ana", 4), _append(AuditWriter(two, "cli"), "bo", 4)
         )
@@ -67,7 +68,7 @@ async def test_a_writer_that_is_killed_leaves_a_chain_to_go_on_with(broker: Brok
     """Wherever it was: what it said was written is there, and nothing forks."""
     prefix = f"{uuid.uuid4()}."
     async with KafkaBus(broker.bootstrap, prefix=prefix) as bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", ENDLESS, broker.bootstrap, prefix, stdout=subprocess.PIPE
         )

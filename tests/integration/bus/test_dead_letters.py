@@ -32,6 +32,7 @@ from oracle.node.sharding import shard
 from oracle.node.stepper import Cadence, Stepper
 from tests import cbeth
 from tests.integration.bus.reading import collect, control, receipt
+from tests.kafka_broker import make_topics
 
 pytestmark = pytest.mark.kafka
 DEADLINE_S = 240.0
@@ -73,7 +74,7 @@ async def site(broker: Broker) -> AsyncIterator[Site]:
     """A bus with topics of its own."""
     made = Site(broker)
     async with made.bus:
-        await made.bus.ensure_topics()
+        await make_topics(made.bus)
         await made.raw.start()
         try:
             yield made

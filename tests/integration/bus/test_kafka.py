@@ -17,6 +17,7 @@ from oracle.model.errors import ConfigError, Rejected, Retryable
 from oracle.model.messages import SCHEMA_VERSION, encode
 from oracle.model.topics import Topic
 from tests.integration.bus.reading import collect, control, counted, receipt, slots
+from tests.kafka_broker import make_topics
 
 pytestmark = pytest.mark.kafka
 RECEIPTS = Topic.RECEIPTS
@@ -27,7 +28,7 @@ async def test_what_does_not_decode_is_counted_and_passed_over(broker: Broker) -
     prefix = f"{uuid.uuid4()}."
     newer = bytes([SCHEMA_VERSION + 1]) + encode(receipt("a", 1))[1:]
     async with KafkaBus(broker.bootstrap, prefix=prefix) as bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         raw = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
         await raw.start()
         try:
@@ -47,7 +48,7 @@ async def test_what_retention_removed_before_a_reader_came_is_counted(broker: Br
     prefix = f"{uuid.uuid4()}."
     before = counted("skipped")
     async with KafkaBus(broker.bootstrap, prefix=prefix) as bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         async with bus.subscribe(RECEIPTS) as reader:
             wide = "x" * 4000  # 8 MB in all: several times what a reader fetches ahead
             messages = [(wide, receipt("a", slot)) for slot in range(2000)]
@@ -90,7 +91,7 @@ async def test_a_missing_topic_says_what_to_do(broker: Broker) -> None:
 async def test_a_message_that_is_too_large_is_rejected(kafka_bus: KafkaBus) -> None:
     """To send it again would not help, so it is not called retryable."""
     async with kafka_bus:
-        await kafka_bus.ensure_topics()
+        await make_topics(kafka_bus)
         with pytest.raises(Rejected, match="split it"):
             await kafka_bus.publish(RECEIPTS, [("a", receipt("a" * 2_000_000, 1))])
 
@@ -99,7 +100,7 @@ async def test_gzip_messages_are_read_like_others(broker: Broker) -> None:
     """The one codec that needs no further library works."""
     prefix = f"{uuid.uuid4()}."
     async with KafkaBus(broker.bootstrap, prefix=prefix, compression="gzip") as bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         async with bus.subscribe(RECEIPTS) as reader:
             await bus.publish(RECEIPTS, [("a", receipt("a", 1))])
             assert slots(await collect(reader, 1)) == [1]
@@ -138,7 +139,7 @@ async def test_a_killed_broker_is_retryable_and_after_its_restart_all_goes_on(
     """Publishing fails within the bound, readers stay, nothing acknowledged is lost."""
     bus = KafkaBus(own_broker.bootstrap, request_timeout_ms=2000, session_timeout_ms=3000)
     async with bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         async with (
             bus.subscribe(RECEIPTS) as alone,
             bus.subscribe(RECEIPTS, group="g") as member,
@@ -172,7 +173,7 @@ async def _publish_when_back(bus: KafkaBus, slot: int) -> None:
 async def test_readers_close_when_the_broker_is_gone(own_broker: Broker) -> None:
     """Ending a process does not hang on a dead broker, nor raise."""
     async with KafkaBus(own_broker.bootstrap, request_timeout_ms=1000) as bus:
-        await bus.ensure_topics()
+        await make_topics(bus)
         async with bus.subscribe(RECEIPTS), bus.subscribe(RECEIPTS, group="g"):
             own_broker.kill()
 

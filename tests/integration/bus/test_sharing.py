@@ -13,6 +13,7 @@ from oracle.bus.interface import Bus
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.sharing import Sharing
 from oracle.model.errors import ConfigError, Retryable
+from tests.kafka_broker import make_topics
 
 DEADLINE_S = 180.0
 
@@ -92,7 +93,7 @@ async def test_groups_do_not_meet(bus: Bus) -> None:
 async def test_two_processes_of_one_name_are_told(kafka_bus: KafkaBus) -> None:
     """They would take the membership from each other for ever, and both think it theirs."""
     async with kafka_bus:
-        await kafka_bus.ensure_topics()
+        await make_topics(kafka_bus)
         one, twin = Member(kafka_bus, "a"), Member(kafka_bus, "a")
         async with one.sharing, twin.sharing:
             with pytest.raises(ConfigError, match="another process takes part as 'a'"):
@@ -112,7 +113,7 @@ async def test_a_broker_that_was_away_finds_the_members_again(broker: Broker) ->
     with Broker() as own:
         bus = KafkaBus(own.bootstrap, request_timeout_ms=2000, session_timeout_ms=3000)
         async with bus:
-            await bus.ensure_topics()
+            await make_topics(bus)
             first, second = Member(bus, "a"), Member(bus, "b")
             async with first.sharing, second.sharing:
                 both = {"a": [], "b": []}

@@ -33,10 +33,9 @@ async def test_one_dies_sleeps_comes_back_and_leaves(
 
         dead, alive = owners["alpha"], owners["beta"]
         dead.end(signal.SIGKILL)
-        before = await world.sites["beta"].sent_by(alive.wallets["beta"])
         took_s = {"kill -9": await world.updated("alpha")}
         await world.sends(alive, "alpha")
-        assert await world.sites["beta"].sent_by(alive.wallets["beta"]) > before
+        await world.sends(alive, "beta")
         assert [e["chain"] for e in alive.events("duty_passed_on")].count("beta") == 0
 
         dead.start()
@@ -64,7 +63,8 @@ async def test_one_dies_sleeps_comes_back_and_leaves(
     for chain, site in world.sites.items():
         wallets = {relayer.name: relayer.wallets[chain] for relayer in (a, b)}
         useless = await site.useless(wallets)
-        assert len(useless) <= 4, useless  # at most one for each hand-over of a chain
+        taken_over = [e for r in (a, b) for e in r.events("duty_taken") if e["chain"] == chain]
+        assert len(useless) <= len(taken_over), useless  # at most one for each hand-over
     record_property("failover_s", {how: round(seconds, 1) for how, seconds in took_s.items()})
 
 
@@ -81,7 +81,7 @@ async def test_who_cannot_reach_a_chain_gives_way_and_all_is_watched(world: Worl
         assert await world.sites["beta"].sent_by(a.wallets["beta"]) == 0
         assert await a.metric("gave_way_total", chain="beta") >= 1
         for relayer in (a, b):
-            assert await relayer.metric("reports_silent") == 0
+            await world.becomes(relayer, "reports_silent", 0)
     for relayer in (a, b):
         for chain in ("alpha", "beta"):
             labels = {"chain": chain, "market": "BTC-USD"}

@@ -27,12 +27,13 @@ from oracle.report.word import encode_word
 from relayer.evm.reader import MarkReader
 from relayer.held import HeldMark
 from tests.e2e.plumb import PLUMB
+from tests.kafka_broker import make_topics
 from tests.ports import free_ports
 from tests.unit.relayer.words import COMMITTEE, report, valid
 
 DEADLINE_S = 240.0
 MARKET = "BTC-USD"
-SESSION_S = 3.0
+SESSION_S = 5.0
 REPORT_EVERY_S = 0.5
 GOVERNOR = "0x" + (1).to_bytes(20, "big").hex()
 MEMBERS = ["0x" + member.hex() for member in COMMITTEE.members]
@@ -187,7 +188,7 @@ class World:
         prefix = f"{uuid.uuid4()}."
         async with contextlib.AsyncExitStack() as exits:
             bus = await exits.enter_async_context(KafkaBus(bootstrap, prefix=prefix))
-            await bus.ensure_topics()
+            await make_topics(bus)
             made = cls(folder, bus, bootstrap, prefix, session_s)
             await made.add_site("alpha", 31_101, exits)
             await made.add_site("beta", 31_102, exits)

@@ -10,7 +10,7 @@ import pytest
 from deploy.kafka.broker import Broker
 from oracle.bus.kafka import KafkaBus
 from oracle.model.topics import SHARDED
-from tests.kafka_broker import running
+from tests.kafka_broker import make_topics, running
 
 SHARDS = 2
 
@@ -32,5 +32,5 @@ async def bus(broker: Broker) -> AsyncIterator[KafkaBus]:
         session_timeout_ms=3000,
     )
     async with made:
-        await made.ensure_topics(dict.fromkeys(SHARDED, SHARDS))
+        await make_topics(made, dict.fromkeys(SHARDED, SHARDS))
         yield made

@@ -33,6 +33,7 @@ from oracle.model.ticks import Tick, pack
 from oracle.model.topics import SHARDED, Topic
 from oracle.node.sharding import Router
 from oracle.report.word import shard_of
+from tests.kafka_broker import make_topics
 
 SHARDS: Final = 4
 MARKETS: Final = 16
@@ -125,7 +126,7 @@ class World:
 
     async def make_topics(self) -> None:
         """Make the topics."""
-        await self.bus.ensure_topics(dict.fromkeys(SHARDED, SHARDS))
+        await make_topics(self.bus, dict.fromkeys(SHARDED, SHARDS))
 
     def start(self, name: str) -> None:
         """Start a process, with the state folder of its name."""
