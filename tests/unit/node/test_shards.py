@@ -125,6 +125,19 @@ async def test_a_shard_is_stepped_on_until_it_is_taken() -> None:
         first.cancel()
 
 
+async def test_who_comes_is_given_what_has_to_move_and_no_more() -> None:
+    """Each says what it steps, whatever its name is: the others are not handed round."""
+    party = Party()
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(party.host("b", 3).run())
+        await party.until(lambda: party.owned("b") == [0, 1, 2])
+        second = tasks.create_task(party.host("a", 3).run())
+        await party.until(lambda: len(party.owned("a")) > 0)
+        assert party.owned("a") == [2]
+        first.cancel()
+        second.cancel()
+
+
 async def test_a_shard_that_nobody_takes_is_let_go_in_the_end() -> None:
     """The one that was to have it may never come; then it is divided anew."""
     party = Party()
