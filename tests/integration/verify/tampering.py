@@ -9,7 +9,7 @@ import msgspec
 
 from oracle.archive.read import Archive
 from oracle.archive.store import Store
-from oracle.cli.verify import terms_of
+from oracle.cli.verify_subject import terms_of
 from oracle.committee.wire.observation import Observation
 from oracle.committee.wire.proposal import Proposal
 from oracle.model.topics import Topic

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from oracle.cli.verify import terms_of
 from oracle.cli.verify_chain import Told, Wanted, ask
+from oracle.cli.verify_subject import terms_of
 from oracle.report.report import encode
 from oracle.verify.findings import Outcome, exit_code
 from relayer.evm.abi import group_word_call

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from oracle.cli.app import app
-from oracle.cli.verify import terms_of
+from oracle.cli.verify_subject import terms_of
 from tests.integration.verify.tampering import proposal
 from tests.integration.verify.world import World
 from tests.ports import free_ports

@@ -346,7 +346,7 @@ def test_an_archived_parameter(world: World, case: Case, path: str):
 
 def test_a_parameter_of_the_configuration(world: World, case: Case):
     """Who gives another configuration is told which parameter it is that differs."""
-    from oracle.cli.verify import terms_of
+    from oracle.cli.verify_subject import terms_of
 
     config = world.config.model_copy(deep=True)
     config.markets["BTC-USD"].sources[0].weight = 5.0
