@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +25,7 @@ def test_the_images_packages_are_those_of_the_lock() -> None:
 def test_every_dependency_is_in_the_images() -> None:
     """Also those of the extras: one that is missing fails only when its part is first used."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in wanted}
     assert names <= _versions("deploy/docker/requirements.lock").keys()
 
