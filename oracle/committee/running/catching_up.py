@@ -42,6 +42,7 @@ class CatchUp:
         self._keeper, self._peers = keeper, peers
         self._metrics, self._timeout_s = metrics, timeout_s
         self._broken: dict[int, int] = {}
+        self._asked = 0
         self._filling: Final = asyncio.Lock()
 
     async def take(self, asker: int, body: bytes) -> None:
@@ -145,13 +146,13 @@ class CatchUp:
                 rounds.give_up(wanted)
 
     async def _find_round(self, wanted: Wanted) -> bool:
-        for turn in range(TURNS):
-            numbers = self._peers.numbers
-            for at in range(len(numbers)):
-                number = numbers[(wanted.slot + turn + at) % len(numbers)]
+        for _ in range(TURNS):
+            for _ in self._peers.numbers:
+                await asyncio.sleep(self._timeout_s * ASKED_EVERY)
+                self._asked += 1
+                number = self._peers.numbers[self._asked % len(self._peers.numbers)]
                 if await self._gave_round(number, wanted):
                     return True
-                await asyncio.sleep(self._timeout_s * ASKED_EVERY)
         return False
 
     async def _gave_round(self, number: int, wanted: Wanted) -> bool:
@@ -160,10 +161,11 @@ class CatchUp:
         if held is None or not held.proposal:
             return False
         try:
-            reports.rounds.found(wanted, held.proposal, self._keeper.rules)
+            await self._keeper.learn_led(held.proposal, wanted.digest)
         except Rejected as error:
             self._refuse(number, error)
             return False
+        reports.rounds.found(wanted, held.proposal)
         return True
 
     async def _fill(

@@ -103,6 +103,19 @@ class Keeper:
         await self.call(self.member.learn, proposed)
         await self.accuser.note_proposal(proposed.proposal)
 
+    async def learn_led(self, body: bytes, digest: bytes) -> None:
+        """Take a proposal as `learn` does, if its round's leader made it.
+
+        Raises:
+            Rejected: it is none, another's, or not as its leader signed it.
+        """
+        proposal = Proposed.decode(body).proposal
+        leader = self.rules.leader(proposal.slot, proposal.view)
+        if proposal.leader != leader:
+            raise Rejected(f"shows a proposal of member {proposal.leader}; {leader} leads there")
+        await self.call(proposal.verify, self.rules.committee.members[leader])
+        await self.learn(body, digest)
+
     async def take(self, bodies: Iterable[bytes]) -> int:
         """Check reports and take, rising, those that are newer than the newest taken.
 

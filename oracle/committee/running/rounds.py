@@ -16,16 +16,15 @@ import structlog
 from oracle.bus.interface import Bus
 from oracle.bus.retention import MESSAGE_BYTES
 from oracle.committee.metrics import CommitteeMetrics
-from oracle.committee.rounds.median import combine
-from oracle.committee.rounds.rules import Rules
 from oracle.committee.wire.proposal import Proposed
-from oracle.model.errors import Rejected, Retryable
+from oracle.model.errors import Retryable
 from oracle.model.messages import CertifiedRound
 from oracle.model.topics import Topic
 
 HELD: Final = 512
 """For peers; and at most for a bus that takes none, and that peers are asked for."""
 HELD_BYTES: Final = 16 * 2**20
+"""For peers, and for a bus that takes none: more than one message may have on any bus."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 4.0
 _SEEN: Final = 64
 """Rounds whose steps are remembered until their report comes."""
@@ -51,7 +50,8 @@ class Rounds:
         self._held: Final[OrderedDict[bytes, bytes]] = OrderedDict()
         self._held_bytes = 0
         self._seen: Final[OrderedDict[tuple[int, int], dict[int, int]]] = OrderedDict()
-        self._waiting: Final[deque[CertifiedRound]] = deque(maxlen=HELD)
+        self._waiting: Final[deque[CertifiedRound]] = deque()
+        self._waiting_bytes = 0
         self._missing: Final[deque[Wanted]] = deque(maxlen=HELD)
         self._came, self._lacks = asyncio.Event(), asyncio.Event()
 
@@ -84,10 +84,15 @@ class Rounds:
         if len(made.proposal) > MESSAGE_BYTES - _FRAME_BYTES:
             self._metrics.round_lost("too_large")
             return
-        if len(self._waiting) == HELD:
-            self._metrics.round_lost("bus_away")  # the oldest gives way: other members' have it
         self._waiting.append(made)
+        self._waiting_bytes += len(made.proposal)
+        while len(self._waiting) > HELD or self._waiting_bytes > HELD_BYTES:
+            self._pop_waiting()  # the oldest gives way: other members' have it
+            self._metrics.round_lost("bus_away")
         self._came.set()
+
+    def _pop_waiting(self) -> None:
+        self._waiting_bytes -= len(self._waiting.popleft().proposal)
 
     def _hold(self, digest: bytes, proposed: bytes) -> None:
         self._held[digest] = proposed
@@ -103,26 +108,8 @@ class Rounds:
             await self._lacks.wait()
         return self._missing[0]
 
-    def found(self, wanted: Wanted, proposed: bytes, rules: Rules) -> None:
-        """Take what a peer says a report was made from.
-
-        Raises:
-            Rejected: it was not.
-        """
-        proposal = Proposed.decode(proposed).proposal
-        unsigned = combine(proposal.observations, rules.faults, proposal.prev_ms)
-        digest = unsigned.digest(rules.committee.salt)
-        if digest != wanted.digest:
-            raise Rejected(
-                f"shows a round of report 0x{digest.hex()}; asked for 0x{wanted.digest.hex()}"
-            )
-        first = proposal.observations[0]
-        if (proposal.slot, proposal.view) != (first.slot, first.view):
-            raise Rejected(f"shows slot {proposal.slot} with observations of slot {first.slot}")
-        if (proposal.salt, proposal.epoch) != (rules.committee.salt, wanted.epoch):
-            raise Rejected(f"shows a round of epoch {proposal.epoch}, or of another deployment")
-        leader = rules.leader(proposal.slot, proposal.view)
-        proposal.verify(rules.committee.members[leader])
+    def found(self, wanted: Wanted, proposed: bytes) -> None:
+        """Take what a report was made from: its observations, its leader and its base checked."""
         if wanted in self._missing:
             self._missing.remove(wanted)
         self.take(wanted, proposed)
@@ -153,6 +140,6 @@ class Rounds:
             self._metrics.rounds_published.inc(len(batch))
             published = set(map(id, batch))
             while self._waiting and id(self._waiting[0]) in published:
-                self._waiting.popleft()
+                self._pop_waiting()
             if not self._waiting:
                 self._came.clear()

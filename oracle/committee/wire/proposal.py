@@ -154,6 +154,8 @@ class Proposed(NamedTuple):
             raise Rejected(
                 f"base of kind {data[end]} is not known; known are 0 to {len(BaseKind) - 1}"
             )
+        if data[end] == BaseKind.NOTHING and len(data) > end + 1:
+            raise Rejected(f"{len(data) - end - 1} bytes after a base of kind 0, which has none")
         proposal = Proposal.decode(data[_LENGTH.size : end])
         return cls(proposal, Base(BaseKind(data[end]), data[end + 1 :]))
 

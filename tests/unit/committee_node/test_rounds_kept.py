@@ -19,7 +19,7 @@ from oracle.committee.running.catching_up import TURNS, CatchUp
 from oracle.committee.running.keeping import Keeper
 from oracle.committee.running.reports import Reports
 from oracle.committee.wire.messages import Since, SinceAnswer
-from oracle.committee.wire.proposal import Proposal, Proposed
+from oracle.committee.wire.proposal import Base, BaseKind, Proposal, Proposed
 from oracle.keys.signer import LocalSigner
 from oracle.model.errors import Retryable
 from oracle.model.messages import CertifiedRound, Message
@@ -30,6 +30,9 @@ from tests.unit.committee.rounds import FIRST, FIRST_BODY, PARTY, seen
 DEADLINE_S = 30.0
 OTHER = PARTY.proposal(seen(members=(0, 1, 2, 3, 5)))
 FORGED = FIRST._replace(proposal=FIRST.proposal.signed(bytes(63) + b"\1"))
+STUFFED = FIRST._replace(base=Base(BaseKind.NOTHING, bytes(10**6)))
+UNPROVEN = FIRST._replace(base=Base(BaseKind.CERTIFIED, bytes(10**6)))
+LEDBY = PARTY.proposal(seen(), leader=(FIRST.proposal.leader + 1) % 7)
 
 
 class Moody(MemoryBus):
@@ -125,6 +128,19 @@ async def test_what_it_does_not_know_comes_from_a_peer():
     assert one.lost("not_found") == 0
 
 
+@pytest.mark.parametrize("lie", [STUFFED, UNPROVEN, LEDBY, OTHER, FORGED])
+async def test_a_liar_gets_nothing_held_or_archived(lie: Proposed):
+    """A base that proves nothing, another round or leader, a bad signature: the next is asked."""
+    async with _running(dict.fromkeys(range(3), lie)) as one:
+        await one.keeper.take([FIRST_BODY])
+        async with asyncio.timeout(DEADLINE_S):
+            while not one.lost("not_found"):  # noqa: ASYNC110 - a counter has no event
+                await asyncio.sleep(0.002)
+        digest = PARTY.member(0).tally(FIRST).digest
+        assert one.reports.rounds.held(digest) is None
+        assert one.bus.logs[Topic.ROUNDS][0].end == 0
+
+
 async def test_who_has_it_nowhere_gives_it_up():
     """After every peer was asked some times; it is counted, and the next is looked for."""
     async with _running({}) as one:
@@ -145,6 +161,20 @@ async def test_a_bus_that_is_away_gets_it_later(monkeypatch: pytest.MonkeyPatch)
         _is_first(*await one.published())
         assert one.bus.refusals == 0
         assert len(one.bus.logs[Topic.ROUNDS][0].read(0, 10)[0]) == 1
+
+
+async def test_what_waits_for_a_bus_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    """By its bytes too: the oldest gives way and is counted, the newest is published."""
+    one = Member({})
+    monkeypatch.setattr(rounds, "HELD_BYTES", 2 * len(FIRST.proposal.encode()))
+    for number in range(4):
+        digest = bytes((number,)) * 32
+        one.reports.rounds.take(rounds.Wanted(1, T0 + number, T0, digest), FIRST.encode())
+    running = asyncio.create_task(one.reports.rounds.run())
+    assert [made.slot for made in await one.published(2)] == [T0 + 2, T0 + 3]
+    assert one.lost("bus_away") == 2
+    running.cancel()
+    one.keeper.close()
 
 
 async def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch):
