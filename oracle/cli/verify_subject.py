@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +18,11 @@ from oracle.config.load import config_hash
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError, PlumblineError, Rejected
 from oracle.node.sharding import shard
-from oracle.report.report import decode
+from oracle.report.report import Report, decode
+from oracle.verify.asked import newest
+from oracle.verify.asked import time_of as time_in
 from oracle.verify.evidence import Epoch, Source, Terms
-from oracle.verify.guarded import guarded
+from oracle.verify.guarded import guarded, tried
 from oracle.verify.once import StoreOnce
 from oracle.verify.replay import Progress
 from oracle.verify.run import Subject
@@ -49,7 +52,12 @@ def subject_of(
     if target is not None and _HASH.fullmatch(target) and settings.chains:
         told = _asked(settings, terms, [(target, None)], None)
     body = _body(target, at, sources, terms, told)
-    return _with_chains(Subject(body, sources, terms, progress=progress), settings, told)
+    subject = Subject(body, sources, terms, progress=progress)
+    if target is None:
+        subject.at_ms = time_of(at or "") // 10**6
+    elif _is_slot(target):
+        subject.slot = int(target)
+    return _with_chains(subject, settings, told)
 
 
 def _with_chains(subject: Subject, settings: Config, found: Told) -> Subject:
@@ -92,16 +100,19 @@ def _body(
     """Return the bytes of the report that is asked for."""
     if target is None:
         time_ns = time_of(at or "")
-        return _first(sources, lambda one: one.evidence.report_at(time_ns).body)
-    if target.isdigit():
-        return _first(sources, lambda one: one.evidence.report_of(int(target)).body)
+        return _best(
+            sources, terms, lambda one: one.evidence.report_at(time_ns).body,
+            lambda report: time_in(report) * 10**6 <= time_ns,
+        )  # fmt: skip
+    if _is_slot(target):
+        return _of_slot(sources, terms, int(target))
     if told.delivered:
         carried = told.delivered[0].body
         slot = told.delivered[0].slot
         if carried is not None:
             return carried
         if slot is not None:
-            return _first(sources, lambda one: one.evidence.report_of(slot).body)
+            return _of_slot(sources, terms, slot)
         raise Rejected(f"transaction {target} is no update of the contract, and stored nothing")
     if _HASH.fullmatch(target):
         return _by_digest(bytes.fromhex(target[2:]), at, sources, terms, told)
@@ -129,14 +140,19 @@ def _by_digest(
 ) -> bytes:
     end_ns = time_of(at) + _LATE_NS if at else time.time_ns()
     for source in sources:
-        for report in reversed(source.evidence.reports_between(end_ns - 2 * _LATE_NS, end_ns)):
-            if decode(report.body).digest(terms.salt) == digest:
+        held = tried(partial(source.evidence.reports_between, end_ns - 2 * _LATE_NS, end_ns))
+        for report in () if isinstance(held, PlumblineError) else reversed(held):
+            if tried(partial(_digest, report.body, terms.salt)) == digest:
                 return report.body
     chains = "; ".join(told.silent) or "no configured chain has such a transaction"
     raise Rejected(
         f"0x{digest.hex()}: {chains}, and no archive has a report with that digest in the two "
         "hours before now: if it is older, give --at TIME, within an hour of it"
     )
+
+
+def _digest(body: bytes, salt: bytes) -> bytes:
+    return decode(body).digest(salt)
 
 
 def _receipts(sources: Sequence[Source], slot: int, time_ms: int) -> list[Any]:
@@ -152,19 +168,35 @@ def _receipts(sources: Sequence[Source], slot: int, time_ms: int) -> list[Any]:
     return list(found.values())
 
 
-def _first(sources: Sequence[Source], read: Any) -> bytes:
-    """Return what the first archive that has it says."""
+def _of_slot(sources: Sequence[Source], terms: Terms, slot: int) -> bytes:
+    return _best(
+        sources, terms, lambda one: one.evidence.report_of(slot).body,
+        lambda report: report.slot == slot,
+    )  # fmt: skip
+
+
+def _best(
+    sources: Sequence[Source],
+    terms: Terms,
+    read: Callable[[Source], bytes],
+    fits: Callable[[Report], bool],
+) -> bytes:
+    """Return the newest of what archives say that its committee signed, else what the first says.
+
+    Raises:
+        PlumblineError: none has it, with why the first has not.
+    """
     if not sources:
         raise ConfigError("no archive: give --archive FOLDER_OR_URL, or 'archive' in the config")
-    error: PlumblineError | None = None
-    for source in sources:
-        try:
-            body: bytes = read(source)
-        except PlumblineError as found:
-            error = error or found
-        else:
-            return body
-    raise error or Rejected("no archive has it")
+    said = [tried(partial(read, source)) for source in sources]
+    body = newest((one for one in said if not isinstance(one, PlumblineError)), terms, fits)
+    if body is None:
+        raise next(one for one in said if isinstance(one, PlumblineError))
+    return body
+
+
+def _is_slot(target: str) -> bool:
+    return target.isascii() and target.isdigit()
 
 
 def sources_of(settings: Config, archives: Sequence[str]) -> list[Source]:
@@ -190,7 +222,8 @@ def terms_of(settings: Config) -> Terms:
         tuple(shard(settings.markets, number, shards) for number in range(shards)),
         {name: market.number for name, market in settings.markets.items()},
         config_hash(settings),
-        shared_view=not section.peers,
+        # Who only verifies need not name the peers of a committee.
+        shared_view=not section.peers and (section.shared_view or section.threshold == 1),
     )
 
 
@@ -200,7 +233,7 @@ def time_of(text: str) -> int:
     Raises:
         ConfigError: it is neither.
     """
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return int(text) * 10**6
     try:
         moment = datetime.fromisoformat(text)

@@ -11,7 +11,7 @@ from oracle.committee.wire.observation import Observation
 from oracle.model.errors import PlumblineError, Retryable, SchemaError
 from oracle.model.messages import Receipt
 from oracle.report.report import Report, Unsigned
-from oracle.verify import rounds, signed
+from oracle.verify import asked, rounds, signed
 from oracle.verify.case import Case
 from oracle.verify.evidence import Claim, Epoch, Source, Terms, claim_of
 from oracle.verify.findings import Finding, NothingToCheck, Unchecked, examined, hexed
@@ -48,6 +48,10 @@ class Subject:
     """Whose marks to check; None: everybody's."""
     market: str | None = None
     progress: Progress = no_progress
+    slot: int | None = None
+    """What was asked for, where it was a slot."""
+    at_ms: int | None = None
+    """Where it was the newest report at a time."""
 
 
 class Verification:
@@ -69,6 +73,7 @@ class Verification:
         report = self._report
         if report is None:
             return
+        yield from self._of_asking(report)
         self._round = self._found_round(report)
         yield from self._of_signatures(report)
         yield from self._of_chains(report)
@@ -89,6 +94,14 @@ class Verification:
         carried = f"{len(report.leaves)} of {report.groups} groups"
         digest = hexed(report.digest(self._terms.salt))
         return f"{len(self._subject.body)} bytes, {carried}, digest {digest}"
+
+    def _of_asking(self, report: Report) -> Iterator[Finding]:
+        slot, at_ms = self._subject.slot, self._subject.at_ms
+        if slot is not None:
+            yield examined(1, "asked for", lambda: asked.check_slot(report, slot))
+        if at_ms is not None:
+            check = partial(asked.check_time, report, at_ms, self._sources, self._terms)
+            yield examined(1, "asked for", check)
 
     def _of_signatures(self, report: Report) -> Iterator[Finding]:
         terms, remade = self._terms, self._remade()
@@ -145,8 +158,14 @@ class Verification:
     def _of_members(self) -> Iterator[Finding]:
         if not isinstance(self._round, Round):
             return
+        wanted = self._subject.members
+        heard = {one.member for one in self._round.observations}
+        for member in sorted((wanted or frozenset()) - heard):
+            missing = Unchecked(
+                f"the report is made of no observation of it: ask for some of {sorted(heard)}"
+            )
+            yield examined(5, f"member {member}", _raising(missing))
         for one in self._round.observations:
-            wanted = self._subject.members
             if wanted is not None and one.member not in wanted:
                 yield examined(
                     5, f"member {one.member}", _raising(NothingToCheck("not asked for (--member)"))

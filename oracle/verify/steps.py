@@ -93,6 +93,7 @@ def check_manifests(claim: Claim, steps: Sequence[Step], alternatives: Alternati
     """
     root = root_of(steps)
     if root == claim.inputs_root:
+        _check_dated(claim, steps)
         numbers = ", ".join(f"{step.manifest.sequence} of shard {step.shard}" for step in steps)
         return f"its inputs_root is that of the manifests: step {numbers}"
     for at, step in enumerate(steps):
@@ -102,6 +103,16 @@ def check_manifests(claim: Claim, steps: Sequence[Step], alternatives: Alternati
                 raise in_manifest(step, field, manifest)
     where = " and ".join(manifest_name(step) for step in steps)
     raise Differs(where, "bytes", f"those of inputs_root {hexed(claim.inputs_root)}", hexed(root))
+
+
+def _check_dated(claim: Claim, steps: Sequence[Step]) -> None:
+    """Check that an observation has the time of its oldest step: what it says is not of before."""
+    where = f"observation of {claim.who}"
+    if not steps:
+        raise Differs(where, "inputs_root", "of a step of one shard or more", "of none")
+    time_ns = min(step.manifest.time_ns for step in steps)
+    if time_ns != claim.time_ns:
+        raise Differs(where, "time_ns", f"that of its oldest step, {time_ns}", claim.time_ns)
 
 
 def root_of(steps: Sequence[Step]) -> bytes:

@@ -85,6 +85,10 @@ def test_what_was_not_stored_must_have_been_old():
     assert "stored nothing" in said
     with pytest.raises(Differs, match="time_ms"):
         stored(PRICE | VALID, PRICE | VALID, updated={}, slot=None, held={0: older})
+    same, other = (pack_word(TIME_MS, [price | VALID]) for price in (PRICE, PRICE + 1))
+    stored(PRICE | VALID, PRICE | VALID, updated={}, slot=None, held={0: same})
+    with pytest.raises(Differs, match="mantissa"):
+        stored(PRICE | VALID, PRICE | VALID, updated={}, slot=None, held={0: other})
 
 
 def test_a_group_that_the_report_has_not():
