@@ -7,9 +7,9 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -19,7 +19,9 @@ from oracle.config.load import load
 from oracle.model.errors import ConfigError, PlumblineError
 
 if TYPE_CHECKING:
+    from oracle.cli.verify_show import Summary
     from oracle.config.root import Config
+    from oracle.verify.findings import Finding
     from oracle.verify.replay import Progress
 
 MOST_BYTES: Final = 4 * 2**30
@@ -78,49 +80,67 @@ def verify(
     """
     try:
         with _bounded_memory(MOST_BYTES):
-            code = _verified(load(config), target, market, at, archive, member, as_json=as_json)
+            asked = Asked(target, market, at, archive or (), member or ())
+            code = _verified(load(config), asked, as_json=as_json)
     except PlumblineError as error:
         complain(error)
         code = 2
     raise typer.Exit(code)
 
 
-def _verified(
-    settings: Config,
-    target: str | None,
-    market: str | None,
-    at: str | None,
-    archive: list[str] | None,
-    member: list[int] | None,
-    *,
-    as_json: bool,
-) -> int:
-    """Find the report, print what the checks find, and return the exit code."""
-    from oracle.cli.verify_show import printed, summed_up
+class Asked(NamedTuple):
+    """What to verify, and from which archives: by default the configuration's."""
+
+    target: str | None = None
+    market: str | None = None
+    at: str | None = None
+    archives: Sequence[str] = ()
+    members: Sequence[int] = ()
+
+
+def checked(
+    settings: Config, asked: Asked, progress: Progress, tell: Callable[[Finding], None]
+) -> Summary:
+    """Find the report, tell each finding as it is made, and return what all come to.
+
+    Raises:
+        ConfigError: what is asked for is not configured, or nothing is.
+        Rejected: the report is nowhere.
+    """
+    from oracle.cli.verify_show import summed_up
     from oracle.cli.verify_subject import subject_of
-    from oracle.verify.findings import exit_code
     from oracle.verify.run import Verification
 
-    began_s = time.monotonic()
+    began_s, market = time.monotonic(), asked.market
     if market is not None and market not in settings.markets:
         known = ", ".join(list(settings.markets)[:8])
         raise ConfigError(f"market {market} is not configured; configured are {known}")
+    subject = subject_of(settings, asked.target, asked.at, asked.archives, progress)
+    subject.members = frozenset(asked.members) or None
+    running, findings = Verification(subject), []
+    for finding in running.findings():
+        findings.append(finding)
+        tell(finding)
+    why = running.why(market) if market is not None else []
+    return summed_up(subject, findings, why, market, time.monotonic() - began_s)
+
+
+def _verified(settings: Config, asked: Asked, *, as_json: bool) -> int:
+    """Print what the checks find, and return the exit code."""
+    from oracle.cli.verify_show import printed
+    from oracle.verify.findings import exit_code
+
     with _progress(quiet=as_json) as progress:
-        subject = subject_of(settings, target, at, archive or [], progress)
-        subject.members = frozenset(member) if member else None
-        running, findings = Verification(subject), []
-        for finding in running.findings():
-            findings.append(finding)
-            if not as_json:
-                printed(finding)
-        why = running.why(market) if market is not None else []
-    took_s = time.monotonic() - began_s
-    made = summed_up(subject, findings, why, market, took_s)
+        made = checked(settings, asked, progress, _silent if as_json else printed)
     if as_json:
         sys.stdout.write(json.dumps(made.plain()) + "\n")
     else:
         made.show()
-    return exit_code(findings)
+    return exit_code(made.findings)
+
+
+def _silent(_finding: Finding) -> None:
+    """Tell nobody."""
 
 
 @contextmanager
