@@ -202,14 +202,19 @@ def _passed(part: str, began_s: float) -> float:
 
 
 class _Thread:
-    """Runs calls one after the other; one that never returns keeps no process from ending."""
+    """Runs calls one after the other; one that never returns keeps no process from ending.
+
+    It begins with the first call: a log that cannot be opened makes none.
+    """
 
     def __init__(self, name: str) -> None:
         self._calls: Final[queue.SimpleQueue[Callable[[], None] | None]] = queue.SimpleQueue()
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self._thread: Final = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def run(self, call: Callable[[], _T]) -> asyncio.Future[_T]:
         """Run a call in its turn."""
+        if self._thread.ident is None:
+            self._thread.start()
         loop = asyncio.get_running_loop()
         made: asyncio.Future[_T] = loop.create_future()
 
