@@ -28,7 +28,7 @@ async def bus(broker: Broker) -> AsyncIterator[KafkaBus]:
     made = KafkaBus(
         broker.bootstrap,
         prefix=f"{uuid.uuid4()}.",
-        request_timeout_ms=5000,
+        request_timeout_ms=60_000,  # a loaded machine's broker may need half a minute to answer
         session_timeout_ms=3000,
     )
     async with made:

@@ -59,32 +59,32 @@ async def committed(bus: KafkaBus) -> tuple[list[StepManifest], list[Mark]]:
     return steps, marks
 
 
-async def stepped(bus: KafkaBus, more: int = 10) -> None:
-    """Wait until so many more steps are committed."""
+async def stepped(bus: KafkaBus, owner: asyncio.Task[None], more: int = 10) -> None:
+    """Wait until so many more steps are committed; raise what ended their owner."""
     deadline = time.monotonic() + DEADLINE_S
     wanted = len((await committed(bus))[0]) + more
     while len((await committed(bus))[0]) < wanted:
+        if owner.done():
+            await owner
         assert time.monotonic() < deadline
 
 
 async def test_who_takes_a_shard_over_shuts_the_owner_before_it_out(bus: KafkaBus) -> None:
     """Two engines never step one shard: the first ends as lost, and no step is missing or twice."""
     feeding = asyncio.create_task(feed(bus))
-    first = asyncio.create_task(stepper(bus).run())
+    owners = [asyncio.create_task(stepper(bus).run())]
     try:
-        await stepped(bus)
-        second = asyncio.create_task(stepper(bus).run())
+        await stepped(bus, owners[0])
+        owners.append(asyncio.create_task(stepper(bus).run()))
         with pytest.raises(ShardLost):
             async with asyncio.timeout(DEADLINE_S):
-                await first
-        await stepped(bus)
-        assert not second.done()
-        second.cancel()
-        await asyncio.gather(second, return_exceptions=True)
+                await owners[0]
+        await stepped(bus, owners[1])
+        assert not owners[1].done()
     finally:
-        for task in (feeding, first):
+        for task in (feeding, *owners):
             task.cancel()
-        await asyncio.gather(feeding, first, return_exceptions=True)
+        await asyncio.gather(feeding, *owners, return_exceptions=True)
     log = bus.shard_log(1)
     async with log:  # which ends what the second had begun to commit
         at = await recover(log, PART.spec, PART.markets, time.time_ns())
