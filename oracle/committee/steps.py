@@ -116,7 +116,11 @@ class Steps:
         self._note(absent)
         self._time_ns = time_ns
         marks = [mark for _, part in present for mark in part]
-        marks += [self._missing(name, time_ns) for shard in absent for name in self._parts[shard]]
+        marks += [
+            missing_mark(name, self._markets[name], time_ns)
+            for shard in absent
+            for name in self._parts[shard]
+        ]
         return View(
             time_ns,
             tuple(manifest for manifest, _ in present),
@@ -138,28 +142,30 @@ class Steps:
     def _heard_ns(self, shard: str) -> int:
         return self._newest[shard][0].time_ns if shard in self._newest else self._began_ns
 
-    def _missing(self, market: str, time_ns: int) -> Mark:
-        return Mark(
-            market=market,
-            number=self._markets[market],
-            sequence=0,
-            time_ns=time_ns,
-            validity=Validity.MISSING,
-            reason="its engine is silent",
-            state=BreakerState.NORMAL,
-            index=None,
-            mark=None,
-            twap=None,
-            conf_e8=None,
-            premium_e8=None,
-            newest_event_ns=0,
-            newest_received_ns=0,
-            sources=(),
-        )
-
     def _note(self, absent: frozenset[str]) -> None:
         for shard in sorted(absent - self._absent):
             _log.error("shard_silent", shard=shard, markets=sorted(self._parts[shard]))
         for shard in sorted(self._absent - absent):
             _log.info("shard_heard_again", shard=shard)
         self._absent = absent
+
+
+def missing_mark(market: str, number: int, time_ns: int) -> Mark:
+    """Return what a view says of a market whose shard is left out."""
+    return Mark(
+        market=market,
+        number=number,
+        sequence=0,
+        time_ns=time_ns,
+        validity=Validity.MISSING,
+        reason="its engine is silent",
+        state=BreakerState.NORMAL,
+        index=None,
+        mark=None,
+        twap=None,
+        conf_e8=None,
+        premium_e8=None,
+        newest_event_ns=0,
+        newest_received_ns=0,
+        sources=(),
+    )

@@ -19,7 +19,15 @@ from oracle.verify.findings import Differs, Finding, Unchecked, examined, hexed
 from oracle.verify.guarded import tried
 from oracle.verify.history import Past, check_past, histories_before, past_of
 from oracle.verify.replay import Progress, Replayed, check_ticks, in_archive, replayed
-from oracle.verify.steps import Taken, check_manifests, check_marks, marks_of, root_of, steps_of
+from oracle.verify.steps import (
+    Taken,
+    check_manifests,
+    check_marks,
+    marks_of,
+    root_of,
+    silent_in,
+    steps_of,
+)
 
 T = TypeVar("T")
 
@@ -58,10 +66,8 @@ class Case:
     def taken(self) -> Taken:
         """Return the claim's steps with their archived marks."""
         steps = self.steps()
-        return Taken(
-            steps,
-            self._once("marks", lambda: marks_of(self._evidence, steps, self.claim, self._terms)),
-        )
+        made = self._once("marks", lambda: marks_of(self._evidence, steps, self.claim, self._terms))
+        return Taken(steps, made, silent_in(steps, self._terms))
 
     def replayed(self, step: Step) -> Replayed:
         """Return what the engine makes of a step, stepped again from the last state."""

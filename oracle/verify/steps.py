@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from oracle.archive.read import Step
 from oracle.committee.rounds.observing import Seen, seen
-from oracle.committee.steps import View
+from oracle.committee.steps import View, missing_mark
 from oracle.model.errors import Rejected
 from oracle.model.messages import Mark, StepManifest, encode
 from oracle.node.proof import marks_digest
@@ -29,11 +29,25 @@ class Taken(NamedTuple):
 
     steps: tuple[Step, ...]
     marks: tuple[tuple[Mark, ...], ...]
+    silent: Mapping[str, int]
+    """Numbers of the markets whose shard was left out."""
 
     def seen(self, time_ns: int) -> Seen:
         """Return what an observation of them says."""
-        made = sorted((mark for part in self.marks for mark in part), key=lambda m: m.number)
+        made = [mark for part in self.marks for mark in part]
+        made += [missing_mark(name, number, time_ns) for name, number in self.silent.items()]
+        made.sort(key=lambda mark: mark.number)
         return seen(View(time_ns, tuple(step.manifest for step in self.steps), tuple(made)))
+
+
+def silent_in(steps: Sequence[Step], terms: Terms) -> dict[str, int]:
+    """Return the numbers of the markets whose shard is not among the steps."""
+    heard, shards = {step.shard for step in steps}, len(terms.shards)
+    return {
+        name: number
+        for name, number in terms.numbers.items()
+        if shard_of(number, shards) not in heard
+    }
 
 
 def steps_of(evidence: Evidence, claim: Claim, shards: int, name: str) -> tuple[Step, ...]:
@@ -159,7 +173,10 @@ def check_marks(
         )
     _check_words(claim, said.words)
     count = sum(len(part) for part in taken.marks)
-    return f"its state_digest and words are of {count} archived marks"
+    said_of = f"its state_digest and words are of {count} archived marks"
+    if not taken.silent:
+        return said_of
+    return f"{said_of}; MISSING, as their engine was silent: {', '.join(taken.silent)}"
 
 
 def _check_words(claim: Claim, words: Sequence[bytes]) -> None:

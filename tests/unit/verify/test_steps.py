@@ -7,10 +7,15 @@ from collections.abc import Sequence
 import pytest
 
 from oracle.archive.read import Step
+from oracle.committee.rounds.observing import seen
+from oracle.committee.steps import Steps
+from oracle.model.validity import Validity
 from oracle.verify.evidence import Claim
 from oracle.verify.findings import Differs
-from oracle.verify.steps import check_manifests, root_of
-from tests.unit.verify.rounds import PROPOSED
+from oracle.verify.steps import Taken, check_manifests, root_of, silent_in
+from tests.unit.committee.test_steps import MARKETS, S, step
+from tests.unit.committee.test_steps import T0 as LATER
+from tests.unit.verify.rounds import PROPOSED, TERMS
 from tests.unit.verify.test_history import T0, steps
 
 OBSERVATION = PROPOSED.proposal.observations[0]
@@ -34,3 +39,18 @@ def test_an_observation_of_no_step():
     """A root of nothing proves nothing."""
     with pytest.raises(Differs, match="a step of one shard or more"):
         checked([], T0)
+
+
+def test_a_view_without_a_silent_shard():
+    """What its member said of the markets that nobody computed is made again."""
+    views = Steps(MARKETS, 2)
+    for second in range(4):
+        view = views.take(step(0, second, LATER + second * S))
+    assert view is not None
+    assert [mark.validity for mark in view.marks if mark.market == "C-USD"] == [Validity.MISSING]
+    terms = TERMS._replace(numbers=MARKETS, shards=((), ()))
+    held = (Step(0, "run", 0, view.manifests[0], 5),)
+    made = tuple(mark for mark in view.marks if mark.market != "C-USD")
+    silent = silent_in(held, terms)
+    assert silent == {"C-USD": 4}
+    assert Taken(held, (made,), silent).seen(view.time_ns) == seen(view)
