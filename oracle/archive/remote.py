@@ -6,20 +6,33 @@ It is a file system of fsspec, so that everything that reads an archive reads th
 from __future__ import annotations
 
 import io
-import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import httpx
+import msgspec
 from fsspec import AbstractFileSystem
 
 BASE: Final = "/v1/archive"
 MOST_BYTES: Final = 256 * 2**20
-"""Of one answer."""
+"""Of one object, ..."""
+NAMES_BYTES: Final = 16 * 2**20
+"""... and of one listing."""
 TIMEOUT_S: Final = 30.0
+"""Until something comes, ..."""
+ANSWER_S: Final = 180.0
+"""... and until all of an answer's body is here: it is sent in 120 s or cut."""
 AT_ONCE: Final = 4
 _MISSING: Final = 404
+_SAID_BYTES: Final = 64 * 2**10
+
+
+class _Problem(msgspec.Struct):
+    """What a server says of an error."""
+
+    detail: str
 
 
 class ServedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -37,7 +50,10 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no ty
     ) -> None:
         super().__init__()
         self._client: Final = httpx.Client(
-            base_url=url.rstrip("/") + BASE, timeout=timeout_s, transport=transport
+            base_url=url.rstrip("/") + BASE,
+            timeout=timeout_s,
+            transport=transport,
+            headers={"Accept-Encoding": "identity"},  # what is packed may unpack to anything
         )
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
@@ -59,7 +75,7 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no ty
         self, path: str, start: int | None = None, end: int | None = None, **_: Any
     ) -> bytes:
         """Return an object."""
-        return self._get("/objects/" + path.strip("/"), {})[start:end]
+        return self._get("/objects/" + path.strip("/"), {}, MOST_BYTES)[start:end]
 
     def cat(self, path: Any, *_: Any, **__: Any) -> Any:
         """Return objects by path, a few at a time."""
@@ -78,18 +94,26 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no ty
         return io.BytesIO(self.cat_file(path))
 
     def _names(self, route: str, path: str) -> list[str]:
-        found = json.loads(self._get(route, {"path": path}))
-        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-            raise ValueError(f"{self._client.base_url} lists no names below {path!r}")
-        return found
+        data = self._get(route, {"path": path}, NAMES_BYTES)
+        try:
+            return msgspec.json.decode(data, type=list[str])
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            where = self._client.base_url
+            raise ValueError(f"{where} lists no names below {path!r}: {error}") from error
 
-    def _get(self, route: str, parameters: Mapping[str, str]) -> bytes:
+    def _get(self, route: str, parameters: Mapping[str, str], most_bytes: int) -> bytes:
+        ends_s = time.monotonic() + ANSWER_S
         with self._client.stream("GET", route, params=parameters) as answer:
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise ValueError(f"{answer.url} answers packed, which was not asked for")
+            most_bytes = most_bytes if answer.is_success else _SAID_BYTES
             pieces, size = [], 0
             for piece in answer.iter_bytes():
                 size += len(piece)
-                if size > MOST_BYTES:
-                    raise ValueError(f"{answer.url} answers with more than {MOST_BYTES} bytes")
+                if size > most_bytes:
+                    raise ValueError(f"{answer.url} answers with more than {most_bytes} bytes")
+                if time.monotonic() > ends_s:
+                    raise TimeoutError(f"{answer.url} did not end within {ANSWER_S:g} s")
                 pieces.append(piece)
             data = b"".join(pieces)
         if answer.status_code == _MISSING:
@@ -102,7 +126,8 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no ty
 def _said(data: bytes, answer: httpx.Response) -> str:
     """Return what a server says of an error, as far as it fits a line."""
     try:
-        detail = str(json.loads(data)["detail"])
-    except (ValueError, KeyError, TypeError):
+        detail = msgspec.json.decode(data, type=_Problem).detail
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         detail = "no reason given; does it serve its archive (archive.serve_for)?"
-    return f"{answer.url} answers {answer.status_code}: {detail[:300]}"
+    shown = "".join(letter if letter.isprintable() else " " for letter in detail[:300])
+    return f"{answer.url} answers {answer.status_code}: {shown}"

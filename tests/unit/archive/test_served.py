@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -207,11 +208,54 @@ def test_a_liar_is_no_more_believed_than_a_damaged_disk(
     monkeypatch.setattr(remote, "MOST_BYTES", 100)
     with pytest.raises(Retryable, match="more than 100 bytes"):
         archive_over(client).manifest_at(0, time_of(17))
-    answering = httpx.MockTransport(lambda _: httpx.Response(200, json={"folders": [1]}))
+
+
+class Endless(httpx.SyncByteStream):
+    """A body that never ends, and comes as fast as it is read."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give bytes for ever."""
+        while True:
+            yield bytes(10)
+
+
+def _bomb(pack: Callable[[bytes], bytes], name: str) -> httpx.Response:
+    packed = httpx.ByteStream(pack(b"[" + b'"a",' * 10**6 + b'"a"]'))
+    return httpx.Response(200, headers={"Content-Encoding": name}, stream=packed)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda: httpx.Response(200, json={"folders": [1]}), "lists no names"),
+        (lambda: httpx.Response(200, json=[{}] * 10), "lists no names"),
+        (lambda: httpx.Response(200, content=b"[" * 10**5), "lists no names"),
+        (lambda: httpx.Response(200, content=b"\xff"), "lists no names"),
+        (lambda: _bomb(gzip.compress, "gzip"), "packed, which was not asked for"),
+        (lambda: httpx.Response(200, stream=Endless()), "more than 16777216 bytes"),
+        (lambda: httpx.Response(302, headers={"Location": "http://127.0.0.1/"}), "answers 302"),
+        (lambda: httpx.Response(500, stream=Endless()), "more than 65536 bytes"),
+        (lambda: httpx.Response(503, json={"detail": "\x1b[2Jgone\r\n"}), "503:  .2Jgone  $"),
+        (lambda: httpx.Response(503, content=b"[" * 10**4), "503: no reason given"),
+    ],
+)
+def test_a_hostile_server_costs_its_reader_little(
+    answer: Callable[[], httpx.Response], said: str
+) -> None:
+    """What is no listing, packed, endless or elsewhere is refused in a line that prints safely."""
+    answering = httpx.MockTransport(lambda _: answer())
     store = Store("https://member.example")
     store.fs = remote.ServedFiles("https://member.example", transport=answering)
-    with pytest.raises(Retryable, match="lists no names"):
+    with pytest.raises(Retryable, match=said):
         Archive(store).manifest_at(0, time_of(17))
+
+
+def test_slow_bytes_are_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte in time is not enough: the whole answer has to end."""
+    monkeypatch.setattr(remote, "ANSWER_S", 0.0)
+    answering = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
+    with pytest.raises(TimeoutError, match="did not end within"):
+        remote.ServedFiles("https://member.example", transport=answering).ls("")
 
 
 def test_a_url_with_credentials_is_refused() -> None:
