@@ -71,10 +71,14 @@ $(HELM)/.tools/helm4: $(HELM)/tools/package-lock.json
 
 prometheus: $(PROMETHEUS)/usr/bin/promtool ## Prometheus and promtool, from Debian's package, unpacked here
 
+# With lists of its own where the machine has none: no root is needed.
 $(PROMETHEUS)/usr/bin/promtool:
-	@mkdir -p $(PROMETHEUS)
-	cd $(PROMETHEUS) && { apt-get download -qq prometheus || { apt-get update -qq; apt-get download -qq prometheus; }; }
-	cd $(PROMETHEUS) && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb
+	@command -v apt-get dpkg-deb > /dev/null || { echo "Prometheus is taken from Debian's package, which needs apt-get and dpkg-deb; or put prometheus and promtool into $(@D)"; exit 1; }
+	@mkdir -p $(PROMETHEUS)/apt/lists/partial
+	cd $(PROMETHEUS) && { apt-get download -qq prometheus || { \
+	  set -- -qq -o Dir::State::lists=$$PWD/apt/lists -o Dir::Cache=$$PWD/apt; \
+	  export TMPDIR=$$PWD/apt; apt-get "$$@" update; apt-get "$$@" download prometheus; }; }
+	cd $(PROMETHEUS) && dpkg-deb -x prometheus_*.deb . && rm -r prometheus_*.deb apt
 	@touch $@
 
 test: test-python test-forge ## every test, with a real broker and real EVM nodes
