@@ -13,7 +13,8 @@ import structlog
 
 from oracle.bus.interface import Bus, Record, Start, Subscription
 from oracle.bus.shards import ShardLog
-from oracle.model.messages import Control, Mark
+from oracle.engine.engine import Engine
+from oracle.model.messages import Control, Mark, encode
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
 from oracle.node.metrics import NodeMetrics
@@ -22,6 +23,10 @@ from oracle.node.sharding import Shard
 
 BATCHES: Final = 2_000
 """Of ticks, in one step: a backlog is worked off in several."""
+ORDER_BYTES: Final = 8 * 1024
+"""Of one order: those that `oracle.node.controls` lets through have half of it at most."""
+ORDERS_BYTES: Final = 256 * 1024
+"""Of orders, in one step: its manifest, which has them, must fit into a message."""
 CLOCK_BACK_NS: Final = 10**9
 """A clock so far behind step time is reported."""
 _CLOCK_ADVICE: Final = (
@@ -106,8 +111,13 @@ class Stepper:
     async def _take_controls(self, controls: Subscription) -> None:
         for record in await controls.take():
             self._control_offsets[record.partition] = record.offset + 1
-            if isinstance(record.message, Control):
-                self._controls.append(record.message)
+            if not isinstance(record.message, Control):
+                continue
+            size = len(encode(record.message))
+            if size > ORDER_BYTES:
+                _log.error("order_too_long", key=record.message.key[:200], bytes=size)
+                continue
+            self._controls.append(record.message)
 
     async def _collect(self, ticks: ShardLog) -> Sequence[Record]:
         """Wait for ticks until a step is due; once one is there, a little for its company."""
@@ -137,7 +147,7 @@ class Stepper:
 
     async def _step(self, owner: Owner, records: Sequence[Record]) -> None:
         batches = [r.message for r in records if isinstance(r.message, TickBatch)]
-        orders, self._controls = owner.engine.unknown(self._controls), []
+        orders = self._due_orders(owner.engine)
         self._last_ns = self._step_time_ns()
         with self._metrics.step_seconds.time():
             stepped = await owner.step(
@@ -147,6 +157,17 @@ class Stepper:
             received_ns = int.from_bytes(batches[0].received_ns[:8], "little", signed=True)
             self._metrics.tick_to_mark_seconds.observe((self._now_ns() - received_ns) / 1e9)
         self._note(stepped)
+
+    def _due_orders(self, engine: Engine) -> list[Control]:
+        """Return the next step's orders; what is too much for one step waits for the one after."""
+        unknown, size, count = engine.unknown(self._controls), 0, 0
+        for order in unknown:
+            size += len(encode(order))
+            if size > ORDERS_BYTES:
+                break
+            count += 1
+        self._controls = unknown[count:]
+        return unknown[:count]
 
     def _step_time_ns(self) -> int:
         """Return a time after the last step's: a wall clock may stand still or go back."""

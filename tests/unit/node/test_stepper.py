@@ -7,13 +7,15 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from oracle.bus.interface import Record, Start
 from oracle.bus.memory import MemoryBus, MemorySubscription
 from oracle.model.errors import Retryable
-from oracle.model.messages import Control, Mark, StepManifest
+from oracle.model.messages import Control, Mark, StepManifest, encode
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.model.validity import Validity
@@ -224,6 +226,34 @@ async def test_an_order_takes_effect_without_any_tick() -> None:
         assert watch.marks[-1].reason == "paused by ann: drill"
         await order(bus, pause(paused=False))
         await watch.until(lambda: watch.marks[-1].validity is not Validity.HALTED)
+
+
+async def test_more_orders_than_a_message_holds_take_effect_in_several_steps() -> None:
+    """A shard whose first step cannot be committed for its size would never step again."""
+    orders = [
+        Control("source", f"a:{at}", True, "ann", "drill " * 80, T0, T0 + 600 * S)
+        for at in range(1500)
+    ]
+    async with MemoryBus() as bus:
+        await order(bus, *orders, pause())
+        async with running(bus, Clock(tick_ns=MS)) as watch:
+            await watch.until(lambda: watch.marks and watch.marks[-1].validity is Validity.HALTED)
+            await watch.more()
+    taken = [each for step in watch.steps for each in step.orders]
+    assert taken == [*orders, pause()]
+    assert max(len(encode(step)) for step in watch.steps) < 2**20 / 2
+
+
+async def test_an_order_that_fits_into_no_manifest_is_left_out() -> None:
+    """Nothing of ours writes such a one; who does must not stop every shard for good."""
+    long = msgspec.structs.replace(pause("source", "a:X"), reason="x" * 900_000)
+    async with MemoryBus() as bus:
+        await order(bus, long, pause())
+        with capture_logs() as logs:
+            async with running(bus, Clock(tick_ns=MS)) as watch:
+                await watch.until(lambda: bool(watch.marks))
+    assert watch.steps[0].orders == (pause(),)
+    assert ("order_too_long", "source|a:X") in [(e["event"], e.get("key")) for e in logs]
 
 
 async def test_step_time_rises_while_the_clock_goes_back() -> None:
