@@ -30,6 +30,8 @@ SENDERS: Final = 16
 """Parts on their way at a time, ..."""
 SEND_S: Final = 120.0
 """... each for so long at most: a reader that stalls holds nobody's place for ever."""
+PIECES: Final = 4
+"""Pieces of them that are read from the store at a time."""
 TIMEOUT_S: Final = 20.0
 _PIECE: Final = 256 * 1024
 LONGEST_PATH: Final = 200
@@ -56,11 +58,13 @@ class Lending:
     ) -> None:
         self.served: Final = served
         self._bytes_per_s, self._timeout_s, self._clock = bytes_per_s, timeout_s, clock
-        self._turns: Final = Turns(READERS)
+        self._turns, self._reading = Turns(READERS), Turns(PIECES)
         self._free_s = 0.0
         self._sending = 0
         self._sent = Counter(
-            "plumbline_archive_served_bytes_total", "Bytes given to others", registry=registry
+            "plumbline_archive_served_bytes_total",
+            "Bytes of parts given to others",
+            registry=registry,
         )
         self._refused = Counter(
             "plumbline_archive_not_served_total",
@@ -100,7 +104,6 @@ class Lending:
                 f"the archive gives {self._bytes_per_s} bytes a second, and others wait: try again"
             )
         self._free_s = begin_s + size / self._bytes_per_s
-        self._sent.inc(size)
         await asyncio.sleep(begin_s - now_s)
 
     def send(self, part: BinaryIO, size: int, kind: str) -> Sending:
@@ -111,22 +114,37 @@ class Lending:
         """
         if self._sending >= SENDERS:
             part.close()
+            self._pay_back(size)
             self._refused.labels("busy").inc()
             raise Retryable(f"{SENDERS} parts are on their way to others: try again")
         self._sending += 1
-        return Sending(part, size, kind, self._sent_one)
+        return Sending(part, size, kind, self._reading, self._sent_one)
 
-    def _sent_one(self) -> None:
+    def _sent_one(self, sent: int, size: int) -> None:
         self._sending -= 1
+        self._sent.inc(sent)
+        self._pay_back(size - sent)
+
+    def _pay_back(self, size: int) -> None:
+        """Give others the bytes that did not go out, of who asked for much and left."""
+        self._free_s -= size / self._bytes_per_s
 
 
 class Sending(StreamingResponse):
     """A part, piece by piece, for so long at most."""
 
-    def __init__(self, part: BinaryIO, size: int, kind: str, done: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        part: BinaryIO,
+        size: int,
+        kind: str,
+        reading: Turns,
+        done: Callable[[int, int], None],
+    ) -> None:
         headers = {"Cache-Control": _CACHED, "Content-Length": str(size)}
-        super().__init__(_pieces(part), media_type=kind, headers=headers)
-        self._part, self._done = part, done
+        super().__init__(self._pieces(), media_type=kind, headers=headers)
+        self._part, self._size, self._reading, self._done = part, size, reading, done
+        self._sent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; one that takes too long is cut."""
@@ -135,12 +153,12 @@ class Sending(StreamingResponse):
                 await super().__call__(scope, receive, send)
         finally:
             self._part.close()
-            self._done()
+            self._done(self._sent, self._size)
 
-
-async def _pieces(part: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(part.read, _PIECE):
-        yield piece
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while piece := await self._reading.run(lambda: self._part.read(_PIECE)):
+            yield piece
+            self._sent += len(piece)
 
 
 def _lending(request: Request) -> Lending:

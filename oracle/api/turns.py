@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 Answer = TypeVar("Answer")
 
 
 class Turns:
-    """So many calls run at once; the others wait."""
+    """So many calls run at once; the others wait, and whoever waits no more is passed over.
+
+    In threads of its own: in those that the process shares, askers would hold up its signing.
+    """
 
     def __init__(self, at_once: int) -> None:
-        self._free: Final = asyncio.Semaphore(at_once)
+        self._threads: Final = ThreadPoolExecutor(at_once, thread_name_prefix="asked")
 
     async def run(self, call: Callable[[], Answer]) -> Answer:
-        """Return what `call` does, once it is its turn."""
-        await self._free.acquire()
-        running = asyncio.ensure_future(asyncio.to_thread(call))
-        # A thread goes on when nobody waits for it any more, and keeps its place until it is done.
-        running.add_done_callback(self._done)
-        return await asyncio.shield(running)
-
-    def _done(self, running: asyncio.Future[Answer]) -> None:
-        self._free.release()
-        if not running.cancelled():
-            running.exception()  # whoever waited has it; nobody else needs to hear
+        """Return what `call` does, once it is its turn; begun, it keeps its place until done."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)

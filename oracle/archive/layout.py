@@ -37,7 +37,8 @@ LAYOUT_VERSION: Final = 1
 MANIFEST: Final = ".json"
 _PLACE: Final = re.compile(
     r"kind=([a-z-]+)/day=(\d{4}-\d\d-\d\d)/shard=(\d{1,9})"
-    r"/part-([0-9a-f]{12})-(\d{20})-(\d{20})-[0-9a-f]{8}\.(?:parquet|json)"
+    r"/part-([0-9a-f]{12})-(\d{20})-(\d{20})-[0-9a-f]{8}\.(?:parquet|json)",
+    re.ASCII,
 )
 
 

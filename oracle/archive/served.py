@@ -30,7 +30,9 @@ OBJECT_BYTES: Final = 256 * 2**20
 """Of a part, at most."""
 NAMES: Final = 50_000
 """In one listing, at most."""
-_FOLDER: Final = re.compile(r"kind=([a-z-]{1,20})(?:/day=(\d{4}-\d\d-\d\d)(?:/shard=\d{1,9})?)?")
+_FOLDER: Final = re.compile(
+    r"kind=([a-z-]{1,20})(?:/day=(\d{4}-\d\d-\d\d)(?:/shard=\d{1,9})?)?", re.ASCII
+)
 
 
 class ServedArchive:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
+from starlette.requests import ClientDisconnect
 
 from oracle.api import problems, proofs
 from oracle.api.proofs import Lending, router
@@ -119,6 +120,7 @@ def test_nothing_but_parts_comes_out(client: TestClient, path: str) -> None:
         ("files", "kind=marks"),
         ("files", "kind=marks/day=2026-09-21/../.."),
         ("files", "kind=audit/day=2026-09-21"),
+        ("files", "kind=marks/day=٢٠٢٦-09-21"),
     ],
 )
 def test_no_other_folder_is_listed(client: TestClient, route: str, path: str) -> None:
@@ -169,6 +171,27 @@ def test_strangers_get_so_many_bytes_a_second(client: TestClient, folder: Path) 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
     assert "1 bytes a second" in answer.json()["detail"]
+
+
+async def test_who_leaves_early_takes_nothing_from_others(folder: Path) -> None:
+    """Bytes that did not go out are others': a part asked for and dropped delays nobody."""
+    part = next((folder / "kind=ticks").rglob("*.parquet"))
+    size = part.stat().st_size
+    lending = Lending(
+        ServedArchive(Store(str(folder)), DAY_NS), 1, CollectorRegistry(), clock=lambda: 0.0
+    )
+
+    async def told(*_: object) -> None:
+        raise OSError("the connection is gone")
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+    for _ in range(3):
+        await lending.spend(size)
+        with pytest.raises(ClientDisconnect):
+            await lending.send(part.open("rb"), size, "")(scope, told, told)  # type: ignore[arg-type]  # its shape is enough
+    await lending.spend(size)
+    with pytest.raises(Retryable, match="others wait"):
+        await lending.spend(size)
 
 
 def test_a_listing_and_a_part_are_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
