@@ -26,8 +26,8 @@ from oracle.model.topics import Topic
 
 RETAINED: Final = 10_000
 """Messages a partition keeps by default: some hundred MB of full tick batches at worst."""
-RETAINED_PARTS: Final = 64
-"""Parts of states a partition keeps: 32 MiB, and up to twice that."""
+RETAINED_LARGE: Final = {Topic.SNAPSHOTS: 64, Topic.ROUNDS: 512}
+"""Of large messages fewer: parts of states, 32 MiB; rounds, of which the archive alone reads."""
 
 _At = tuple[Topic, int]  # topic and partition
 _log = structlog.get_logger(__name__)
@@ -328,8 +328,8 @@ class _Group:
 
 
 def _retained(topic: Topic, retained: int) -> int:
-    """Return how many messages a partition keeps; a part of a state is a large one."""
-    return min(retained, RETAINED_PARTS) if topic is Topic.SNAPSHOTS else retained
+    """Return how many messages a partition keeps."""
+    return min(retained, RETAINED_LARGE.get(topic, retained))
 
 
 def _partition(topic: Topic, key: str, partitions: int) -> int:

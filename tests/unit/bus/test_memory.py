@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oracle.bus.interface import Record, Start
 from oracle.bus.memory import MemoryBus
-from oracle.model.messages import Control, Duty, Receipt, decode, encode
+from oracle.model.messages import CertifiedRound, Control, Duty, Receipt, decode, encode
 from oracle.model.topics import Topic
 from tests.integration.bus.reading import control, counted, receipt, slots
 
@@ -27,6 +27,15 @@ async def test_memory_is_bounded_at_twice_what_is_retained() -> None:
             await bus.publish(Topic.RECEIPTS, [("a", receipt("a", slot))])
         async with bus.subscribe(Topic.RECEIPTS, start=Start.EARLIEST) as reader:
             assert 10 <= len(await reader.take()) < 20
+
+
+async def test_of_large_messages_fewer_are_retained() -> None:
+    """A day of rounds of a large committee, a hundred KiB each, would not fit into memory."""
+    async with MemoryBus() as bus:
+        made = CertifiedRound("0x", 1, 0, 0, b"round")
+        await bus.publish(Topic.ROUNDS, [("0x", made)] * 5_000)
+        async with bus.subscribe(Topic.ROUNDS, start=Start.EARLIEST) as reader:
+            assert 512 <= len(await reader.take(limit=5_000)) < 1_024
 
 
 async def test_a_compacted_topic_keeps_the_last_of_each_key_past_retention() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oracle.bus.interface import Start
-from oracle.bus.memory import RETAINED_PARTS, MemoryBus
+from oracle.bus.memory import RETAINED_LARGE, MemoryBus
 from oracle.bus.shards import Made, Snapshot, joined
 from oracle.bus.snapshot_file import SnapshotFile
 from oracle.model.errors import SchemaError
@@ -65,16 +65,16 @@ def test_a_state_with_a_part_missing_is_none() -> None:
 
 async def test_a_state_is_on_the_embedded_bus_too() -> None:
     """Whole, in its shard's partition, beside its step; memory keeps the newest few parts."""
-    bus = MemoryBus(partitions=dict.fromkeys(SHARDED, 4))
+    bus, retained = MemoryBus(partitions=dict.fromkeys(SHARDED, 4)), RETAINED_LARGE[Topic.SNAPSHOTS]
     manifest = StepManifest("3", 7, 1_000, 0, {3: 0}, {}, {})
     async with (
         bus.shard_log(3) as log,
         bus.subscribe(Topic.STEPS, Topic.SNAPSHOTS, start=Start.EARLIEST) as reader,
     ):
-        for _ in range(RETAINED_PARTS):
+        for _ in range(retained):
             await log.commit(Made(manifest, [], []), STATE)
         records = await reader.take(limit=10_000)
     assert {record.partition for record in records} == {3}
     parts = [r.message for r in records if isinstance(r.message, SnapshotPart)]
     assert joined(parts[-3:]) == STATE
-    assert RETAINED_PARTS <= len(parts) < 2 * RETAINED_PARTS + 3
+    assert retained <= len(parts) < 2 * retained + 3
