@@ -42,6 +42,14 @@ _SPEC_BYTES: Final = 2**28
 _Of = TypeVar("_Of", SignedReport, CertifiedRound)
 
 
+class AnotherSpec(SchemaError):
+    """What is kept under a specification's digest, and is not that specification."""
+
+    def __init__(self, said: str, spec: EngineSpec) -> None:
+        super().__init__(said)
+        self.spec: Final = spec
+
+
 class Observed(Protocol):
     """What of a member's observation says which steps it is of."""
 
@@ -150,6 +158,23 @@ class Proofs(Reader):
                     return snapshot
         return None
 
+    def altered_states(
+        self, shard: int, from_ns: int, to_ns: int
+    ) -> Iterator[tuple[Snapshot, Step]]:
+        """Return states of a time that are not what their step committed to, newest first.
+
+        One that no step committed to is none: an engine keeps its last on the way out.
+        """
+        for snapshot, log in self._snapshots(shard, from_ns, to_ns):
+            if self._committing(shard, snapshot, log) is not None:
+                continue
+            for step in self.steps_between(shard, from_ns, to_ns):
+                manifest = step.manifest
+                same_log = log_beside(step.log, Topic.STEPS, Topic.SNAPSHOTS) == log
+                its = snapshot.time_ns == manifest.time_ns or snapshot.history == manifest.history
+                if same_log and its and manifest.snapshot_digest:
+                    yield snapshot, step
+
     def step_of(self, shard: int, snapshot: Snapshot) -> Step:
         """Return the step that committed to a state.
 
@@ -229,10 +254,11 @@ def _spec(packed: bytes, digest: bytes) -> EngineSpec:
     try:
         unpacking = zlib.decompressobj()
         data = unpacking.decompress(packed, _SPEC_BYTES)
-        if sha256(data).digest() != digest:
-            raise SchemaError(f"the specification 0x{digest.hex()} in the archive is another")
-        return msgspec.msgpack.decode(data, type=EngineSpec)
+        spec = msgspec.msgpack.decode(data, type=EngineSpec)
     except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SchemaError(
             f"the specification 0x{digest.hex()} in the archive does not decode: {error}"
         ) from error
+    if sha256(data).digest() != digest:
+        raise AnotherSpec(f"the specification 0x{digest.hex()} in the archive is another", spec)
+    return spec

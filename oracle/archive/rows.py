@@ -19,6 +19,9 @@ from oracle.model.errors import SchemaError
 from oracle.model.messages import Message
 from oracle.model.topics import Topic
 
+MOST_ROWS: Final = 2**24
+MOST_BYTES: Final = 2**30
+"""Of one part, unpacked: some ten times what an archiver puts into one."""
 DAMAGED: Final = "is not what its manifest says: restore it from a copy of the archive"
 
 
@@ -35,9 +38,24 @@ def table_in(store: Store, piece: Piece, filters: Any = None) -> pa.Table:
         later = pc.field("offset") >= piece.begin_offset
         wanted = later if filters is None else filters & later
     try:
+        _check_size(pq.read_metadata(io.BytesIO(data)), piece.part)
         return pq.read_table(io.BytesIO(data), filters=wanted)
     except pa.ArrowException as error:
         raise SchemaError(f"{piece.part.file} of the archive: {error}") from error
+
+
+def _check_size(found: Any, part: Part) -> None:
+    """Check that a part unpacks to what its manifest says, and to no more than an archiver writes.
+
+    Raises:
+        SchemaError: somebody packed a lot into a little.
+    """
+    size = sum(found.row_group(at).total_byte_size for at in range(found.num_row_groups))
+    if found.num_rows != part.rows or found.num_rows > MOST_ROWS or size > MOST_BYTES:
+        raise SchemaError(
+            f"{part.file} of the archive unpacks to {found.num_rows} rows of {size} bytes; its "
+            f"manifest says {part.rows} rows, and up to {MOST_ROWS} of {MOST_BYTES} bytes are read"
+        )
 
 
 def checked(store: Store, part: Part) -> bytes:

@@ -79,12 +79,20 @@ def _with_chains(subject: Subject, settings: Config, found: Told) -> Subject:
 
 
 def _with_epochs(terms: Terms, told: Sequence[Epoch]) -> Terms:
-    """Let a chain say until when a configured epoch is valid, and who signed in another."""
+    """Let chains say until when a configured epoch is valid, and who signed in another.
+
+    Each chain ends an epoch when it is told to: a report is of its epoch as long as one takes it.
+    """
     epochs = {epoch.committee.epoch: epoch for epoch in terms.epochs}
     for epoch in told:
-        held = epochs.get(epoch.committee.epoch)
-        if held is None or held.committee == epoch.committee:
-            epochs[epoch.committee.epoch] = epoch
+        number = epoch.committee.epoch
+        held = epochs.setdefault(number, epoch)
+        if held is not epoch and held.committee == epoch.committee:
+            until_s = [one.valid_until_s for one in (held, epoch) if one.valid_until_s is not None]
+            epochs[number] = Epoch(
+                held.committee, f"{held.said_by} and {epoch.said_by}", max(until_s, default=None),
+                held.revoked | epoch.revoked,
+            )  # fmt: skip
     return terms._replace(epochs=tuple(epochs.values()))
 
 

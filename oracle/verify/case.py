@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from oracle.archive.proving import AnotherSpec
 from oracle.archive.read import Step
 from oracle.committee.wire.observation import Observation
 from oracle.engine.spec import EngineSpec
@@ -17,7 +18,7 @@ from oracle.verify.differences import Named, in_specs, in_values
 from oracle.verify.evidence import Claim, Source, Terms
 from oracle.verify.findings import Differs, Finding, Unchecked, examined, hexed
 from oracle.verify.guarded import tried
-from oracle.verify.history import Past, check_past, histories_before, past_of
+from oracle.verify.history import Past, check_later_states, check_past, histories_before, past_of
 from oracle.verify.replay import Progress, Replayed, check_ticks, in_archive, replayed
 from oracle.verify.steps import (
     Taken,
@@ -148,6 +149,13 @@ class Case:
     def _spec_of(self, digest: bytes) -> EngineSpec:
         return self._once(("spec", digest), lambda: self._evidence.spec_of(digest))
 
+    def _kept_as(self, digest: bytes) -> EngineSpec:
+        """Return what the archive keeps under a specification's digest, be it another."""
+        try:
+            return self._spec_of(digest)
+        except AnotherSpec as another:
+            return another.spec
+
     def _replayed(self, step: Step) -> Replayed:
         past, spec = self._past(step), self.spec(step)
         own = self._own(step, spec)
@@ -183,7 +191,7 @@ class Case:
     def _check_specs(self) -> str:
         for step in self.steps():
             digest, ours = step.manifest.spec_digest, self._terms.shards[step.shard].spec
-            archived = self._spec_of(digest)
+            archived = self._kept_as(digest)
             if spec_digest(archived) != digest:
                 where = f"archived specification {hexed(digest)}"
                 named = in_specs(ours, archived) if spec_digest(ours) == digest else None
@@ -191,6 +199,11 @@ class Case:
                     raise Differs(where, named.field, f"{named.ours} (configured)", named.theirs)
                 raise Differs(where, "digest", hexed(digest), hexed(spec_digest(archived)))
             named = in_specs(archived, ours)
+            if named is not None and self.claim.observation.config_hash != self._terms.config_hash:
+                raise Unchecked(
+                    f"{self.claim.who} had the next or previous configuration, and its first "
+                    f"difference from the given one is {named.field}: give that one to check it"
+                )
             if named is not None:
                 raise Differs(
                     "the given configuration", named.field, f"{named.ours} (as computed)",
@@ -223,6 +236,7 @@ class Case:
             past = self._past(step)
             before = histories_before(self._evidence, past)
             said.append(check_past(past, before, self._alternatives()))
+            check_later_states(self._evidence, past)
         return "; ".join(said)
 
     def _check_recomputed(self) -> str:

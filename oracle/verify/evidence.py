@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from oracle.archive.read import Step
@@ -76,6 +76,12 @@ class Evidence(Protocol):
 
     def snapshot_before(self, shard: int, time_ns: int) -> Snapshot | None:
         """Return a shard's newest state before a time."""
+        ...
+
+    def altered_states(
+        self, shard: int, from_ns: int, to_ns: int
+    ) -> Iterator[tuple[Snapshot, Step]]:
+        """Return states of a time that are not what their step committed to, with that step."""
         ...
 
     def spec_of(self, digest: bytes) -> EngineSpec:

@@ -136,22 +136,42 @@ def check_past(past: Past, before: Iterable[bytes], alternatives: Alternatives) 
     )
 
 
+def check_later_states(evidence: Evidence, past: Past) -> None:
+    """Check that no state was passed over because it was altered: the replay began before it.
+
+    Raises:
+        Differs: one was.
+    """
+    last = past.steps[-1]
+    from_ns, to_ns = past.snapshot.time_ns + 1, last.manifest.time_ns
+    for altered, step in evidence.altered_states(last.shard, from_ns, to_ns):
+        _check_state(altered, step)
+
+
 def _check_snapshot(past: Past) -> None:
     snapshot, first = past.snapshot, past.steps[0]
-    where, manifest = f"state after step {snapshot.sequence}, shard {first.shard}", first.manifest
+    manifest = first.manifest
+    if snapshot.history != manifest.history and len(past.steps) > 1:
+        second = past.steps[1].manifest
+        if history_of(snapshot.history, second) == second.history:
+            named = msgspec.structs.replace(manifest, history=snapshot.history)
+            raise in_manifest(first, "history", named)
+    _check_state(snapshot, first)
+
+
+def _check_state(snapshot: Snapshot, step: Step) -> None:
+    """Check that a state is what its step committed to."""
+    where, manifest = f"state after step {snapshot.sequence}, shard {step.shard}", step.manifest
     digest = snapshot_digest(snapshot.state)
     if snapshot.history != manifest.history:
-        if len(past.steps) > 1:
-            second = past.steps[1].manifest
-            if history_of(snapshot.history, second) == second.history:
-                named = msgspec.structs.replace(manifest, history=snapshot.history)
-                raise in_manifest(first, "history", named)
         raise Differs(where, "history", hexed(manifest.history), hexed(snapshot.history))
     if digest != manifest.snapshot_digest:
         expected = f"with SHA-256 {hexed(manifest.snapshot_digest)}, as its manifest says"
         raise Differs(where, "bytes", expected, hexed(digest))
     if snapshot.time_ns != manifest.time_ns:
         raise Differs(where, "time_ns", manifest.time_ns, snapshot.time_ns)
+    if snapshot.sequence != manifest.sequence:
+        raise Differs(where, "sequence", manifest.sequence, snapshot.sequence)
 
 
 def _named(past: Past, at: int, before: bytes, alternatives: Alternatives) -> Differs:

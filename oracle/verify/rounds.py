@@ -183,6 +183,9 @@ def check_configuration(round_: Round, terms: Terms, named: Callable[[], str]) -
         if not known.from_ms <= one.time_ms < known.until_ms:
             allowed = f"a configuration in force at {one.time_ms} ms"
             raise Differs(where, "config_hash", allowed, hexed(one.config_hash))
+    others = [one.member for one in round_.observations if one.config_hash != terms.config_hash]
+    if others:
+        return f"members {others} had the next or previous configuration, the others the given one"
     return f"all were made with the configuration {hexed(terms.config_hash)}"
 
 

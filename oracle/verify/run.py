@@ -107,7 +107,10 @@ class Verification:
         terms, remade = self._terms, self._remade()
         slot_ms = terms.rules.slot_ms
         yield examined(1, "signatures", lambda: signed.check_signatures(report, terms, remade))
-        yield examined(1, "epoch", lambda: signed.check_epoch(report, terms, slot_ms))
+        took = any(one.succeeded and one.updated for one in self._subject.delivered)
+        yield examined(
+            1, "epoch", lambda: signed.check_epoch(report, terms, slot_ms, accepted=took)
+        )
 
     def _of_chains(self, report: Report) -> Iterator[Finding]:
         subject, terms = self._subject, self._terms

@@ -72,8 +72,10 @@ def check_signatures(report: Report, terms: Terms, remade: Unsigned | None) -> s
     )
 
 
-def check_epoch(report: Report, terms: Terms, slot_ms: int) -> str:
+def check_epoch(report: Report, terms: Terms, slot_ms: int, *, accepted: bool = False) -> str:
     """Check that the report is of its slot's time, and that its epoch could sign then.
+
+    `accepted` says that a chain took the report: it takes none of members that it has revoked.
 
     Raises:
         Differs, Unchecked: as they say.
@@ -94,8 +96,13 @@ def check_epoch(report: Report, terms: Terms, slot_ms: int) -> str:
         raise Differs(REPORT, "time", f"within its epoch ({ended})", max(times))
     revoked = [member for member in report.members() if epoch.revoked >> member & 1]
     said = f"slot {report.slot}, marks of {max(times)} ms, epoch {report.epoch}"
+    if revoked and not accepted:
+        raise Unchecked(
+            f"{said}; members {revoked} who signed are revoked in it: whether they were when they "
+            "signed, only a chain that took the report tells; give the transaction"
+        )
     if revoked:
-        return f"{said}; members {revoked} have been revoked in it since, or had been"
+        return f"{said}; members {revoked} have been revoked in it since a chain took the report"
     ends = "in force" if until_s is None or until_s >= 2**63 else f"valid until {until_s} s"
     return f"{said}, {ends} by {epoch.said_by}"
 

@@ -127,22 +127,28 @@ def _without_pauses(word: bytes) -> int:
     return int.from_bytes(word, "big") & ~PAUSE_MASK
 
 
-def check_epoch_on_chain(chain: str, configured: Epoch, told: Epoch) -> str:
-    """Check that a contract has the committee that the configuration names.
+def check_epoch_on_chain(chain: str, known: Epoch, told: Epoch) -> str:
+    """Check that a contract has the committee that signatures are held against.
 
     Raises:
         Differs: another one.
+        NothingToCheck: nobody else tells.
     """
-    ours, theirs = configured.committee, told.committee
+    ours, theirs = known.committee, told.committee
+    if known.said_by == chain:
+        raise NothingToCheck(
+            f"the configuration is of another epoch: the committee of epoch {theirs.epoch} is "
+            f"what {chain} says it was"
+        )
     where = f"committee of epoch {ours.epoch} on {chain}"
     if ours.threshold != theirs.threshold:
-        raise Differs(where, "threshold", f"{ours.threshold} (configured)", theirs.threshold)
+        raise Differs(where, "threshold", f"{ours.threshold} ({known.said_by})", theirs.threshold)
     if ours.members != theirs.members:
         pairs = zip(ours.members, theirs.members, strict=False)
         at = next((n for n, (one, other) in enumerate(pairs) if one != other), len(theirs.members))
         one, other = (_member(members, at) for members in (ours.members, theirs.members))
-        raise Differs(where, f"member {at}", f"{one} (configured)", other)
-    return f"the committee of epoch {ours.epoch} on {chain} is the configured one"
+        raise Differs(where, f"member {at}", f"{one} ({known.said_by})", other)
+    return f"the committee of epoch {ours.epoch} on {chain} is the one that signed"
 
 
 def _member(members: Sequence[bytes], at: int) -> str:

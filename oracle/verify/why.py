@@ -36,6 +36,14 @@ class Why(NamedTuple):
     mark: str
     confidence: str
 
+    def sentence(self) -> str:
+        """Return what came of the sources, for a person."""
+        reason = f" ({self.reason})" if self.reason else ""
+        return (
+            f"index {self.index_price}, premium {self.premium}, mark {self.mark}, "
+            f"confidence {self.confidence}: {self.validity}{reason}"
+        )
+
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {**self._asdict(), "sources": [one._asdict() for one in self.sources]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +11,16 @@ import pytest
 
 from oracle.archive.read import Step
 from oracle.bus.shards import Snapshot
+from oracle.cli.verify_subject import terms_of
+from oracle.committee.rounds.rules import AcceptedConfig
 from oracle.engine.spec import EngineSpec
 from oracle.model.fixed import Px
 from oracle.model.messages import Control, Mark, MarketEvent, StepManifest
 from oracle.model.ticks import TickBatch
 from oracle.model.topics import Topic
-from oracle.node.proof import inputs_digest
+from oracle.node.proof import inputs_digest, spec_bytes
 from oracle.report.report import Report, encode
-from oracle.verify.findings import exit_code
+from oracle.verify.findings import Outcome, exit_code
 from tests.integration.verify.tampering import (
     first_difference,
     flipped,
@@ -98,7 +101,7 @@ def _fields(manifest: StepManifest) -> dict[str, Any]:
         "group": "1",
         "sequence": manifest.sequence + 1000,
         "time_ns": manifest.time_ns + 1,
-        "ticks": manifest.ticks + 1,
+        "ticks": manifest.ticks - 1,
         "tick_offsets": {0: manifest.tick_offsets[0] + 1},
         "control_offsets": {0: 99},
         "rejected": {"crossed": 1},
@@ -344,10 +347,35 @@ def test_an_archived_parameter(world: World, case: Case, path: str):
     assert f": {named}: expected " in said
 
 
+def test_a_rewritten_specification(world: World, case: Case):
+    """So they are where it was rewritten in the archive, under the digest of the right one."""
+    spec = world.archive(case.number).spec_of(case.last.manifest.spec_digest)
+    data = zlib.compress(spec_bytes(_spec_with(spec, "sources.0.weight", 3.0)))
+
+    def change(kind: Topic, held: Any) -> Any:
+        return replaced(held, data=data) if kind is Topic.SPECS else held
+
+    said = first_difference(verified(tampered(world, case.number, change)))
+    assert said.startswith("archived specification 0x"), said
+    assert ": BTC-USD, source a:BTC/USD, weight: expected 2.0 (configured), found 3.0" in said
+
+
+def test_a_configuration_that_was_in_force_beside_ours(world: World, case: Case):
+    """A member that had it is not accused: what it computed is not ours to check."""
+    config = world.config.model_copy(deep=True)
+    config.markets["BTC-USD"].sources[0].weight = 5.0
+    terms = terms_of(config)
+    accepted = (*terms.rules.configs, AcceptedConfig(case.observation.config_hash))
+    terms = terms._replace(rules=terms.rules._replace(configs=accepted))
+    findings = verified(subject(world, world.archive(case.number), case.number, terms=terms))
+    assert exit_code(findings) == 2, findings
+    (one,) = [finding for finding in findings if finding.outcome is Outcome.UNCHECKED]
+    assert "had the next or previous configuration" in one.detail
+    assert "BTC-USD, source a:BTC/USD, weight" in one.detail
+
+
 def test_a_parameter_of_the_configuration(world: World, case: Case):
     """Who gives another configuration is told which parameter it is that differs."""
-    from oracle.cli.verify_subject import terms_of
-
     config = world.config.model_copy(deep=True)
     config.markets["BTC-USD"].sources[0].weight = 5.0
     archive = world.archive(case.number)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from eth_hash.auto import keccak
 
+from oracle.archive.proving import AnotherSpec
 from oracle.archive.read import Archive
 from oracle.archive.store import Store
 from oracle.archive.thinning import Thinning
@@ -171,6 +172,9 @@ def test_a_state_that_no_step_committed_to_is_none(store: Store) -> None:
     assert archive.snapshot_before(0, time_of(30)) == snapshot(3)[0]
     with pytest.raises(Rejected, match="no archived step of shard 0 commits to"):
         archive.step_of(0, altered)
+    assert [(state, step.manifest) for state, step in archive.altered_states(0, 0, 2**62)] == [
+        (altered, snapshot(12)[1])
+    ]
 
 
 PART = Shard(7, spec([market("X-USD", [source("a:X"), source("b:X")])]), frozenset(["X-USD"]))
@@ -199,6 +203,16 @@ def test_a_large_specification_comes_in_parts(store: Store) -> None:
         Archive(store).spec_of(digest)
     write(store, Topic.SPECS, [(1, halves[0])])
     assert Archive(store).spec_of(digest) == PART.spec
+
+
+def test_another_specification_is_told_with_what_it_is(store: Store) -> None:
+    """So that whoever knows the right one can name the parameter."""
+    digest, other = spec_digest(PART.spec), spec([market("Y-USD", [source("a:Y")])])
+    data = zlib.compress(spec_bytes(other))
+    write(store, Topic.SPECS, [(0, SpecPart(7, digest, 0, 1, time_of(1), data))])
+    with pytest.raises(AnotherSpec) as refused:
+        Archive(store).spec_of(digest)
+    assert refused.value.spec == other
 
 
 @pytest.mark.parametrize("data", [b"no zlib", zlib.compress(b"another"), zlib.compress(b"")])

@@ -10,7 +10,14 @@ from oracle.bus.shards import Snapshot
 from oracle.model.messages import StepManifest
 from oracle.node.proof import NO_HISTORY, snapshot_digest
 from oracle.verify.findings import Differs, Unchecked
-from oracle.verify.history import LONGEST_NS, check_past, histories_before, history_of, past_of
+from oracle.verify.history import (
+    LONGEST_NS,
+    check_later_states,
+    check_past,
+    histories_before,
+    history_of,
+    past_of,
+)
 from tests.unit.verify.rounds import OneRound
 
 T0 = 1_790_000_000 * 10**9
@@ -107,6 +114,26 @@ def test_what_came_before_the_state_must_lead_to_it():
     held = steps(5, first=7)
     with pytest.raises(Unchecked, match="lacks the step before 8"):
         checked(_with_state(held))
+
+
+def test_a_later_state_that_was_altered_is_named():
+    """A replay may begin before it, and would never read it: the archive was altered all the same.
+
+    One that its step does commit to was only not yet there.
+    """
+    held = steps(4)
+    digest = snapshot_digest(b"later")
+    committing = held[2]._replace(manifest=_with(held[2].manifest, snapshot_digest=digest))
+    past = past_of(Steps(held, state_of(held[0])), held[-1])
+    for state, named in ((b"altered", "bytes: expected with SHA-256"), (b"later", "")):
+        archive = Steps(held, state_of(held[0]))
+        altered = state_of(committing)._replace(state=state)
+        archive.altered_states = lambda *_, at=altered: iter([(at, committing)])
+        if named:
+            with pytest.raises(Differs, match=f"state after step 3, shard 0: {named}"):
+                check_later_states(archive, past)
+        else:
+            check_later_states(archive, past)
 
 
 def _with_state(held: list[Step]) -> list[Step]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from oracle.cli.verify_subject import _with_epochs
 from oracle.report.report import decode, encode
 from oracle.verify.evidence import Epoch
-from oracle.verify.findings import Outcome, exit_code
+from oracle.verify.findings import Differs, NothingToCheck, Outcome, exit_code
+from oracle.verify.stored import Delivered, check_epoch_on_chain
 from tests.unit.verify.rounds import BODY, PARTY, PROPOSED, TERMS, checked
 
 REPORT = decode(BODY)
@@ -60,11 +62,39 @@ def test_an_epoch_that_had_ended(until_s, code):
     assert exit_code(checked(terms=terms)) == code
 
 
-def test_a_revoked_member_is_mentioned():
-    """Who was revoked since may have signed before it: it is said, and does not differ."""
+def test_a_revoked_member():
+    """Who is revoked may have signed before: only a chain that took the report proves that."""
     terms = TERMS._replace(epochs=(Epoch(PARTY.committee, "a chain", None, 0b10),))
-    epoch = next(f for f in checked(terms=terms) if f.what == "epoch")
+    findings = checked(terms=terms)
+    assert exit_code(findings) == 2
+    assert "members [1] who signed are revoked" in first(findings).detail
+    words = {leaf.group: leaf.word for leaf in REPORT.leaves}
+    took = Delivered("a chain", "0xab", 7, True, BODY, REPORT.slot, words, words)
+    epoch = next(f for f in checked(terms=terms, delivered=[took]) if f.what == "epoch")
+    assert epoch.outcome is Outcome.PROVEN
     assert "members [1] have been revoked" in epoch.detail
+
+
+def test_what_several_chains_say_of_an_epoch():
+    """The configuration's members count; the longest time, and whoever one has revoked."""
+    other = PARTY.committee._replace(members=PARTY.committee.members[::-1])
+    told = [
+        Epoch(PARTY.committee, "one", 7, 0b10),
+        Epoch(PARTY.committee, "two", 5, 0b100),
+        Epoch(other, "three", 9, 0b1),
+    ]
+    (held,) = _with_epochs(TERMS, told).epochs
+    assert held == Epoch(PARTY.committee, "a test and one and two", 7, 0b110)
+
+
+def test_an_epoch_that_only_a_chain_tells():
+    """A committee is not proven by the chain that told it, but a second chain must say the same."""
+    told = Epoch(PARTY.committee, "one", 7)
+    with pytest.raises(NothingToCheck, match="what one says it was"):
+        check_epoch_on_chain("one", told, told)
+    other = told._replace(committee=PARTY.committee._replace(threshold=6))
+    with pytest.raises(Differs, match=r"threshold: expected 5 \(one\), found 6"):
+        check_epoch_on_chain("two", told, other)
 
 
 def test_without_an_archive_only_the_signatures_are_proven():
