@@ -144,15 +144,7 @@ def _show_why(one: Why) -> None:
     for said in one.sources:
         made.add_row(*(Text(printable(cell)) for cell in said))
     console.print(made)
-    reason = f" ({one.reason})" if one.reason else ""
-    _print(
-        Text(
-            printable(
-                f"index {one.index_price}, premium {one.premium}, mark {one.mark}, "
-                f"confidence {one.confidence}: {one.validity}{reason}"
-            )
-        )
-    )
+    _print(Text(printable(one.sentence())))
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

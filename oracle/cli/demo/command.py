@@ -37,10 +37,10 @@ def demo(
     shown = not headless and not as_json and console.is_terminal and not console.is_dumb_terminal
     with (folder / "demo.log").open("w") as log:
         configure_logging(stream=log)
-        summary = asyncio.run(play(folder, max(seconds, SHORTEST_S), seed, shown=shown))
+        played = asyncio.run(play(folder, max(seconds, SHORTEST_S), seed, shown=shown))
     if as_json:
-        typer.echo(encode(summary))
+        typer.echo(encode(played.summary))
     else:
-        tell(summary, folder, with_story=shown)
-    if not summary.as_told:
+        tell(played, folder, with_story=shown)
+    if not played.summary.as_told:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from oracle.cli.demo import summary as model
 from oracle.cli.demo.panels.lines import SIGN
 from oracle.cli.demo.panels.story import TONE
 from oracle.cli.demo.plots import MarketPlot
+from oracle.cli.demo.proof_html import proof_section
 from oracle.cli.demo.recorder import Recorder
 from oracle.cli.demo.summary import Summary
 from oracle.cli.demo.tables import Html, Row, table
@@ -52,6 +53,7 @@ def render_html(recorder: Recorder, summary: Summary, *, title: str, about: str 
         _header(recorder, summary, title, about),
         _tiles(summary),
         _story(summary),
+        proof_section(summary.proof),
         "<h2>Markets</h2>",
         *(_market(recorder, summary, name) for name in summary.markets),
         _chains(summary),

@@ -15,10 +15,11 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from oracle.cli.demo.panels import chains, markets, story
+from oracle.cli.demo.panels import chains, markets, proof, story
 from oracle.cli.demo.panels.chains import ChainView
 from oracle.cli.demo.panels.lines import Lines, fit, line, section
 from oracle.cli.demo.panels.story import Act, LogLine
+from oracle.cli.demo.proven import Proven
 from oracle.cli.demo.recorder import Recorder
 from oracle.cli.figures import clock_text
 from oracle.model.messages import Mark
@@ -49,10 +50,17 @@ class ViewState:
     """Oldest first."""
     ticks: int
     reports: int
+    proven: Proven | None
+    """Takes the place of what happened, from when there is one."""
 
 
 def view_of(
-    recorder: Recorder, title: str, *, seconds: float | None = None, act: Act | None = None
+    recorder: Recorder,
+    title: str,
+    *,
+    seconds: float | None = None,
+    act: Act | None = None,
+    proven: Proven | None = None,
 ) -> ViewState:
     """Take what the recorder holds now."""
     now_ns = recorder.now_ns()
@@ -77,6 +85,7 @@ def view_of(
         log=tuple(LogLine(recorder.t_s(h.time_ns), h.tone, h.text) for h in recorder.narrator.told),
         ticks=recorder.ticks,
         reports=recorder.reports,
+        proven=proven,
     )
 
 
@@ -99,6 +108,7 @@ async def show(
     *,
     seconds: float | None = None,
     act: Callable[[], Act | None] = lambda: None,
+    proven: Callable[[], Proven | None] = lambda: None,
     console: Console | None = None,
 ) -> None:
     """Draw on the terminal's second screen until cancelled; the first comes back unharmed.
@@ -108,7 +118,7 @@ async def show(
     out = console or Console()
     with Live(console=out, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
-            state = view_of(recorder, title, seconds=seconds, act=act())
+            state = view_of(recorder, title, seconds=seconds, act=act(), proven=proven())
             live.update(render(state, out.width, out.height), refresh=True)
             await asyncio.sleep(REFRESH_S)
 
@@ -128,8 +138,8 @@ def _two_sides(state: ViewState, width: int, room: int) -> Lines:
     side = width - LEFT - 3
     right = [section("On chain", side, "age, validity, distance from our mark")]
     right += chains.chain_rows(state.chains, state.marks, state.now_ms, side)
-    right += [Text(" " * side), section("Happenings", side)]
-    right += story.log_lines(state.log, side, room - len(right))
+    right.append(Text(" " * side))
+    right += _latest(state, side, room - len(right))
     rows = []
     for at in range(room):
         first = left[at] if at < len(left) else Text(" " * LEFT)
@@ -141,11 +151,16 @@ def _two_sides(state: ViewState, width: int, room: int) -> Lines:
 def _stacked(state: ViewState, width: int, room: int) -> Lines:
     held = [section("On chain", width, "age, distance from our mark")]
     held += chains.chain_columns(state.chains, state.marks, state.now_ms, width)
-    log_title = section("Happenings", width)
     shown = _markets(state, width, room - len(held) - 1 - LEAST_LOG)
-    spare = room - len(shown) - len(held) - 1
-    log = story.log_lines(state.log, width, max(spare, 0))
-    return [*shown, *held, log_title, *log]
+    return [*shown, *held, *_latest(state, width, room - len(shown) - len(held))]
+
+
+def _latest(state: ViewState, width: int, room: int) -> Lines:
+    """Show what happened lately, or the proof once it has begun."""
+    spare = max(room - 1, 0)
+    if state.proven is not None:
+        return [section("Proof", width), *proof.proof_lines(state.proven, width, spare)]
+    return [section("Happenings", width), *story.log_lines(state.log, width, spare)]
 
 
 def _markets(state: ViewState, width: int, room: int) -> Lines:

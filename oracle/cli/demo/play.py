@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
 from oracle.cli.bus import socket_path
 from oracle.cli.demo import live
 from oracle.cli.demo.html import write_html
+from oracle.cli.demo.proof import Proof
 from oracle.cli.demo.recorder import ChainInfo, Recorder
 from oracle.cli.demo.sandbox import Sandbox, open_sandbox
 from oracle.cli.demo.story import LENGTH_S, PAUSED_SOURCE, Scene, Story
@@ -22,11 +24,17 @@ from oracle.cli.output import console, table
 from oracle.cli.roles import Role
 from oracle.cli.stack import Stack, open_stack
 from oracle.cli.supervise import Service, Supervisor
+from oracle.cli.verify import Asked, checked
+from oracle.cli.verify_show import Summary as Verified
+from oracle.cli.verify_show import printed
 from oracle.model.errors import Fatal, Retryable
 from oracle.node import controls
 from oracle.node.control_socket import send_control
+from oracle.verify.findings import Finding
+from oracle.verify.run import no_progress
 from relayer.evm.reader import MarkReader
 
+ROLES: Final = (Role.FEEDS, Role.ORACLE, Role.RELAYER, Role.API, Role.ARCHIVE)
 WARM_UP_S = 60.0
 WATCH_S = 0.5
 TITLE = "sandbox, 5 of 7 keys, one engine"
@@ -36,7 +44,14 @@ ABOUT = (
 )
 
 
-async def play(folder: Path, seconds: float, seed: int, *, shown: bool) -> Summary:
+class Played(NamedTuple):
+    """What a run came to."""
+
+    summary: Summary
+    proof: Proof
+
+
+async def play(folder: Path, seconds: float, seed: int, *, shown: bool) -> Played:
     """Run the sandbox and the story in `folder`, and write summary.json and report.html."""
     async with AsyncExitStack() as exits:
         console.print("starting venues, chains and pool ...", style="dim")
@@ -48,20 +63,31 @@ async def play(folder: Path, seconds: float, seed: int, *, shown: bool) -> Summa
             exits.push_async_callback(reader.aclose)
         recorder = _recorder(sandbox, stack)
         console.print(f"API: http://127.0.0.1:{sandbox.config.api.port}/v1/marks", style="dim")
-        services = stack.services([Role.FEEDS, Role.ORACLE, Role.RELAYER, Role.API])
+        proof = _proof(sandbox)
+        services = stack.services(ROLES)
         services |= {"recorder": recorder.run, "arbitrage": sandbox.arbitrage}
         services["chains"] = lambda: _watch_chains(sandbox, readers, recorder)
         async with _running(Supervisor(registry), services) as failed:
             await _or_fail(_warm_up(recorder, sandbox), failed)
             recorder.start_clock()
-            await _or_fail(_tell_story(sandbox, recorder, seconds, shown=shown), failed)
+            story = _tell_story(sandbox, recorder, proof, seconds, shown=shown)
+            await _or_fail(story, failed)
             numbers = _numbers(sandbox)
             read_back = {reader.name: await reader.marks(numbers) for reader in readers}
     elapsed_s = recorder.t_s(time.time_ns())
-    summary = summarise(recorder, seconds=elapsed_s, seed=seed, read_back=read_back)
+    summary = summarise(
+        recorder, seconds=elapsed_s, seed=seed, read_back=read_back, proof=proof.proven()
+    )
     write_summary(folder / "summary.json", summary)
     write_html(folder / "report.html", recorder, summary, title="Plumbline demo", about=ABOUT)
-    return summary
+    return Played(summary, proof)
+
+
+def _proof(sandbox: Sandbox) -> Proof:
+    def verify(asked: Asked, tell: Callable[[Finding], None]) -> Verified:
+        return checked(sandbox.config, asked, no_progress, tell)
+
+    return Proof(verify, sandbox.config_file)
 
 
 def _recorder(sandbox: Sandbox, stack: Stack) -> Recorder:
@@ -108,7 +134,9 @@ async def _warm_up(recorder: Recorder, sandbox: Sandbox) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _tell_story(sandbox: Sandbox, recorder: Recorder, seconds: float, *, shown: bool) -> None:
+async def _tell_story(
+    sandbox: Sandbox, recorder: Recorder, proof: Proof, seconds: float, *, shown: bool
+) -> None:
     known = controls.known_subjects(sandbox.config)
 
     async def order(paused: bool) -> None:
@@ -125,9 +153,9 @@ async def _tell_story(sandbox: Sandbox, recorder: Recorder, seconds: float, *, s
             )
         await send_control(socket_path(sandbox.state), control)
 
-    scene = Scene(recorder, sandbox.venues.knobs, order, seconds / LENGTH_S)
+    scene = Scene(recorder, sandbox.venues.knobs, order, proof, seconds / LENGTH_S)
     story = Story(recorder, scene.acts(), seconds)
-    view = asyncio.create_task(_show(recorder, story, seconds, shown=shown))
+    view = asyncio.create_task(_show(recorder, story, proof, seconds, shown=shown))
     try:
         await story.play()
     finally:
@@ -136,9 +164,11 @@ async def _tell_story(sandbox: Sandbox, recorder: Recorder, seconds: float, *, s
             await view
 
 
-async def _show(recorder: Recorder, story: Story, seconds: float, *, shown: bool) -> None:
+async def _show(
+    recorder: Recorder, story: Story, proof: Proof, seconds: float, *, shown: bool
+) -> None:
     if shown:
-        await live.show(recorder, TITLE, seconds=seconds, act=story.shown)
+        await live.show(recorder, TITLE, seconds=seconds, act=story.shown, proven=proof.proven)
         return
     told = 0
     try:
@@ -176,11 +206,13 @@ def _tell_event(t_s: float, event: str, observed: str, *, ok: bool) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
-def tell(summary: Summary, folder: Path, *, with_story: bool) -> None:
+def tell(played: Played, folder: Path, *, with_story: bool) -> None:
     """Print what came of it; `with_story` when the acts were not printed as they happened."""
+    summary = played.summary
     console.print()
     for act in summary.story if with_story else ():
         _tell_event(act.t_s, act.event, act.observed, ok=act.ok)
+    _tell_proof(played.proof)
     rows = [
         [
             chain.name,
@@ -202,6 +234,21 @@ def tell(summary: Summary, folder: Path, *, with_story: bool) -> None:
     console.print(f"report: {folder / 'report.html'}\nsummary: {folder / 'summary.json'}")
     verdict = "[green]as told[/green]" if summary.as_told else "[red]NOT as told[/red]"
     console.print(f"the story came out {verdict}")
+
+
+def _tell_proof(proof: Proof) -> None:
+    """Print what `plumb verify` prints."""
+    proven, verified = proof.proven(), proof.summary
+    if proven is None:
+        return
+    console.print(f"\n$ {proven.command}", style="dim", highlight=False, soft_wrap=True)
+    if verified is None:
+        console.print(proven.error, style="red", highlight=False, markup=False, soft_wrap=True)
+        return
+    for finding in verified.findings:
+        printed(finding)
+    verified.show()
+    console.print()
 
 
 def _price(value: float | None) -> str:

@@ -21,6 +21,7 @@ from relayer.held import HeldMark
 KEPT_RECEIPTS: Final = 1_000
 KEPT_STORED: Final = 2_000
 KEPT_AUDIT: Final = 200
+KEPT_REPORTS: Final = 20_000
 _TOPICS: Final = (
     Topic.TICKS,
     Topic.STEPS,
@@ -98,6 +99,8 @@ class Recorder:
         self.story: Final[list[StoryEvent]] = []
         self.rejected_ticks: Final[Counter[str]] = Counter()
         self.newest_report: SignedReport | None = None
+        self.report_times_ns: Final[dict[int, int]] = {}
+        """Times of the newest reports, by slot."""
         self.ticks = self.steps = self.reports = 0
 
     async def run(self) -> None:
@@ -119,8 +122,7 @@ class Recorder:
             case Mark() as mark:
                 self._take_mark(mark)
             case SignedReport() as report:
-                self.reports += 1
-                self.newest_report = report
+                self._take_report(report)
             case Receipt() as receipt:
                 self._take_receipt(receipt)
             case Control() as control:
@@ -166,6 +168,13 @@ class Recorder:
         self.marks[mark.market] = mark
         self.series.setdefault(mark.market, Series()).add(mark)
         self.narrator.mark(mark)
+
+    def _take_report(self, report: SignedReport) -> None:
+        self.reports += 1
+        self.newest_report = report
+        self.report_times_ns[report.slot] = report.time_ns
+        if len(self.report_times_ns) > KEPT_REPORTS:
+            del self.report_times_ns[next(iter(self.report_times_ns))]
 
     def _take_receipt(self, receipt: Receipt) -> None:
         chain = self.chains.get(receipt.chain)

@@ -71,7 +71,7 @@ async def open_sandbox(folder: Path, seed: int, scale: float = 1.0) -> AsyncIter
     `scale` is the story's length over its length as written: breakers' times and the slower
     chain's blocks go with it, so that a market still recovers before the end.
     """
-    for left_over in ("chains", "keys", "state"):
+    for left_over in ("archive", "chains", "keys", "state"):
         shutil.rmtree(folder / left_over, ignore_errors=True)
     async with AsyncExitStack() as exits:
         venues = await exits.enter_async_context(SandboxVenues(seed=seed))
@@ -149,6 +149,8 @@ def _config(
             for chain, oracle, key in zip(chains, oracles, relayers, strict=True)
         ],
         "api": {"port": _api_port()},
+        # Soon there to be proven from, and in few steps: the demo is short.
+        "archive": {"url": "archive", "roll_age": "3s", "snapshot_every": "10s"},
     }
 
 

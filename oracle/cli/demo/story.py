@@ -7,12 +7,14 @@ contracts show what is told. An act that is not seen as told fails the demo.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from deploy.sandbox.venues.knobs import Knobs
 from oracle.cli.demo.panels.story import Act as Shown
+from oracle.cli.demo.proof import Proof
 from oracle.cli.demo.recorder import Recorder
 from oracle.model.fixed import float_nearest
 from oracle.model.messages import Control, Mark
@@ -39,6 +41,8 @@ class Act:
     seen: Seen
     told: str
     """What should be seen, for when it is not."""
+    instead: Callable[[], str] = str
+    """Returns what was seen in its place, when that says more."""
 
 
 class Story:
@@ -60,9 +64,8 @@ class Story:
             self._number, self._ends_at = number, ends_at
             await act.do()
             observed = await self._watch(act, self._ends_at)
-            self._recorder.note_event(
-                act.event, observed or f"not seen: {act.told}", observed is not None, at_s
-            )
+            said = observed or ". ".join(filter(None, (f"not seen: {act.told}", act.instead())))
+            self._recorder.note_event(act.event, said, observed is not None, at_s)
         await asyncio.sleep(max(start + self._seconds - loop.time(), 0))
 
     def shown(self) -> Shown:
@@ -94,10 +97,13 @@ class Scene:
         recorder: Recorder,
         knobs: Knobs,
         order: Callable[[bool], Awaitable[None]],
+        proof: Proof,
         scale: float,
     ) -> None:
         """`order(True)` pauses `PAUSED_SOURCE` as an operator does, `order(False)` resumes it."""
         self._recorder, self._knobs, self._order, self._scale = recorder, knobs, order, scale
+        self._proof = proof
+        self._off_peg_ns = (0, 0)
         self._before: dict[str, float] = {}
         self._worst_bps: dict[str, float] = {}
 
@@ -120,6 +126,9 @@ class Scene:
                 f"{PAUSED_SOURCE} counted again"),
             Act(72, 90, "Recovery", _nothing, self._calm,
                 "every market NORMAL and VALID again, in the engine and on every chain"),
+            Act(80, 90, f"The {PROVEN_MARKET} of the lost peg is proven from the archive",
+                self._prove, self._proven,
+                "what the chains stored recomputed from the ticks, every step ✓", self._not_proven),
         ]  # fmt: skip
 
     def _mark(self, market: str) -> Mark | None:
@@ -155,6 +164,8 @@ class Scene:
 
     async def _depeg(self) -> None:
         self._remember("BTC-USD")
+        now_ns = self._recorder.now_ns()
+        self._off_peg_ns = (now_ns, now_ns)
         self._knobs.depeg("USDT", 0.955, over_s=2.0 * self._scale)
 
     def _depeg_seen(self) -> str | None:
@@ -168,6 +179,7 @@ class Scene:
         return f"USDT-USD {low:.4f}, GUARDED; BTC-USD moved {moved:.1f} bps"
 
     async def _repeg(self) -> None:
+        self._off_peg_ns = (self._off_peg_ns[0], self._recorder.now_ns())
         self._knobs.depeg("USDT", 1.0, over_s=2.0 * self._scale)
 
     def _repegged(self) -> str | None:
@@ -210,6 +222,35 @@ class Scene:
         reasons = {view.source: view.reason for view in mark.sources} if mark else {}
         return f"{PAUSED_SOURCE} counts again" if reasons.get(PAUSED_SOURCE) == "" else None
 
+    async def _prove(self) -> None:
+        await self._proof.run(PROVEN_MARKET, -(-self._most_stored_ns() // 10**6))
+
+    def _proven(self) -> str | None:
+        found = self._proof.proven()
+        if found is None or found.verdict != "proven":
+            return None
+        stored = f"; stored on {', '.join(found.stored_on)}" if found.stored_on else ""
+        return f"{found.mark}{stored}: all {found.passed} checks passed ({found.seconds:.1f} s)"
+
+    def _not_proven(self) -> str:
+        found = self._proof.proven()
+        return "" if found is None else found.first_failure()
+
+    def _most_stored_ns(self) -> int:
+        """Return the time of the report that most chains stored while the peg was lost."""
+        begin_ns, end_ns = self._off_peg_ns
+        stored = Counter(
+            time_ns
+            for chain in self._recorder.chains.values()
+            for receipt in chain.receipts
+            if receipt.accepted
+            and receipt.groups
+            and begin_ns
+            <= (time_ns := self._recorder.report_times_ns.get(receipt.slot, 0))
+            < end_ns
+        )
+        return max(stored, key=lambda time_ns: (stored[time_ns], time_ns), default=end_ns)
+
     def _remember(self, market: str) -> None:
         mark = self._mark(market)
         if mark is not None and mark.index is not None:
@@ -224,6 +265,7 @@ class Scene:
 
 
 PAUSED_SOURCE: Final = "coinbase:BTC/USD"
+PROVEN_MARKET: Final = "BTC-USD"
 
 
 async def _nothing() -> None:

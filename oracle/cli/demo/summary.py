@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from oracle.cli.demo.latency import Latency
+from oracle.cli.demo.proven import Proven
 from oracle.cli.demo.recorder import ChainRecord, Recorder
 from oracle.model.fixed import Px, float_nearest
 from oracle.model.messages import Mark
@@ -97,6 +98,8 @@ class Summary(_Part, frozen=True):
     story: list[Act]
     as_told: bool
     """Whether every act was observed as told."""
+    proof: Proven | None
+    """Of the story's last act."""
 
 
 def summarise(
@@ -105,6 +108,7 @@ def summarise(
     seconds: float,
     seed: int | None,
     read_back: Mapping[str, Mapping[str, HeldMark]],
+    proof: Proven | None = None,
 ) -> Summary:
     """Sum up a run. `read_back` is each contract's latest mark, by chain and market, read now."""
     now_ms = recorder.now_ns() / 1e6
@@ -128,6 +132,7 @@ def summarise(
         },
         story=[Act(*event) for event in recorder.story],
         as_told=all(event.ok for event in recorder.story),
+        proof=proof,
     )
 
 
