@@ -135,8 +135,10 @@ class Attestor:
         """Sign one view, once it is in the journal; return the report and what it is made from."""
         with self._seconds.time():
             report, proposal = await self._journalled(view)
-            signed = await self._report(report, view.time_ns)
-            made = await self._round(signed, proposal)
+            # At once: a key in a vault takes its time.
+            signed, made = await asyncio.gather(
+                self._report(report, view.time_ns), self._round(proposal, view.time_ns)
+            )
         steps = {int(manifest.group): manifest.sequence for manifest in view.manifests}
         return signed, msgspec.structs.replace(made, steps=steps)
 
@@ -206,12 +208,12 @@ class Attestor:
             body=sign_complete(report, signatures, self._committee.threshold),
         )
 
-    async def _round(self, report: SignedReport, proposal: Proposal) -> CertifiedRound:
+    async def _round(self, proposal: Proposal, time_ns: int) -> CertifiedRound:
         leader, signature = await self._keys.sign_one(
             lambda number: proposal._replace(leader=number).message()
         )
         data = proposal._replace(leader=leader).signed(signature).encode()
-        return CertifiedRound(report.deployment, report.epoch, report.slot, report.time_ns, data)
+        return CertifiedRound(self._deployment, proposal.epoch, proposal.slot, time_ns, data)
 
     async def _publish(self, signed: SignedReport, made: CertifiedRound | None) -> None:
         await self._bus.publish(Topic.REPORTS, [(signed.deployment, signed)])
@@ -231,7 +233,7 @@ class Attestor:
         signed = await self._report(report, last.time_ns)
         made = None
         if last.proposal:
-            made = await self._round(signed, Proposed.decode(last.proposal).proposal)
+            made = await self._round(Proposed.decode(last.proposal).proposal, last.time_ns)
         await self._publish(signed, made)
 
     def _notice_clock(self, time_ns: int) -> None:

@@ -16,6 +16,7 @@ from oracle.committee.journal import SigningJournal
 from oracle.committee.peering.sessions import RETRY_MS, OwnSession
 from oracle.committee.shared.attestation import Attestor
 from oracle.committee.wire.requests import SESSION_MS
+from oracle.keys.signer import LocalSigner
 from oracle.model.errors import Retryable
 from oracle.model.fixed import Px
 from oracle.model.messages import Mark, StepManifest
@@ -24,7 +25,7 @@ from oracle.model.validity import BreakerState, Validity
 from oracle.report.committee import Committee
 from oracle.report.report import Report
 from tests.unit.committee_node.links import KEYS, MEMBERS, NOW_NS, PATH, SALT
-from tests.unit.committee_node.signers import Moody
+from tests.unit.committee_node.signers import Moody, Together
 
 S = 10**9
 COMMITTEE = Committee(SALT, 1, 5, MEMBERS)
@@ -33,12 +34,12 @@ COMMITTEE = Committee(SALT, 1, 5, MEMBERS)
 class Signing:
     """An attestor of all seven keys, and the bus around it."""
 
-    def __init__(self) -> None:
+    def __init__(self, committee: Committee = COMMITTEE, **signers: LocalSigner) -> None:
         self.bus, self.registry = MemoryBus(), CollectorRegistry()
         self.signers = [Moody(key.secret) for key in KEYS]
         self.attestor = Attestor(
-            self.bus, COMMITTEE, self.signers, {"X-USD": 0}, S, SigningJournal(None),
-            now_ns=lambda: NOW_NS, registry=self.registry,
+            self.bus, committee, list(signers.values()) or self.signers, {"X-USD": 0}, S,
+            SigningJournal(None), now_ns=lambda: NOW_NS, registry=self.registry,
         )  # fmt: skip
 
     def set(self, *, well: bool) -> None:
@@ -66,8 +67,8 @@ class Signing:
 
 
 @asynccontextmanager
-async def _signing() -> AsyncIterator[tuple[Signing, Subscription]]:
-    made = Signing()
+async def _signing(made: Signing | None = None) -> AsyncIterator[tuple[Signing, Subscription]]:
+    made = made or Signing()
     async with made.bus.subscribe(Topic.REPORTS) as reader:
         running = asyncio.create_task(made.attestor.run())
         await asyncio.sleep(0)
@@ -79,10 +80,18 @@ async def _signing() -> AsyncIterator[tuple[Signing, Subscription]]:
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def _report(reader: Subscription) -> Report:
+async def _report(reader: Subscription, committee: Committee = COMMITTEE) -> Report:
     async with asyncio.timeout(30):
-        (record,) = await reader.take(limit=1)
-    return COMMITTEE.verify(record.message.body)
+        (record,) = await reader.take(limit=1, timeout_s=30)
+    return committee.verify(record.message.body)
+
+
+async def test_a_report_does_not_wait_for_its_round_to_be_signed():
+    """Nor the other way round: a vault is asked for both at once."""
+    alone = Committee(SALT, 1, 1, MEMBERS[:1])
+    async with _signing(Signing(alone, only=Together(KEYS[0].secret))) as (signing, reader):
+        await signing.step(0)
+        assert (await _report(reader, alone)).slot == NOW_NS // 10**6
 
 
 async def test_an_attestor_outlives_its_keys_failing():
