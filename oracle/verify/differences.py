@@ -15,6 +15,8 @@ from oracle.model.messages import Mark
 from oracle.report.word import GROUP_SIZE, unpack_word
 from oracle.verify.findings import hexed
 
+ABSENT: Final = "absent"
+"""What a thing that is not there has."""
 _LONGEST: Final = 120
 _ENTRY: Final = (
     ("mantissa", 0, 27),
@@ -155,4 +157,4 @@ def shown(value: Any) -> str:
 
 
 def _there(present: bool) -> str:
-    return "there" if present else "absent"
+    return "there" if present else ABSENT

@@ -14,7 +14,7 @@ from oracle.model.errors import Rejected
 from oracle.model.messages import Mark, StepManifest, encode
 from oracle.node.proof import marks_digest
 from oracle.report.word import shard_of
-from oracle.verify.differences import Named, in_words
+from oracle.verify.differences import ABSENT, Named, in_words
 from oracle.verify.evidence import Claim, Evidence, Terms
 from oracle.verify.findings import Differs, Unchecked, hexed
 
@@ -155,13 +155,18 @@ def check_marks(
 
     Raises:
         Differs: in the first field that can be told.
+        Unchecked: some are not there.
     """
     for step, marks in zip(taken.steps, taken.marks, strict=True):
         digest = marks_digest(encode(mark) for mark in marks)
         if digest == step.manifest.marks_digest:
             continue
         where = f"archived marks of step {step.manifest.sequence}, shard {step.shard}"
+        if not marks:
+            raise _lacking(step, "marks")
         named = recomputed(step, marks)
+        if named is not None and named.theirs == ABSENT:
+            raise _lacking(step, named.field)
         if named is not None:
             raise Differs(where, named.field, f"{named.ours} (recomputed)", named.theirs)
         raise Differs(where, "marks_digest", hexed(step.manifest.marks_digest), hexed(digest))
@@ -177,6 +182,15 @@ def check_marks(
     if not taken.silent:
         return said_of
     return f"{said_of}; MISSING, as their engine was silent: {', '.join(taken.silent)}"
+
+
+def _lacking(step: Step, what: str) -> Unchecked:
+    """Return that marks are not there: a part may not be archived yet."""
+    number = step.manifest.sequence
+    return Unchecked(
+        f"the archive lacks the {what} of step {number}, shard {step.shard}: not archived yet, or "
+        "lost; try again in a minute, or give another copy"
+    )
 
 
 def _check_words(claim: Claim, words: Sequence[bytes]) -> None:

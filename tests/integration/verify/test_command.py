@@ -127,6 +127,7 @@ def test_another_members_archive_proves_nothing_of_a_member(world: World):
     ("kind", "said"),
     [
         ("ticks", "the archive lacks ticks"),
+        ("marks", "the archive lacks the marks of step"),
         ("snapshots", "has no engine state of shard 0"),
         ("specs", "lacks the engine's specification"),
         ("controls", "is not in the archive: whether it was issued so"),

@@ -211,6 +211,17 @@ def test_an_archived_mark(world: World, case: Case, field: str):
     )
 
 
+def test_an_archived_mark_that_is_not_there(world: World, case: Case):
+    """The rest of a step may be in a part that is not archived yet: nobody is accused."""
+
+    def change(_kind: Topic, held: Any) -> Any:
+        return None if isinstance(held, Mark) and held.market == "BTC-USD" else held
+
+    findings = verified(tampered(world, case.number, change))
+    assert exit_code(findings) == 2, findings
+    assert any("lacks the mark of BTC-USD of step" in f.detail for f in findings)
+
+
 OBSERVATION: dict[str, Any] = {
     "salt": DIGEST,
     "epoch": 2,
