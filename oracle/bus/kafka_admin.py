@@ -16,6 +16,8 @@ from oracle.model.errors import ConfigError, Retryable
 
 _T = TypeVar("_T")
 _QUIET: Final = {"log_level": 0}  # what matters reaches us as errors
+_ANSWER_S: Final = 5.0
+"""Of a question that is asked all the time: who ends waits for the thread that asks it."""
 
 
 class Wanted(NamedTuple):
@@ -56,6 +58,15 @@ class KafkaAdmin:
             ConfigError: refused.
         """
         return await self._asked("look at topics", lambda: self._topics(names))
+
+    async def leaderless(self, names: Sequence[str]) -> list[str]:
+        """Return those of the topics of which a partition has no leader, or that are gone.
+
+        Raises:
+            Retryable: no answer.
+            ConfigError: refused.
+        """
+        return await self._asked("look for leaders", lambda: self._leaderless(names))
 
     async def create(self, topics: Sequence[Wanted]) -> None:
         """Make topics; one that another has made meanwhile is left as it is.
@@ -157,6 +168,14 @@ class KafkaAdmin:
             )
             for name, topic in ours.items()
         }
+
+    def _leaderless(self, names: Sequence[str]) -> list[str]:
+        there = self._client.list_topics(timeout=min(self._timeout_s, _ANSWER_S)).topics
+        led = {
+            name for name, topic in there.items()
+            if all(at.leader >= 0 for at in topic.partitions.values())
+        }  # fmt: skip
+        return [name for name in names if name not in led]
 
     def _create(self, topics: Sequence[Wanted]) -> None:
         made = self._client.create_topics(

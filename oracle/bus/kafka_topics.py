@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from oracle.bus.kafka_admin import Found, KafkaAdmin, Wanted
 from oracle.bus.retention import FOR_EVER, KEPT, MESSAGE_BYTES
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, Retryable
 from oracle.model.topics import SHARDED, Topic
 
 _AT_LEAST: Final = frozenset(
@@ -91,6 +91,20 @@ class KafkaTopics:
             raise ConfigError(
                 f"the topics on Kafka at {self._bootstrap} are not as they must be (prefix "
                 f"{self._prefix!r}): {'; '.join(said)}"
+            )
+
+    async def answer(self) -> None:
+        """Return if the cluster answers, and each partition has a broker that leads it.
+
+        Raises:
+            Retryable: it does not, or a partition has none.
+            ConfigError: it refuses us.
+        """
+        without = await self._admin.leaderless([self._prefix + topic for topic in Topic])
+        if without:
+            raise Retryable(
+                f"no broker of Kafka at {self._bootstrap} leads {', '.join(without)}: too many "
+                "brokers are away, or topics are gone"
             )
 
     def _wanted(self, topic: Topic, layout: Layout) -> Wanted:

@@ -9,23 +9,29 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import structlog
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, PlumblineError
 
 LIVE_WITHIN_S: Final = 30.0
 """An event loop that has not turned for so long is stuck: no step, no compilation takes that."""
 _TURN_S: Final = 0.5
+_ASK_S: Final = 2.0
 _REQUEST_S: Final = 5.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Health:
-    """Whether the event loop turns, and which services run. Any thread may ask.
+    """Whether the event loop turns, which services run, and whether the bus answers.
+
+    Any thread may ask.
 
     Nothing that another process or machine does makes this one dead: without a broker or a node
     it is unready, and a restart would mend nothing.
@@ -39,6 +45,25 @@ class Health:
         self._waiting: Final = waiting
         self._monotonic_s: Final = monotonic_s
         self._turned_s = monotonic_s()
+        self._bus = ""
+
+    async def ask(self, answer: Callable[[], Awaitable[None]], every_s: float = _ASK_S) -> None:
+        """Ask again and again whether the bus answers, until cancelled.
+
+        Services do not tell: a reader takes a broker that is away for a quiet topic.
+        """
+        while True:
+            try:
+                await answer()
+            except PlumblineError as error:
+                if not self._bus:
+                    _log.warning("bus_away", error=str(error))
+                self._bus = str(error)
+            else:
+                if self._bus:
+                    _log.info("bus_back")
+                self._bus = ""
+            await asyncio.sleep(every_s)
 
     async def turn(self) -> None:
         """Say that the loop turns, until cancelled."""
@@ -54,7 +79,7 @@ class Health:
     def unready(self) -> list[str]:
         """Return why this process does not do its work now."""
         failed = [f"{name} failed and waits to start again" for name in sorted(self._waiting())]
-        return self.dead() + failed
+        return self.dead() + failed + ([self._bus] if self._bus else [])
 
 
 class _Handler(WSGIRequestHandler):

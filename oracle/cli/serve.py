@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import REGISTRY
 
+from oracle.bus.kafka import KafkaBus
 from oracle.cli.health import Health, serve_health
 from oracle.cli.roles import Role
 from oracle.cli.stack import open_stack
@@ -38,7 +39,9 @@ async def until_signal(
         supervisor = Supervisor()
         health = Health(lambda: supervisor.waiting)
         running = asyncio.ensure_future(supervisor.run(services))
-        turning = asyncio.create_task(health.turn())
+        watching = [asyncio.create_task(health.turn())]
+        if isinstance(stack.bus, KafkaBus):
+            watching.append(asyncio.create_task(health.ask(stack.bus.topics.answer)))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, running.cancel)
@@ -48,5 +51,6 @@ async def until_signal(
         _log.info("started", roles=[str(role) for role in roles], services=sorted(services))
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        turning.cancel()
+        for task in watching:
+            task.cancel()
         _log.info("stopped")

@@ -122,6 +122,29 @@ async def test_what_is_between_us_and_the_broker_costs_nothing_acknowledged(
     assert await feeding.disorder() == []
 
 
+@pytest.mark.parametrize("fault", ["frozen", "cut_both_ways"])
+async def test_a_process_knows_that_the_cluster_does_not_answer(site: Site, fault: str) -> None:
+    """What readiness asks says it while it is so, and no longer."""
+    begin, _, end = FAULTS[fault]
+    topics = site.feeding.bus.topics
+    await topics.answer()
+    await begin(site)
+    with pytest.raises(Retryable, match="Kafka"):
+        await topics.answer()
+    await end(site)
+
+    async def answers() -> bool:
+        try:
+            await topics.answer()
+        except Retryable:
+            return False
+        return True
+
+    ends = time.monotonic() + 180
+    while not await answers():
+        assert time.monotonic() < ends
+
+
 async def test_a_slow_broker_slows_nothing_but_itself(site: Site) -> None:
     """Messages grow with the wait: as many prices come through, only later."""
     site.network.delay_s = 0.1

@@ -29,6 +29,7 @@ from oracle.config.load import load
 from oracle.model.errors import ConfigError, Retryable
 from oracle.model.topics import SHARDED, Topic
 from tests import cbeth
+from tests.kafka_broker import make_topics
 
 pytestmark = pytest.mark.kafka
 SHARDS = 3
@@ -202,6 +203,15 @@ async def test_no_broker_is_said() -> None:
     bus = KafkaBus("127.0.0.1:1", request_timeout_ms=500)
     with pytest.raises(Retryable, match=r"^no Kafka broker at 127.0.0.1:1"):
         await bus.topics.check(Layout({}))
+
+
+async def test_a_cluster_without_our_topics_does_not_answer_us(kafka_bus: KafkaBus) -> None:
+    """A partition without a leader looks the same as one that is gone."""
+    async with kafka_bus:
+        with pytest.raises(Retryable, match=r"^no broker of Kafka at .* leads .*ticks, "):
+            await kafka_bus.topics.answer()
+        await make_topics(kafka_bus)
+        await kafka_bus.topics.answer()
 
 
 @pytest.fixture(autouse=True)

@@ -61,6 +61,23 @@ def test_a_stuck_loop_is_dead(served):
     assert client.get("/ready").status_code == 503
 
 
+async def test_a_bus_that_does_not_answer_makes_unready_and_not_dead():
+    """What it said is the reason, until it answers again."""
+    answers = iter([Retryable("no Kafka broker at b:1"), ConfigError("refused"), None])
+    health, seen = Health(set), []
+
+    async def answer():
+        seen.append((health.unready(), health.dead()))
+        said = next(answers, asyncio.CancelledError())
+        if said is not None:
+            raise said
+
+    with pytest.raises(asyncio.CancelledError):
+        await health.ask(answer, every_s=0)
+    assert [unready for unready, _ in seen] == [[], ["no Kafka broker at b:1"], ["refused"], []]
+    assert all(dead == [] for _, dead in seen)
+
+
 async def test_the_loop_says_that_it_turns():
     """While it turns the process is alive, however long it has run."""
     moments = iter([0.0, 100.0, 101.0])
