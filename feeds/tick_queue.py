@@ -1,8 +1,8 @@
 """Ticks that wait for the bus: a bounded number, of each source the newest.
 
-Where there are too many, the source with the most of them loses its oldest. So a venue that floods
-us takes room from nobody else, and the newest tick of every source stays as long as there are no
-more sources than room.
+Where there are too many, the source with the most of them loses its oldest, and sources are sent in
+turn. So one that floods us takes neither room nor time from the others, and the newest tick of
+every source stays as long as there are no more sources than room.
 """
 
 from __future__ import annotations
@@ -23,25 +23,23 @@ Dropped = Callable[[str, str], None]
 
 
 class TickQueue:
-    """At most `most` ticks, in the order they came; those of a source never change places."""
+    """At most `most` ticks; those of a source never change places."""
 
     def __init__(self, most: int, dropped: Dropped) -> None:
         self._most: Final = most
         self._dropped: Final = dropped
-        self._next = 0
-        self._ticks: Final[OrderedDict[int, Tick]] = OrderedDict()
-        self._places: Final[dict[str, deque[int]]] = {}  # of each source, oldest first
+        self._size = 0
+        self._ticks: Final[OrderedDict[str, deque[Tick]]] = OrderedDict()  # whose turn is first
         self._having: Final[dict[int, dict[str, None]]] = {}  # sources by how many wait of each
         self._longest = 0
         self._cut: Final[set[str]] = set()  # sources that lost one since the last were taken
 
     def __len__(self) -> int:
-        return len(self._ticks)
+        return self._size
 
     def put(self, tick: Tick) -> None:
         """Take a tick, newer than all before of its source."""
-        place = self._placed(tick)
-        self._places.setdefault(tick.source, deque()).append(place)
+        self._ticks.setdefault(tick.source, deque()).append(tick)
         self._count(tick.source, 1)
         self._trim()
 
@@ -54,51 +52,47 @@ class TickQueue:
             if tick.source in self._cut:
                 self._dropped(tick.source, BACKLOG)
                 continue
-            place = self._placed(tick)
-            self._ticks.move_to_end(place, last=False)
-            self._places.setdefault(tick.source, deque()).appendleft(place)
+            self._ticks.setdefault(tick.source, deque()).appendleft(tick)
             self._count(tick.source, 1)
         self._trim()
 
     def take(self, limit: int, before_ns: int = 0) -> list[Tick]:
-        """Return up to `limit` ticks, those that wait longest.
+        """Return up to `limit` ticks: of each source in turn its oldest.
 
         What was received before `before_ns` is dropped, but for the newest of each source.
         """
         self._cut.clear()
         taken: list[Tick] = []
         while self._ticks and len(taken) < limit:
-            _, tick = self._ticks.popitem(last=False)
-            self._leave(tick.source)
-            if tick.received_ns < before_ns and tick.source in self._places:
-                self._dropped(tick.source, LATE)
-            else:
-                taken.append(tick)
+            source = next(iter(self._ticks))
+            tick = self._pop(source)
+            if tick.received_ns < before_ns and source in self._ticks:
+                self._dropped(source, LATE)
+                continue
+            taken.append(tick)
+            if source in self._ticks:
+                self._ticks.move_to_end(source)
         return taken
 
-    def _placed(self, tick: Tick) -> int:
-        place, self._next = self._next, self._next + 1
-        self._ticks[place] = tick
-        return place
-
     def _trim(self) -> None:
-        while len(self._ticks) > self._most:
+        while self._size > self._most:
             source = next(iter(self._having[self._longest]))
-            del self._ticks[self._places[source][0]]
-            self._leave(source)
+            self._pop(source)
             self._cut.add(source)
             self._dropped(source, BACKLOG)
 
-    def _leave(self, source: str) -> None:
-        """Forget the place of a source's oldest."""
-        self._places[source].popleft()
+    def _pop(self, source: str) -> Tick:
+        """Take a source's oldest out."""
+        tick = self._ticks[source].popleft()
         self._count(source, -1)
-        if not self._places[source]:
-            del self._places[source]
+        if not self._ticks[source]:
+            del self._ticks[source]
+        return tick
 
     def _count(self, source: str, change: int) -> None:
         """Move a source to those that have as many waiting as it has now."""
-        now = len(self._places[source])
+        self._size += change
+        now = len(self._ticks[source])
         before = self._having.get(now - change)
         if before is not None:
             before.pop(source, None)
