@@ -13,7 +13,10 @@ from prometheus_client import REGISTRY, CollectorRegistry
 import oracle.bus.grants
 import oracle.bus.kafka_dead_letters  # noqa: F401 - as above
 from feeds.metrics import FeedMetrics
+from oracle.api.proofs import Lending
 from oracle.archive.metrics import ArchiveMetrics
+from oracle.archive.served import ServedArchive
+from oracle.archive.store import Store
 from oracle.bus.memory import MemoryBus
 from oracle.cli.supervise import Supervisor
 from oracle.committee.journal import SigningJournal
@@ -41,6 +44,10 @@ def _attestor(registry: CollectorRegistry) -> None:
     Attestor(MemoryBus(), committee, [signer], {}, 10**9, SigningJournal(None), registry=registry)
 
 
+def _lending(registry: CollectorRegistry) -> None:
+    Lending(ServedArchive(Store("memory://"), 0), 1, registry)
+
+
 def _exposed() -> dict[str, set[str]]:
     """Return the names on the pages of all roles, with their labels."""
     pages = [REGISTRY]
@@ -50,6 +57,7 @@ def _exposed() -> dict[str, set[str]]:
         NodeMetrics,
         CommitteeMetrics,
         ArchiveMetrics,
+        _lending,
         FeedMetrics,
         Supervisor,
         _attestor,
