@@ -26,7 +26,20 @@ def advice(config: Config) -> list[str]:
         said = [*_origins(market), *_quotes(market), *_mark(market), *_funding(market)]
         said += [*_breaker(market, converts=name in edges), *_silent(market, brought)]
         found += [f"market {name}: {sentence}" for sentence in said]
-    return found
+    return found + list(_proofs(config))
+
+
+def _proofs(config: Config) -> Iterator[str]:
+    """What a member observed from is in its own archive, and nowhere else."""
+    if config.committee is None or not config.committee.peers:
+        return
+    if config.archive is None:
+        yield "committee.peers without archive: nobody can prove this member's marks afterwards"
+    elif not config.archive.serve_for:
+        yield (
+            "committee.peers without archive.serve_for: others cannot check what this member "
+            "observed from; give 7d or more"
+        )
 
 
 def _origins(market: MarketConfig) -> Iterator[str]:

@@ -86,3 +86,34 @@ def test_a_source_that_no_feed_brings():
     ]
     replay = {"kind": "replay", "files": ["a.csv"]}
     assert not [line for line in _advice(market, feeds=[replay]) if "brings" in line]
+
+
+def _as_member(**changes: Any) -> list[str]:
+    addresses = [f"0x{number:040x}" for number in range(1, 5)]
+    committee = {
+        "epoch": 1,
+        "threshold": 3,
+        "members": addresses,
+        "peers": {one: f"http://127.0.0.1:{9000 + at}" for at, one in enumerate(addresses)},
+        "keys": [{"keystore": "a.json", "password_env": "P"}],
+    }
+    deployment = {"network": "test", "home_governor": addresses[0], "nonce": 1}
+    return _advice({}, committee=committee, deployment=deployment, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "committee.peers without archive:"),
+        ({"archive": "kept"}, "committee.peers without archive.serve_for: others cannot check"),
+    ],
+)
+def test_a_member_whose_marks_nobody_could_check(changes, said):
+    """No other member has what it observed from."""
+    (sentence,) = _as_member(**changes)
+    assert sentence.startswith(said)
+
+
+def test_a_member_that_serves_its_archive_gets_no_advice():
+    """Nor does who signs a shared view or nothing."""
+    assert _as_member(archive={"url": "kept", "serve_for": "7d"}) == []
