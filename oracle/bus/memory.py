@@ -26,7 +26,7 @@ from oracle.model.topics import Topic
 
 RETAINED: Final = 10_000
 """Messages a partition keeps by default: some hundred MB of full tick batches at worst."""
-RETAINED_LARGE: Final = {Topic.SNAPSHOTS: 64, Topic.ROUNDS: 512}
+RETAINED_LARGE: Final = {Topic.SNAPSHOTS: 64, Topic.ROUNDS: 1_024}
 """Of large messages fewer: parts of states, 32 MiB; rounds, of which the archive alone reads."""
 
 _At = tuple[Topic, int]  # topic and partition

@@ -35,7 +35,7 @@ async def test_of_large_messages_fewer_are_retained() -> None:
         made = CertifiedRound("0x", 1, 0, 0, b"round")
         await bus.publish(Topic.ROUNDS, [("0x", made)] * 5_000)
         async with bus.subscribe(Topic.ROUNDS, start=Start.EARLIEST) as reader:
-            assert 512 <= len(await reader.take(limit=5_000)) < 1_024
+            assert 1_024 <= len(await reader.take(limit=5_000)) < 2_048
 
 
 async def test_a_compacted_topic_keeps_the_last_of_each_key_past_retention() -> None:
