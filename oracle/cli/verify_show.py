@@ -21,6 +21,8 @@ _SIGN: Final = {
     Outcome.UNCHECKED: ("?", "yellow"),
     Outcome.NOTHING: ("·", "dim"),
 }
+_MEMBERS: Final = 5
+"""The step that is done for each member."""
 _VERDICT: Final = {0: "proven", 1: "differs", 2: "incomplete"}
 
 
@@ -68,7 +70,13 @@ class Summary(NamedTuple):
         for finding in self.findings:
             counted[finding.outcome] += 1
         if self.verdict == "proven":
-            return f"Proven: all {counted[Outcome.PROVEN]} checks passed."
+            left = [
+                f.what
+                for f in self.findings
+                if f.number == _MEMBERS and f.outcome is Outcome.NOTHING
+            ]
+            others = f"; not asked for: {', '.join(left)}" if left else ""
+            return f"Proven: all {counted[Outcome.PROVEN]} checks passed{others}."
         if self.verdict == "differs":
             first = next(f for f in self.findings if f.outcome is Outcome.DIFFERS)
             return printable(

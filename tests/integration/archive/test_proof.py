@@ -18,6 +18,8 @@ from oracle.archive.store import Store
 from oracle.bus.interface import Bus, Start
 from oracle.bus.kafka import KafkaBus
 from oracle.bus.memory import MemoryBus
+from oracle.committee.rounds.observing import seen
+from oracle.committee.steps import View
 from oracle.engine.engine import Engine
 from oracle.model.fixed import Px
 from oracle.model.messages import encode
@@ -33,8 +35,13 @@ from oracle.node.proof import (
 )
 from oracle.node.sharding import Shard
 from oracle.node.stepper import Cadence, Stepper
+from oracle.verify.case import Case
+from oracle.verify.evidence import Source, claim_of
+from oracle.verify.findings import Finding, Outcome
+from oracle.verify.run import no_progress
 from tests.engine_builders import market, source, spec
 from tests.unit.api.samples import until
+from tests.unit.verify.rounds import PARTY, TERMS
 
 MS = 10**6
 DEADLINE_S = 240.0
@@ -133,6 +140,19 @@ async def _prove(bus: Bus, folder: Path) -> None:
     archive = Archive(store)
     assert _check(archive) > 10
     _check_replay(archive)
+    findings = _verified(archive)
+    assert [f for f in findings if f.outcome is not Outcome.PROVEN] == []
+    assert {f.number for f in findings} == {5, 6}
+
+
+def _verified(archive: Archive) -> list[Finding]:
+    """Let `plumb verify` prove the newest whole step, as its member would have observed it."""
+    step = archive.steps_between(0, 0, 2**62)[-2]
+    view = View(step.manifest.time_ns, (step.manifest,), tuple(archive.marks_made(step)))
+    said = seen(view)
+    claim = claim_of(PARTY.observation(0)._replace(**said._asdict()))
+    terms = TERMS._replace(shards=(PART,), numbers={m.name: m.number for m in PART.spec.markets})
+    return list(Case(Source("archive", archive), claim, terms, no_progress).findings())
 
 
 def _check_replay(archive: Archive) -> None:

@@ -84,6 +84,36 @@ def test_why_a_mark_was_what_it_was_for_programs(world: World):
     assert made["report"]["slot"] == world.slot
 
 
+def test_programs_can_go_by_the_fields(world: World):
+    """The same fields whether all is proven or something is not; a difference has its own."""
+    number = str(heard(world)[0])
+    fields = {
+        "verdict", "report", "first_difference", "findings", "market", "mark", "why", "seconds",
+    }  # fmt: skip
+    for arguments in (["--market", "BTC-USD", "--member", number], ["--member", "31"]):
+        made = asked(world, str(world.slot), *arguments)
+        assert made.keys() == fields
+        assert made["report"].keys() == {
+            "bytes", "epoch", "slot", "time_ms", "digest", "inputs_root",
+        }  # fmt: skip
+        assert all(f.keys() == {"step", "check", "outcome", "detail"} for f in made["findings"])
+    assert made["verdict"] == "incomplete"
+    assert "member 31: the report is made of no observation of it" in unchecked(made)
+
+
+def test_why_a_report_differs_for_programs(world: World, tmp_path: Path):
+    """Where, which field, what was expected and what was found."""
+    config = tmp_path / "config.yaml"
+    config.write_text(world.configs[0].read_text().replace("weight: 2", "weight: 3"))
+    made = asked(world, "-c", str(config), str(world.slot), "--member", str(heard(world)[0]))
+    assert made["verdict"] == "differs"
+    assert made["first_difference"].keys() == {"where", "field", "expected", "found"}
+    assert made["first_difference"]["field"] == "config_hash"
+    differing = [one for one in made["findings"] if one["outcome"] == "differs"]
+    assert differing[0]["difference"] == made["first_difference"]
+    assert [one["check"].split(": ")[-1] for one in differing] == ["configuration", "specification"]
+
+
 def test_a_report_is_found_by_digest_file_hex_and_time(world: World, tmp_path: Path):
     """However it is named, it is the same report."""
     digest = "0x" + world.report.digest(terms_of(world.config).salt).hex()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -18,6 +19,7 @@ from oracle.archive.served import ServedArchive
 from oracle.archive.store import Store
 from oracle.cli.app import app
 from oracle.listening import Keys, serving
+from tests.integration.verify.test_command import heard
 from tests.integration.verify.world import World
 
 WEEK_NS = 7 * 24 * 3600 * 10**9
@@ -60,10 +62,14 @@ def served(folders: Sequence[Path]) -> Iterator[list[str]]:
 
 
 def test_a_report_is_proven_from_the_members_apis(world: World) -> None:
-    """Down to the marks stepped again, from seven URLs and no file."""
-    with served(world.archives) as urls:
+    """Down to two members' marks stepped again, from their URLs and no file."""
+    members = heard(world)[:2]
+    with served([world.archives[number] for number in members]) as urls:
         given = [part for url in urls for part in ("--archive", url)]
+        given += [part for number in members for part in ("--member", str(number))]
         command = ["verify", "-c", str(world.configs[0]), str(world.slot), *given]
         answer = CliRunner().invoke(app, command, env={"COLUMNS": "300"})
     assert answer.exit_code == 0, answer.stdout
-    assert "Proven: all" in answer.stdout
+    assert re.search(r"Proven: all \d+ checks passed; not asked for: member \d", answer.stdout)
+    for number in members:
+        assert f"✓ 6 member {number}: recomputed: " in answer.stdout

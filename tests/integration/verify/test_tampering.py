@@ -391,7 +391,7 @@ def test_a_parameter_of_the_configuration(world: World, case: Case):
     config.markets["BTC-USD"].sources[0].weight = 5.0
     archive = world.archive(case.number)
     said = first_difference(verified(subject(world, archive, case.number, terms=terms_of(config))))
-    assert said.startswith("observation of member 0: config_hash")
+    assert said.startswith(f"observation of member {case.number}: config_hash")
     assert "BTC-USD, source a:BTC/USD, weight: 2.0 then, 5.0 in the given configuration" in said
 
 
