@@ -1,8 +1,12 @@
-"""Names what is wrong with the cluster when a write fails: in a metric, the log and the error."""
+"""Names what is wrong with the cluster when a write fails: in a metric, the log and the error.
+
+A line a fault: a broker that is away for a night must not fill the disk with its absence.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Tally
 from typing import Final
 
 import structlog
@@ -34,20 +38,44 @@ FAILED: Final = Counter(
 _log = structlog.get_logger(__name__)
 
 
-async def told(name: str, bootstrap: str, error: Retryable) -> Retryable:
-    """Count and log a failed write; return the error with what a person needs to know."""
-    fault = _NAMES.get(type(error.__cause__).__name__, "other")
-    FAILED.labels(name, fault).inc()
-    addresses = bootstrap.split(",")
-    takes = await asyncio.gather(*map(_takes_connection, addresses))
-    away = [address for address, up in zip(addresses, takes, strict=True) if not up]
-    _log.warning("bus_write_failed", topic=name, fault=fault, away=away, error=str(error))
-    if away and len(addresses) > 1:
-        return Retryable(
-            f"{error}; {len(away)} of {len(addresses)} brokers take no connection: "
-            f"{', '.join(away)}"
-        )
-    return error
+class WriteFaults:
+    """Counts every failed write; logs each fault of a topic once, and that all of them are over."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._addresses: Final = bootstrap.split(",")
+        self._said: Final[dict[str, set[str]]] = {}  # of each topic that is not written, faults
+        self._failed: Final[Tally[str]] = Tally()
+
+    def worked(self, name: str) -> None:
+        """Say that a topic is written again, if it was not."""
+        if self._said.pop(name, None) is not None:
+            _log.info("bus_writes_again", topic=name, failed=self._failed.pop(name))
+
+    async def told(self, name: str, error: Retryable) -> Retryable:
+        """Count a failed write; return the error with what a person needs to know."""
+        fault = _NAMES.get(type(error.__cause__).__name__, "other")
+        FAILED.labels(name, fault).inc()
+        self._failed[name] += 1
+        said = self._said.setdefault(name, set())
+        new = fault not in said  # they take turns: who waits for a write is given up with it
+        said.add(fault)
+        takes = await asyncio.gather(*map(_takes_connection, self._addresses))
+        away = [address for address, up in zip(self._addresses, takes, strict=True) if not up]
+        if new:
+            _log.warning(
+                "bus_write_failed",
+                topic=name,
+                fault=fault,
+                away=away,
+                failed=self._failed[name],
+                error=str(error),
+            )
+        if away and len(self._addresses) > 1:
+            return Retryable(
+                f"{error}; {len(away)} of {len(self._addresses)} brokers take no connection: "
+                f"{', '.join(away)}"
+            )
+        return error
 
 
 async def _takes_connection(address: str) -> bool:

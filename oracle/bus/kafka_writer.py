@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from oracle.bus.kafka_calls import aiokafka
-from oracle.bus.kafka_faults import told
+from oracle.bus.kafka_faults import WriteFaults
 from oracle.bus.retention import MESSAGE_BYTES
 from oracle.model.errors import Retryable
 
@@ -41,6 +41,7 @@ class KafkaWriter:
             **settings,
         }
         self._bounded: Final = bounded
+        self._faults: Final = WriteFaults(settings["bootstrap_servers"])
         self._producer: Any = None
         self._open = False
         self._connecting: Final = asyncio.Lock()
@@ -73,7 +74,8 @@ class KafkaWriter:
                 await asyncio.gather(*sent)
         except Retryable as error:
             await self._abandon(producer)
-            raise await told(name, self._settings["bootstrap_servers"], error) from error
+            raise await self._faults.told(name, error) from error
+        self._faults.worked(name)
 
     async def partitions(self, name: str) -> set[int]:
         """Return a topic's partitions."""
