@@ -106,11 +106,18 @@ def kept(topic: Topic, folder: Path) -> list[Message]:
 
 
 def _append(file: Path, pairs: list[tuple[str, Message]]) -> None:
-    with file.open("ab") as ledger:
-        for key, message in pairs:
-            ledger.write(json.dumps(_line(key, message)).encode() + b"\n")
-        ledger.flush()
-        os.fsync(ledger.fileno())
+    """Write all lines or, where the disk does not take them, none: what is next must not follow on
+    half a line."""
+    rest = b"".join(json.dumps(_line(key, message)).encode() + b"\n" for key, message in pairs)
+    with file.open("ab", buffering=0) as ledger:
+        whole = ledger.seek(0, os.SEEK_END)
+        try:
+            while rest:
+                rest = rest[ledger.write(rest) :]
+            os.fsync(ledger.fileno())
+        except OSError:
+            ledger.truncate(whole)
+            raise
 
 
 def _line(key: str, message: Message) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ async def test_a_person_can_read_the_audit(tmp_path: Path):
     await _publish(tmp_path, Topic.AUDIT, ENTRY)
     line = json.loads((tmp_path / "audit.jsonl").read_text())
     assert (line["who"], line["reason"], line["until_ns"]) == ("ann", "exploit", 2_000)
+
+
+async def test_a_disk_that_was_full_costs_the_order_it_did_not_take_and_no_other(tmp_path: Path):
+    """Half a line is taken back, so that what comes when there is room again is readable."""
+    room = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with LedgerBus(tmp_path) as bus:
+        await bus.publish(Topic.CONTROLS, [(PAUSE.key, PAUSE)])
+        size = (tmp_path / "controls.jsonl").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, room[1]))
+        try:
+            with pytest.raises(Retryable, match="File too large"):
+                await bus.publish(Topic.CONTROLS, [(RESUME.key, RESUME)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, room)
+        assert (tmp_path / "controls.jsonl").stat().st_size == size
+        await bus.publish(Topic.CONTROLS, [(RESUME.key, RESUME)])
+    assert await _held(tmp_path, Topic.CONTROLS) == [RESUME]
 
 
 async def test_an_order_that_the_disk_does_not_take_is_not_in_force(tmp_path: Path):
