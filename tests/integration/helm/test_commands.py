@@ -79,6 +79,8 @@ def test_plumb_loads_every_configuration(tmp_path, example):
         assert (config.archive is not None) == (
             role == "archive" or (role == "api" and example == "cloud")
         ), name
+        served_ns = 30 * 86_400 * 10**9 if example == "cloud" else 0
+        assert config.archive is None or config.archive.serve_for == served_ns, name
         if role != "committee" and config.committee is not None:
             assert all(str(key.keystore) == "/none" for key in config.committee.keys), name
         if role in ("engine", "committee"):

@@ -40,6 +40,8 @@ REFUSED = [
     ("member", 'relayers.b.keys={"other":{"kms":{}}}', ["relayers.b.keys", "sepolia"]),
     ("member", 'config.chains[0].key={"kms":{}}', ["sepolia", "relayers."]),
     ("member", 'archive.url="/data/archive"', ["/data/archive", "/var/lib/plumbline"]),
+    ("member", 'archive.serveFor="30d"', ["archive.serveFor", "s3://"]),
+    ("member", 'archive.serveFor="a month"', ["serveFor"]),
 ]
 
 

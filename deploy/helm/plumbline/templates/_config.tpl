@@ -31,6 +31,7 @@ Of: root, role, and for a relayer keys (of its wallets), for feeds the feeds of 
   {{- $_ := unset $config "chains" -}}
 {{- end -}}
 {{- $kept := dict "url" $v.archive.url "roll_age" $v.archive.rollAge -}}
+{{- if $v.archive.serveFor }}{{ $_ := set $kept "serve_for" $v.archive.serveFor }}{{ end -}}
 {{- if and $v.archive.enabled (or (eq .role "archive") (and (eq .role "api") (contains "://" $v.archive.url))) -}}
   {{- $_ := set $config "archive" $kept -}}
 {{- end -}}
