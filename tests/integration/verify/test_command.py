@@ -131,6 +131,15 @@ def test_a_report_is_found_by_digest_file_hex_and_time(world: World, tmp_path: P
         made = asked(world, *arguments, "--member", member)
         assert made["verdict"] == "proven", unchecked(made)
         assert made["report"]["digest"] == digest
+    asked_for = next(one for one in made["findings"] if one["check"] == "asked for")
+    assert asked_for["detail"] == f"the report of {time_ms} ms"
+
+
+def test_the_newest_report_of_an_archive_may_not_be_the_newest(world: World):
+    """Long after the last report nothing says that none came since."""
+    made = asked(world, "--at", str(world.slot + 3_600_000), "--member", str(heard(world)[0]))
+    assert made["verdict"] == "incomplete"
+    assert "asked for: no signed report after" in unchecked(made)
 
 
 def test_one_archive_proves_one_member_and_says_what_is_not_checked(world: World):
