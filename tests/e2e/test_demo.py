@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,7 @@ def test_the_story_comes_out_as_told(tmp_path: Path):
     assert summary["seed"] == 7
     assert summary["ticks"] > 1_000
     assert summary["reports"] > 100
-    assert len(summary["story"]) == 8
+    assert len(summary["story"]) == 9
     for leg in ("tick_to_report", "tick_to_receipt"):
         assert 0 < summary["latency_ms"][leg]["p50"] <= summary["latency_ms"][leg]["p99"]
     assert [chain["chain_id"] for chain in summary["chains"]] == [31_337, 31_338]
@@ -41,6 +43,26 @@ def test_the_story_comes_out_as_told(tmp_path: Path):
     password = (tmp_path / "keys" / "password").read_text().strip()
     assert password not in log
     assert "service_failed" not in log
+    _check_proof(summary["proof"], done.stdout, html)
+
+
+def _check_proof(proof: dict[str, Any], printed: str, html: str) -> None:
+    """Hold the proof to what is said of it, also by hand and after its chains are gone."""
+    assert proof["verdict"] == "proven"
+    assert {check["step"] for check in proof["checks"]} == {1, 2, 3, 4, 5, 6}
+    checks = {check["check"]: check["outcome"] for check in proof["checks"]}
+    assert checks["committee on alpha"] == checks["committee on beta"] == "proven"
+    assert checks["member 0: recomputed"] == "proven"
+    assert f"$ {proof['command']}\n✓ 1 report" in printed
+    passed = sum(check["outcome"] == "proven" for check in proof["checks"])
+    assert f"Proven: all {passed} checks passed" in printed
+    assert f"✓ Proven: all {passed} checks passed" in html
+    again = plumb(*shlex.split(proof["command"])[1:], "--json")
+    assert again.returncode == 2, again.stdout + again.stderr
+    findings = json.loads(again.stdout)["findings"]
+    left = {found["check"] for found in findings if found["outcome"] != "proven"}
+    assert left == {"chain"}
+    assert "no RPC endpoint answers" in next(f for f in findings if f["check"] == "chain")["detail"]
 
 
 def test_a_story_without_length_is_refused(tmp_path: Path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST_S: Final = 60.0
 """A proof takes two seconds on a machine that is not busy."""
+TRIES: Final = 20
 AGAIN_S: Final = 1.0
 """The archive is some seconds behind the bus: what is not there yet is asked for again."""
 
@@ -29,36 +30,40 @@ Verify = Callable[[Asked, "Callable[[Finding], None]"], "Summary"]
 class Proof:
     """Proves one market's mark of one moment; `proven` says how far it is, at any time."""
 
-    def __init__(self, verify: Verify, config_file: Path) -> None:
+    def __init__(
+        self, verify: Verify, config_file: Path, *, tries: int = TRIES, again_s: float = AGAIN_S
+    ) -> None:
         self._verify, self._config_file = verify, config_file
+        self._tries, self._again_s = tries, again_s
         self._asked: Asked | None = None
         self._findings: list[Finding] = []
         self._error = ""
         self.summary: Summary | None = None
         """What all checks came to; None before, or where the report was not found."""
 
-    async def run(self, market: str, at_ms: int, longest_s: float = LONGEST_S) -> None:
+    async def run(self, market: str, at_ms: int) -> None:
         """Run the checks until they are all made, or one says that something differs."""
         self._asked = Asked(market=market, at=iso_ms(at_ms))
         try:
-            async with asyncio.timeout(longest_s):
-                while True:
+            async with asyncio.timeout(LONGEST_S):
+                for number in range(self._tries):
+                    await asyncio.sleep(self._again_s if number else 0)
                     if await self._is_told(self._asked):
                         return
-                    await asyncio.sleep(AGAIN_S)
         except TimeoutError:
-            self._error = self._error or f"it was not done within {longest_s:g} s"
+            self._error = self._error or f"it was not done within {LONGEST_S:g} s"
 
     async def _is_told(self, asked: Asked) -> bool:
         """Run the checks once; return whether to run them again would say the same."""
-        findings = self._findings = []
-        self.summary = None
+        findings: list[Finding] = []
+        if self.summary is None:
+            self._findings = findings  # shown as they are made
         try:
             self.summary = await asyncio.to_thread(self._verify, asked, findings.append)
         except PlumblineError as error:
             self._error = str(error)
             return False
-        self._error = ""
+        self._findings, self._error = findings, ""
         return self.summary.verdict != "incomplete"
 
     def proven(self) -> Proven | None:

@@ -126,7 +126,7 @@ class Scene:
                 f"{PAUSED_SOURCE} counted again"),
             Act(72, 90, "Recovery", _nothing, self._calm,
                 "every market NORMAL and VALID again, in the engine and on every chain"),
-            Act(80, 90, f"The {PROVEN_MARKET} of the lost peg is proven from the archive",
+            Act(80, 90, f"{PROVEN_MARKET} without the peg is proven from the archive",
                 self._prove, self._proven,
                 "what the chains stored recomputed from the ticks, every step ✓", self._not_proven),
         ]  # fmt: skip

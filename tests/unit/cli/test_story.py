@@ -13,11 +13,11 @@ def _act(at_s: float, until_s: float, seen, log: list[str], name: str) -> Act:
     async def do() -> None:
         log.append(name)
 
-    return Act(at_s, until_s, name, do, seen, f"{name} to be seen")
+    return Act(at_s, until_s, name, do, seen, f"{name} to be seen", lambda: "it stood still")
 
 
 async def test_acts_are_judged_by_what_is_seen():
-    """One act is seen at its second look, one never: the recorder has both verdicts."""
+    """One act is seen at its second look, one never: both verdicts are told, with what was seen."""
     recorder, log, looks = Recorder(MemoryBus(), [], time.time_ns), [], []
 
     def second_look() -> str | None:
@@ -32,5 +32,5 @@ async def test_acts_are_judged_by_what_is_seen():
     assert log == ["first", "second"]
     assert [(event.ok, event.observed) for event in recorder.story] == [
         (True, "there it is"),
-        (False, "not seen: second to be seen"),
+        (False, "not seen: second to be seen. it stood still"),
     ]

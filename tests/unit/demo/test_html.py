@@ -14,7 +14,11 @@ from oracle.cli.demo.recorder import Recorder
 from oracle.cli.demo.summary import summarise
 from oracle.model.topics import Topic
 from oracle.model.validity import BreakerState, Validity
-from tests.unit.demo.synthetic import PERP, mark, record, recorder_of, run
+from oracle.verify.findings import Finding
+from tests.unit.demo.proofs import PROVEN, SIGNED, TICKS, proof
+from tests.unit.demo.synthetic import PERP, START_NS, mark, record, recorder_of, run
+
+START_MS = START_NS // 10**6
 
 
 class _Balance(HTMLParser):
@@ -116,6 +120,30 @@ def test_a_curve_breaks_where_a_source_has_no_price() -> None:
     svg = _plot(run()[0]).svg()
     first = next(line for line in svg.splitlines() if 'class="source s0"' in line)
     assert first.count("M") == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (PROVEN, "✓ Proven: all 3 checks passed"),
+        ((SIGNED, TICKS), "✗ Not proven (differs): member 0: ticks: ticks of step 410"),
+    ],
+)
+async def test_it_shows_the_proof(answer: tuple[Finding, ...], said: str) -> None:
+    """The verdict, every check, the sources and the command; text of an archive is no markup."""
+    made = proof(answer)
+    await made.run("BTC-USD", START_MS)
+    recorder = run(1)[0]
+    held = recorder.chain_states
+    summary = summarise(recorder, seconds=1, seed=7, read_back=held, proof=made.proven())
+    page = render_html(recorder, summary, title="Demo")
+    balance = _Balance()
+    balance.feed(page)
+    assert balance.open == []
+    assert said in page
+    assert "<code>plumb verify --market BTC-USD --at 2026-" in page
+    assert "outlier" in page
+    assert "<2>" not in page
 
 
 def test_a_run_that_saw_nothing_still_gives_a_page() -> None:

@@ -13,16 +13,18 @@ from rich.console import Console
 
 from oracle.cli.demo.live import render, show, view_of
 from oracle.cli.demo.panels.story import Act
+from oracle.cli.demo.proven import Proven
 from oracle.cli.demo.recorder import Recorder
+from tests.unit.demo.proofs import PROVEN, proof
 from tests.unit.demo.synthetic import recorder_of, run
 
 ACT = Act(2, 6, "One venue wicks 8 %", "kraken should be thrown out.", 7.4, 12.0)
 SIZES = ((80, 24), (80, 50), (100, 40), (139, 30), (140, 45), (200, 60), (60, 20), (40, 10))
 
 
-def _frame(recorder: Recorder, width: int, height: int) -> list[str]:
+def _frame(recorder: Recorder, width: int, height: int, proven: Proven | None = None) -> list[str]:
     console = Console(width=width, height=height, no_color=True, file=io.StringIO(), record=True)
-    state = view_of(recorder, "demo, seed 7", seconds=90, act=ACT)
+    state = view_of(recorder, "demo, seed 7", seconds=90, act=ACT, proven=proven)
     console.print(render(state, width, height))
     return console.export_text(styles=False).splitlines()
 
@@ -56,6 +58,19 @@ def test_a_halt_shows_for_us_and_for_each_chain(width: int, height: int) -> None
     text = "\n".join(lines)
     assert any("BTC-USD" in line and "■ HALTED" in line for line in lines)
     assert text.count("■ HALTED") == 3
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_the_proof_takes_the_place_of_what_happened(width: int, height: int) -> None:
+    """Every size is still filled exactly; from 80 columns and 24 lines on the verdict is there."""
+    made = proof(PROVEN)
+    await made.run("BTC-USD", 1_795_453_330_007)
+    lines = _frame(run(60)[0], width, height, made.proven())
+    assert len(lines) == height
+    assert {cell_len(line) for line in lines} == {width}
+    text = "\n".join(lines)
+    assert "Happenings" not in text
+    assert height < 24 or "✓ proven: BTC-USD" in text
 
 
 def test_before_the_first_mark_it_says_that_it_waits() -> None:

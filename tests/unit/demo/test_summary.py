@@ -14,6 +14,7 @@ from oracle.cli.demo.summary import encode, summarise, write_summary
 from oracle.model.fixed import Px
 from oracle.model.validity import Validity
 from relayer.held import HeldMark
+from tests.unit.demo.proofs import SIGNED, TICKS, proof
 from tests.unit.demo.synthetic import PERP, START_NS, recorder_of, run
 
 
@@ -66,6 +67,22 @@ def test_what_is_missing_is_null(tmp_path: Path) -> None:
     assert data["chains"][0]["gas_per_update"] is None
     assert data["chains"][0]["markets"]["BTC-USD"]["price"] is None
     assert data["markets"] == {}
+
+
+async def test_the_proof_is_in_it_check_by_check(tmp_path: Path) -> None:
+    """A program reads which check differs, and what to type to see it."""
+    made = proof((SIGNED, TICKS))
+    await made.run("BTC-USD", START_NS // 10**6)
+    proven = made.proven()
+    summary = summarise(recorder_of(), seconds=1.0, seed=1, read_back={}, proof=proven)
+    write_summary(tmp_path / "s.json", summary)
+    data = json.loads((tmp_path / "s.json").read_text())["proof"]
+    assert (data["verdict"], data["market"], data["slot"]) == ("differs", "BTC-USD", 1_750)
+    assert [(one["step"], one["outcome"]) for one in data["checks"]] == [
+        (1, "proven"),
+        (5, "differs"),
+    ]
+    assert data["command"].startswith("plumb verify --market BTC-USD --at ")
 
 
 def test_a_value_of_another_type_is_refused_before_it_is_written(tmp_path: Path) -> None:

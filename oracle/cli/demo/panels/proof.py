@@ -20,15 +20,15 @@ SIGN: Final = {
 _VERDICT: Final = {
     "proven": ("✓", "proven", "bold green"),
     "differs": ("✗", "NOT PROVEN", "bold red"),
-    "incomplete": ("?", "not all of it could be checked", "yellow"),
+    "incomplete": ("?", "not all checked", "yellow"),
 }
-_RUNNING: Final = ("·", "checking ...", "dim")
+_RUNNING: Final = ("·", "checking", "dim")
 
 
 def proof_lines(proven: Proven, width: int, room: int) -> Lines:
     """Show what fits into `room` lines: the verdict first, then steps, then sources."""
     sign, word, style = _VERDICT.get(proven.verdict, _RUNNING)
-    title = f"{sign} {proven.market} {proven.at}: {word}"
+    title = f"{sign} {word}: {proven.market} {proven.mark}"
     lines = [line(width, [(title, style)])]
     for _, checks in groupby(proven.checks, key=lambda check: check.step):
         lines += _step_lines(list(checks), width)
@@ -56,7 +56,7 @@ def _step_lines(checks: Sequence[Check], width: int) -> Lines:
 def _source_lines(proven: Proven, width: int) -> Lines:
     if not proven.sources:
         return []
-    lines = [line(width, [("  what its sources said", "dim")])]
+    lines = [line(width, [(f"  what its sources said at {proven.at}", "dim")])]
     for source in proven.sources:
         used = source.outcome == "used"
         standing = ("✓ used", "green") if used else (f"✗ {source.outcome}", "yellow")
@@ -64,4 +64,4 @@ def _source_lines(proven: Proven, width: int) -> Lines:
         lines.append(
             line(width, [(f"  {name}{fit(source.price, 14, right=True)}  ", ""), standing])
         )
-    return [*lines, line(width, [(f"  {printable(proven.why)}", "")])]
+    return lines
