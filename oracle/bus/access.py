@@ -61,10 +61,10 @@ ACCESS: Final = {
             Topic.REPORTS,
             Topic.ROUNDS,
         },
-        ("engine",),
+        ("engine", "signers"),
         ("engine.",),
     ),
-    "committee": _access({Topic.STEPS, Topic.MARKS}, {Topic.REPORTS, Topic.ROUNDS}),
+    "committee": _access({Topic.STEPS, Topic.MARKS}, {Topic.REPORTS, Topic.ROUNDS}, ("signers",)),
     "relayer": _access(
         {Topic.REPORTS, Topic.DUTIES}, {Topic.DUTIES, Topic.RECEIPTS}, ("relayers.",)
     ),

@@ -30,6 +30,7 @@ from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
 from oracle.committee.journal import SigningJournal
 from oracle.committee.shared.attestation import Attestor
+from oracle.committee.sole import SoleSigner
 from oracle.config.keys import KeyConfig
 from oracle.config.load import config_hash
 from oracle.config.root import Config
@@ -243,19 +244,31 @@ class Stack:
     def _signing(self, *, must: bool) -> dict[str, Service]:
         committee = self.config.committee
         if committee is not None and committee.peers:
+            signer = self.signer(committee.keys[0])
             member = member_service(
                 self.config,
                 self.committee(),
-                self.signer(committee.keys[0]),
+                signer,
                 self.bus,
                 self.state,
                 self.registry,
                 self.now_ns,
             )
-            return {"member": member}
+            return self._alone("member", member, [signer])
         if must or (committee is not None and committee.keys):
-            return {"attestor": self.attestor(self.state / "signed.json").run}
+            attestor = self.attestor(self.state / "signed.json")
+            return self._alone("attestor", attestor.run, self.signers)
         return {}
+
+    def _alone(self, name: str, sign: Service, signers: Sequence[Signer]) -> dict[str, Service]:
+        """Return what signs, and what has it wait for as long as another process has the keys."""
+        sole = SoleSigner(self.bus, [signer.address for signer in signers])
+
+        async def run() -> None:
+            await sole.alone()
+            await sign()
+
+        return {"sole_signer": sole.run, name: run}
 
     def _relayer(self) -> dict[str, Service]:
         metrics = RelayerMetrics(self.registry)

@@ -101,6 +101,8 @@ async def test_groups_are_their_roles_own(site: Site) -> None:
         ("relayer", "engines", False),
         ("oracle", "engines", True),
         ("archive", "relayers.0xab", False),
+        ("committee", "signers", True),
+        ("relayer", "signers", False),
     ):
         async with site.bus(role) as bus:
             sharing = bus.share(group, "a", lambda: b"", lambda claims: dict.fromkeys(claims, b"x"))

@@ -31,9 +31,9 @@ def with_key(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("role", "wanted"),
     [
-        (Role.ORACLE, {"engines", "attestor"}),
+        (Role.ORACLE, {"engines", "attestor", "sole_signer"}),
         (Role.ENGINE, {"engines"}),
-        (Role.COMMITTEE, {"attestor"}),
+        (Role.COMMITTEE, {"attestor", "sole_signer"}),
     ],
 )
 def test_engine_and_signing_are_one_process_or_two(tmp_path, with_key, role, wanted):
