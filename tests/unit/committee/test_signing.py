@@ -322,3 +322,30 @@ async def test_what_a_report_is_made_from_is_published_with_it():
     assert unsigned.digest(COMMITTEE.salt) == COMMITTEE.verify(report.body).digest(COMMITTEE.salt)
     assert observation.inputs_root == keccak(committed(encode(_step(7, T0))))
     assert (made.slot, made.time_ns, made.steps) == (report.slot, report.time_ns, {0: 7})
+
+
+class _HalfBus(_DeadBus):
+    """A bus that dies between a report and its round."""
+
+    async def publish(self, topic, messages):
+        if topic is Topic.ROUNDS:
+            raise TimeoutError
+        await MemoryBus.publish(self, topic, messages)
+
+
+async def test_a_round_outlives_a_crash_after_its_report(tmp_path: Path):
+    """Killed between the two, the next run publishes both again, the same report as before."""
+    half, before = _HalfBus(), SigningJournal(tmp_path / "signed.json")
+    with pytest.raises(TimeoutError):
+        await _attestor(half, journal=before).run()
+    before.close()
+    ((out,), _) = half.logs[Topic.REPORTS][0].read(0, 10)
+    bus, after = MemoryBus(), SigningJournal(tmp_path / "signed.json")
+    async with bus.subscribe(Topic.ROUNDS) as reader:
+        running = asyncio.create_task(_attestor(bus, journal=after).run())
+        (record,) = await reader.take(timeout_s=30)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    proposal = Proposal.decode(record.message.proposal)
+    made = combine(proposal.observations, 0, proposal.prev_ms)
+    assert made.digest(COMMITTEE.salt) == COMMITTEE.verify(out.message.body).digest(COMMITTEE.salt)
