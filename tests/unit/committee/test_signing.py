@@ -19,7 +19,7 @@ from oracle.committee.shared.attestation import Attestor
 from oracle.committee.steps import View
 from oracle.committee.wire.proposal import Proposal
 from oracle.keys.signer import LocalSigner
-from oracle.model.errors import ConfigError
+from oracle.model.errors import ConfigError, Retryable
 from oracle.model.fixed import Px
 from oracle.model.messages import Mark, SignedReport, StepManifest, committed, encode
 from oracle.model.topics import Topic
@@ -181,6 +181,30 @@ async def test_what_was_journalled_but_not_published_gets_out(tmp_path: Path):
     lost, following = (COMMITTEE.verify(report.body) for report in reports)
     assert lost.leaves[0].decoded().time_ms == T0 // 10**6
     assert following.leaves[0].prev_ms == T0 // 10**6
+
+
+async def test_a_report_that_the_bus_did_not_take_comes_before_the_next(monkeypatch):
+    """An outage delays a shared view's report and skips slots; what was signed is never dropped."""
+    refused, most = 0, 2
+
+    async def refusing(self, topic, messages, publish=MemoryBus.publish):
+        nonlocal refused
+        if topic is Topic.REPORTS and refused < most:
+            refused += 1
+            raise Retryable("no broker")
+        await publish(self, topic, messages)
+
+    monkeypatch.setattr(MemoryBus, "publish", refusing)
+
+    async def three_steps(bus):
+        async with asyncio.timeout(30):
+            for sequence in range(3):
+                while refused < sequence:
+                    await asyncio.sleep(0)
+                await _publish_step(bus, sequence + 1, T0 + sequence * S)
+
+    reports = await _reports(_attestor, three_steps, 2)
+    assert [report.time_ns for report in reports] == [T0, T0 + 2 * S]
 
 
 async def test_an_ended_epoch_is_not_signed_again():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -196,3 +197,19 @@ def test_all_shards_together_hold_no_more_than_is_said() -> None:
     for box in made:
         box.put([Tick("a:X", at, at, at, last=Px(1, 0)) for at in range(many)])
     assert sum(box.waiting for box in made) == many
+
+
+def test_no_waiting_tick_takes_more_than_is_said() -> None:
+    """Every field as long as it may be and shared with no other tick, in a queue of its own."""
+    count = 2_000
+    queue = TickQueue(count, lambda _source, _why: None)
+    tracemalloc.start()
+    try:
+        for at in range(2**62, 2**62 + count):
+            a, b, c, d, e, f = (Px(at + field, -60) for field in range(6))
+            name = f"exchange:{'X' * 60}{at}"
+            queue.put(Tick(name, at, at + 6, at + 7, a, b, c, d, e, f, at + 8))
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < count * TICK_BYTES
