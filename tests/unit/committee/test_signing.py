@@ -199,7 +199,7 @@ async def test_a_report_that_the_bus_did_not_take_comes_before_the_next(monkeypa
     async def three_steps(bus):
         async with asyncio.timeout(30):
             for sequence in range(3):
-                while refused < sequence:
+                while refused < sequence:  # noqa: ASYNC110 - nothing tells of a refusal
                     await asyncio.sleep(0)
                 await _publish_step(bus, sequence + 1, T0 + sequence * S)
 
