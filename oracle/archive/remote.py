@@ -15,9 +15,13 @@ import httpx
 import msgspec
 from fsspec import AbstractFileSystem
 
+from oracle.archive.layout import MANIFEST
+
 BASE: Final = "/v1/archive"
 MOST_BYTES: Final = 256 * 2**20
-"""Of one object, ..."""
+"""Of one part, ..."""
+MANIFEST_BYTES: Final = 16 * 2**10
+"""... of one manifest, of which a day has thousands, ..."""
 NAMES_BYTES: Final = 16 * 2**20
 """... and of one listing."""
 TIMEOUT_S: Final = 30.0
@@ -75,7 +79,8 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no ty
         self, path: str, start: int | None = None, end: int | None = None, **_: Any
     ) -> bytes:
         """Return an object."""
-        return self._get("/objects/" + path.strip("/"), {}, MOST_BYTES)[start:end]
+        most_bytes = MANIFEST_BYTES if path.endswith(MANIFEST) else MOST_BYTES
+        return self._get("/objects/" + path.strip("/"), {}, most_bytes)[start:end]
 
     def cat(self, path: Any, *_: Any, **__: Any) -> Any:
         """Return objects by path, a few at a time."""

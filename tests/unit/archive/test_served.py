@@ -273,6 +273,14 @@ def test_a_hostile_server_costs_its_reader_little(
         Archive(store).manifest_at(0, time_of(17))
 
 
+def test_a_manifest_is_small() -> None:
+    """There are thousands: one server must not make its reader hold 256 MiB of each."""
+    answering = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
+    files = remote.ServedFiles("https://member.example", transport=answering)
+    with pytest.raises(ValueError, match="more than 16384 bytes"):
+        files.cat(["kind=marks/day=2026-09-21/shard=0/part-x.json"])
+
+
 def test_slow_bytes_are_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte in time is not enough: the whole answer has to end."""
     monkeypatch.setattr(remote, "ANSWER_S", 0.0)
