@@ -129,7 +129,7 @@ class Sums:
         return found / 1e6
 
     def read_mb_per_s(self, size: Size) -> float:
-        """Return what readers take: engines and archive ticks, five roles marks."""
+        """Return what readers take: engines and archive ticks; archive, committee and API marks."""
         ticks = size.ticks_per_s * self.bytes["tick_log"]
         marks = size.marks_per_s * self.bytes["mark_log"]
         return (2 * ticks + 3 * marks) / 1e6
@@ -155,8 +155,9 @@ class Sums:
         return REPLICAS * size.ticks_per_s * self.bytes["tick_log"] * kept_s / 1e9
 
     def mark_disk_gb(self, size: Size) -> float:
-        """Return the marks of one hour on all brokers: compaction decides what stays of them."""
-        return REPLICAS * size.marks_per_s * self.bytes["mark_log"] * 3600 / 1e9
+        """Return the marks on all brokers that nothing is compacted of yet."""
+        kept_s = KEPT[Topic.MARKS].compaction_lag_ms / 1000
+        return REPLICAS * size.marks_per_s * self.bytes["mark_log"] * kept_s / 1e9
 
     def archive_gb(self, size: Size) -> float:
         """Return a day's Parquet."""

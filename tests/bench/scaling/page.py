@@ -121,8 +121,8 @@ def _kafka(sums: Sums) -> Iterator[Row]:
     )
     yield Row(
         "marks on all disks",
-        "compacted: an hour's are",
-        f"K · B · 1 h · {REPLICAS}",
+        "compacted, but not for 6 h",
+        f"K · B · 6 h · {REPLICAS}",
         sums.mark_disk_gb,
         "GB",
     )
