@@ -135,7 +135,10 @@ class Verification:
     def _not_on_chain(self) -> str:
         if not self._subject.chains:
             return "no chain is configured"
-        return "no archived receipt is of this report: it was not the one that was pushed"
+        return (
+            "no archived receipt is of this report: it was not pushed, or its receipt did not get "
+            "as far as the archive; its transaction's hash would prove it"
+        )
 
     def _of_round(self, report: Report) -> Iterator[Finding]:
         round_ = self._round
