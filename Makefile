@@ -143,7 +143,8 @@ soak: setup evm-tools ## a relayer under faults, engines and brokers killed, eac
 	$(BIN)/python -m tests.integration.chaos.soak $(SOAK_ARGS)
 	CI=true PLUMBLINE_KILL_SECONDS=600 PLUMBLINE_LONGEST_GAP_S=5 \
 	  $(BIN)/pytest -q tests/integration/shards -k "killed or come_and_go"
-	CI=true PLUMBLINE_BROKER_SECONDS=600 $(BIN)/pytest -q tests/integration/bus/test_cluster_faults.py
+	CI=true PLUMBLINE_BROKER_SECONDS=600 $(BIN)/pytest -q \
+	  tests/integration/bus/test_cluster_faults.py tests/integration/bus/test_broker_faults.py
 
 clean: ## remove everything that the other targets made
 	rm -rf $(VENV) $(SLITHER)/.venv $(EVM)/node_modules $(EVM)/out $(EVM)/cache deploy/kafka/libs deploy/kafka/target $(HELM)/.tools $(PROMETHEUS) $(VALIDATE) .cache/go out

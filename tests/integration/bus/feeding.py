@@ -27,10 +27,14 @@ LATE_NS: Final = 10 * 10**9
 
 
 class Feeding:
-    """An outbox with ticks coming in, a witness, and a reader; nobody of them may end."""
+    """An outbox with ticks coming in, a witness, and a reader; nobody of them may end.
 
-    def __init__(self, bus: KafkaBus) -> None:
+    `patient` is for what is read afterwards, and gives a loaded machine's broker more time.
+    """
+
+    def __init__(self, bus: KafkaBus, patient: KafkaBus) -> None:
         self.bus: Final = bus
+        self.patient: Final = patient
         self.page: Final = CollectorRegistry()
         (self.box,) = outboxes(1, LATE_NS, time.time_ns, FeedMetrics(self.page))
         self.witness: Final = Witness(bus)
@@ -95,13 +99,20 @@ class Feeding:
         )
         return sum(value or 0.0 for value in found)
 
-    async def disorder(self) -> list[str]:
-        """Return the sources whose ticks are not in their order in the log.
+    async def whole(self) -> None:
+        """Go on with new prices and messages; then nothing acknowledged is missing or disordered.
 
         What was sent twice counts where it came first.
         """
+        await self.flowing()
+        await self.witness.more()
+        assert await self.witness.missing(self.patient) == set()
+        assert await self._disorder() == []
+
+    async def _disorder(self) -> list[str]:
+        """Return the sources whose ticks are not in their order in the log."""
         first: dict[str, dict[int, None]] = {}
-        async with self.bus.subscribe(Topic.TICKS, start=Start.EARLIEST) as reader:
+        async with self.patient.subscribe(Topic.TICKS, start=Start.EARLIEST) as reader:
             while not await reader.caught_up():
                 for record in await reader.take(timeout_s=0.5):
                     assert isinstance(record.message, TickBatch)

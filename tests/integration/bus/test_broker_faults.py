@@ -7,14 +7,14 @@ goes on. `docs/kafka.md` has a row for each.
 from __future__ import annotations
 
 import asyncio
-import functools
+import os
 import resource
 import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -34,6 +34,9 @@ from tests.kafka_broker import running
 
 pytestmark = pytest.mark.kafka
 PAGE_BYTES = resource.getpagesize()
+SOAKING = float(os.environ.get("PLUMBLINE_BROKER_SECONDS", "0")) > 0
+HUNG = [("out",), ("in",), ("in", "out")] if SOAKING else [("out",)]
+"""That the answer to a commit is lost is the worst of them; `make soak` has the others too."""
 
 
 class Site(NamedTuple):
@@ -60,119 +63,64 @@ async def site(mortal: tuple[Broker, int]) -> AsyncIterator[Site]:
     if await asyncio.to_thread(broker.ended, 0):  # the test before has failed
         await asyncio.to_thread(broker.restart)
     prefix = f"{uuid.uuid4()}."
-    feeding = Feeding(KafkaBus(broker.bootstrap, prefix=prefix, request_timeout_ms=2000))
-    async with Proxy(port, broker.port) as network:
-        async with KafkaBus(broker.bootstrap, prefix=prefix, request_timeout_ms=60_000) as patient:
-            await patient.ensure_topics()
+    patient = KafkaBus(broker.bootstrap, prefix=prefix, request_timeout_ms=60_000)
+    async with Proxy(port, broker.port) as network, patient:
+        await patient.ensure_topics()
+        bus = KafkaBus(broker.bootstrap, prefix=prefix, request_timeout_ms=2000)
+        feeding = Feeding(bus, patient)
         async with feeding.running():
             await feeding.flowing()
             yield Site(broker, network, feeding)
 
 
-async def _killed(site: Site) -> None:
-    await asyncio.to_thread(site.broker.kill)
-
-
-async def _restarted(site: Site) -> None:
-    await asyncio.to_thread(site.broker.restart)
-
-
-async def _frozen(site: Site) -> None:
-    site.broker.freeze()
-
-
-async def _thawed(site: Site) -> None:
-    site.broker.thaw()
-
-
-def _held(*directions: str) -> Callable[[Site], Awaitable[None]]:
-    async def hold(site: Site) -> None:
-        site.network.hold(*directions)
-
-    return hold
-
-
-async def _freed(site: Site) -> None:
-    site.network.free()
-
-
-FAULTS = {
-    "killed": (_killed, "unreachable", _restarted),
-    "frozen": (_frozen, "no_answer", _thawed),
-    "cut_both_ways": (_held("in", "out"), "no_answer", _freed),
-    "cut_to_the_broker": (_held("in"), "no_answer", _freed),
-    "cut_from_the_broker": (_held("out"), "no_answer", _freed),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_what_is_between_us_and_the_broker_costs_nothing_acknowledged(
-    site: Site, fault: str
+@pytest.mark.parametrize("directions", [("in",), ("out",), ("in", "out")], ids="-".join)
+async def test_a_network_that_holds_all_back_costs_nothing_acknowledged(
+    site: Site, directions: tuple[str, ...]
 ) -> None:
-    """It is named, nobody ends, and when it is over prices are new, in order, and nothing lost."""
-    begin, name, end = FAULTS[fault]
-    feeding = site.feeding
-    await begin(site)
-    await feeding.until(lambda: feeding.failed(name) >= 1)
-    await end(site)
-    await feeding.flowing()
-    await feeding.witness.more()
-    assert feeding.witness.refused
-    assert await feeding.witness.missing() == set()
-    assert await feeding.disorder() == []
+    """It is named, readiness says it, nobody ends, and when it is over prices are new.
 
-
-@pytest.mark.parametrize("fault", ["frozen", "cut_both_ways"])
-async def test_a_process_knows_that_the_cluster_does_not_answer(site: Site, fault: str) -> None:
-    """What readiness asks says it while it is so, and no longer."""
-    begin, _, end = FAULTS[fault]
-    topics = site.feeding.bus.topics
-    await topics.answer()
-    await begin(site)
-    with pytest.raises(Retryable, match="Kafka"):
-        await topics.answer()
-    await end(site)
-
-    async def answers() -> bool:
-        try:
-            await topics.answer()
-        except Retryable:
-            return False
-        return True
-
-    ends = time.monotonic() + 180
-    while not await answers():
-        assert time.monotonic() < ends
-
-
-async def test_a_slow_broker_slows_nothing_but_itself(site: Site) -> None:
-    """Messages grow with the wait: as many prices come through, only later."""
-    site.network.delay_s = 0.1
-    for _ in range(3):
-        await site.feeding.flowing()
-    await site.feeding.witness.more()
+    An audit entry whose acknowledgement is lost may have been written, or arrive later: the person
+    is told, orders again, and the chain is whole.
+    """
+    feeding, orders = site.feeding, Orders(site.feeding.bus)
+    await orders.until_taken(1)
+    site.network.hold(*directions)
+    assert not await orders.taken()
+    assert not await _answers(feeding.bus)
+    await feeding.until(lambda: feeding.failed("no_answer") >= 1)
     site.network.free()
-    assert await site.feeding.witness.missing() == set()
+    await feeding.whole()
+    await orders.until_taken(3)
+    (chain,) = check(await read(feeding.patient))
+    assert chain.broken is None
+    assert orders.acknowledged <= chain.entries <= orders.given
+    await _until_it_answers(feeding.bus)
 
 
-async def test_connections_that_are_reset_are_opened_again(site: Site) -> None:
-    """A firewall that was restarted costs a retry."""
-    for _ in range(3):
-        site.network.reset()
-        await site.feeding.flowing()
-        await site.feeding.witness.more()
-    assert await site.feeding.witness.missing() == set()
+async def test_a_broker_that_stands_still_costs_nothing_acknowledged(site: Site) -> None:
+    """Its connections stay open: only time tells."""
+    feeding = site.feeding
+    site.broker.freeze()
+    assert not await _answers(feeding.bus)
+    await feeding.until(lambda: feeding.failed("no_answer") >= 1)
+    site.broker.thaw()
+    await feeding.whole()
+    await _until_it_answers(feeding.bus)
 
 
-async def test_memory_stays_bounded_while_the_broker_is_away(site: Site) -> None:
-    """Five times what may wait arrives: the oldest go, counted by venue; the newest stay."""
+async def test_a_broker_that_dies_costs_no_more_memory_than_may_wait(site: Site) -> None:
+    """Ten times what may wait arrives: the oldest go, counted by venue; the newest stay.
+
+    Half of the bound is allowed, since these ticks are small; without one they take twice that.
+    """
     feeding = site.feeding
     await asyncio.to_thread(site.broker.kill)
+    await feeding.until(lambda: feeding.failed("unreachable") >= 1)
     before = _resident_bytes()
-    for _ in range(160):
+    for _ in range(320):
         feeding.bring(1_000)
         await asyncio.sleep(0)
-    assert _resident_bytes() - before < WAITING_BYTES + 32 * 2**20
+    assert _resident_bytes() - before < WAITING_BYTES // 2
     newest = feeding.number
     await asyncio.to_thread(site.broker.restart)
     await feeding.until(
@@ -186,7 +134,19 @@ async def test_memory_stays_bounded_while_the_broker_is_away(site: Site) -> None
         count = feeding.page.get_sample_value("plumbline_feed_dropped_ticks_total", labels)
         assert count is not None
         assert count > 10_000
-    assert await feeding.disorder() == []
+    await feeding.whole()
+
+
+async def test_a_slow_network_that_is_then_reset_costs_nothing_acknowledged(site: Site) -> None:
+    """Messages grow with the wait, so that every source goes on; what is cut is opened again."""
+    site.network.delay_s = 0.1
+    await site.feeding.flowing()
+    await site.feeding.witness.more()
+    for _ in range(2):
+        site.network.reset()
+        await site.feeding.flowing()
+        site.network.free()
+    await site.feeding.whole()
 
 
 async def test_a_disk_that_is_full_ends_a_lone_broker_and_space_brings_it_back(
@@ -198,49 +158,63 @@ async def test_a_disk_that_is_full_ends_a_lone_broker_and_space_brings_it_back(
     feeding.bring(30_000)
     assert await asyncio.to_thread(site.broker.ended, 120)
     await feeding.until(lambda: feeding.failed("unreachable") >= 1)
-    said = site.broker.log_file.read_text(errors="replace")
-    assert "File too large" in said
     await asyncio.to_thread(site.broker.restart)
-    await feeding.flowing()
-    await feeding.witness.more()
-    assert await feeding.witness.missing() == set()
+    await feeding.whole()
+
+
+class Orders:
+    """A person who gives orders, and gives one again that is not said to be written."""
+
+    def __init__(self, bus: KafkaBus) -> None:
+        self._audit: Final = AuditWriter(bus, "cli", scan_s=10)
+        self.given = self.acknowledged = 0
+
+    async def taken(self) -> bool:
+        """Give one; return whether it is said to be written."""
+        self.given += 1
+        try:
+            await self._audit.append(
+                time_ns=self.given, action="pause", subject="x", who="ana", reason="why"
+            )
+        except Retryable:
+            return False
+        self.acknowledged += 1
+        return True
+
+    async def until_taken(self, count: int) -> None:
+        """Give orders until so many in all are written."""
+        async with asyncio.timeout(180):
+            while self.acknowledged < count:
+                await self.taken()
 
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
 
 
-@pytest.mark.parametrize("direction", ["in", "out"])
-async def test_an_audit_entry_whose_acknowledgement_is_lost_forks_nothing(
-    site: Site, direction: str
-) -> None:
-    """It may have been written or may arrive later: the person is told, and orders again."""
-    bus = site.feeding.bus
-    audit = AuditWriter(bus, "cli", scan_s=10)
-    order = functools.partial(
-        audit.append, time_ns=1, action="pause", subject="x", who="ana", reason="why"
-    )
-    await order()
-    site.network.hold(direction)
-    with pytest.raises(Retryable):
-        await order()
-    site.network.free()
-    await site.feeding.flowing()
-    for _ in range(2):
-        await order()
-    (chain,) = check(await read(bus))
-    assert chain.broken is None
-    assert chain.entries in {3, 4}
+async def _answers(bus: KafkaBus) -> bool:
+    """Whether it does, as readiness asks."""
+    try:
+        await bus.topics.answer()
+    except Retryable:
+        return False
+    return True
 
 
-@pytest.mark.parametrize("directions", [("in",), ("out",), ("in", "out")], ids="-".join)
+async def _until_it_answers(bus: KafkaBus) -> None:
+    async with asyncio.timeout(180):
+        while not await _answers(bus):
+            pass
+
+
+@pytest.mark.parametrize("directions", HUNG, ids="-".join)
 async def test_engines_behind_a_network_that_hangs_double_nothing(
     mortal: tuple[Broker, int], tmp_path: Path, directions: tuple[str, ...]
 ) -> None:
     """A commit whose answer is lost, or that arrives when its owner has begun again, is one."""
     broker, port = mortal
     async with Proxy(port, broker.port) as network:
-        world = World.made(tmp_path, broker.bootstrap, f"{uuid.uuid4()}.")
+        world = World.made(tmp_path, broker.bootstrap, f"{uuid.uuid4()}.", request_timeout_s=3)
         newest = Newest(world)
         async with world.bus:
             await world.make_topics()

@@ -21,15 +21,16 @@ class Witness:
         self.acknowledged: Final[list[int]] = []
         self.refused: Final[list[str]] = []
         """What publishing said when it failed."""
-        self._number = 0
+        self.number = 0
+        """Of the newest, which may be under way."""
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
-            self._number += 1
+            self.number += 1
             try:
-                await self._bus.publish(Topic.RECEIPTS, [("w", receipt("w", self._number))])
-                self.acknowledged.append(self._number)
+                await self._bus.publish(Topic.RECEIPTS, [("w", receipt("w", self.number))])
+                self.acknowledged.append(self.number)
             except Retryable as error:
                 self.refused.append(str(error))
             await asyncio.sleep(_PACE_S)
@@ -41,11 +42,11 @@ class Witness:
             while len(self.acknowledged) == count:  # noqa: ASYNC110 - nothing tells of a broker that is back
                 await asyncio.sleep(_PACE_S)
 
-    async def missing(self) -> set[int]:
-        """Return which were acknowledged and are not in the log."""
+    async def missing(self, bus: Bus) -> set[int]:
+        """Return which were acknowledged and are not in the log, as another bus reads it."""
         acknowledged = set(self.acknowledged)  # more may come while we read
         found: list[int] = []
-        async with self._bus.subscribe(Topic.RECEIPTS, start=Start.EARLIEST) as reader:
+        async with bus.subscribe(Topic.RECEIPTS, start=Start.EARLIEST) as reader:
             while not await reader.caught_up():
                 found += slots(list(await reader.take(timeout_s=0.5)), "w")
         assert len(found) == len(set(found)), "nothing was sent twice"

@@ -47,7 +47,7 @@ def market_name(number: int) -> str:
     return "USDT-USD" if number == 0 else f"M{number}-USD"
 
 
-def configuration(bootstrap: str, prefix: str) -> dict[str, Any]:
+def configuration(bootstrap: str, prefix: str, request_timeout_s: int) -> dict[str, Any]:
     """Return the file's content: one market in two quotes in another's currency."""
     markets = {
         market_name(number): {
@@ -65,7 +65,7 @@ def configuration(bootstrap: str, prefix: str) -> dict[str, Any]:
             "bootstrap": bootstrap,
             "prefix": prefix,
             "session": "3s",
-            "request_timeout": "5s",
+            "request_timeout": f"{request_timeout_s}s",
         },
         "markets": markets,
         "engine": {"step": "50ms", "coalesce": "2ms", "shards": SHARDS},
@@ -116,12 +116,19 @@ class World:
     """Ticks that could not be published: the broker was away."""
 
     @classmethod
-    def made(cls, folder: Path, bootstrap: str, prefix: str) -> World:
+    def made(
+        cls, folder: Path, bootstrap: str, prefix: str, *, request_timeout_s: int = 5
+    ) -> World:
         """Write the configuration; topics are made by `enter`."""
         file = folder / "config.yaml"
-        file.write_text(yaml.safe_dump(configuration(bootstrap, prefix)))
+        file.write_text(yaml.safe_dump(configuration(bootstrap, prefix, request_timeout_s)))
         multiprocessing.set_forkserver_preload(_PRELOADED)
-        bus = KafkaBus(bootstrap, prefix=prefix, request_timeout_ms=5000, session_timeout_ms=3000)
+        bus = KafkaBus(
+            bootstrap,
+            prefix=prefix,
+            request_timeout_ms=request_timeout_s * 1000,
+            session_timeout_ms=3000,
+        )
         return cls(folder, bus, load(file))
 
     async def make_topics(self) -> None:
