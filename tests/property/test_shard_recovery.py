@@ -6,6 +6,7 @@ import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from oracle.bus.shards import ShardLost
 from oracle.engine.engine import Engine
@@ -35,27 +36,36 @@ PART = Shard(
 )
 SOURCES = ("a:X", "b:X", "c:U", "d:U")
 
+STEP = st.tuples(st.just("step"), st.integers(0, 1), st.integers(1, 12))
+BOTH = st.tuples(st.just("ticks and step"), st.integers(0, 3), st.integers(90, 110))
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("ticks"), st.integers(0, 3), st.integers(90, 110)),
-        st.tuples(st.just("step"), st.integers(0, 1), st.integers(1, 12)),
+        STEP,
+        STEP,
+        BOTH,
+        BOTH,
+        BOTH,
         st.tuples(st.just("take over"), st.integers(0, 1), st.just(0)),
         st.tuples(st.just("lose answer"), st.just(0), st.just(0)),
         st.tuples(st.just("refuse"), st.just(0), st.just(0)),
         st.tuples(st.just("pause"), st.integers(0, 1), st.just(0)),
     ),
-    min_size=5,
+    min_size=20,
     max_size=60,
 )
 
 
 async def played(actions: list[tuple[str, int, int]]) -> Cluster:
-    """Let two owners act on one shard, with the faults wished for."""
+    """Let two owners act on one shard, with the faults wished for.
+
+    Who is to step and was lost takes over first; one that was shut out has to hear of it by a step.
+    """
     cluster, now_ns = Cluster(), T0
     owners: dict[int, tuple[Owner, RememberingLog] | None] = {0: None, 1: None}
     orders: list[Control] = []
     for at, (action, which, figure) in enumerate(actions):
-        if action == "ticks":
+        if action.startswith("ticks"):
             tick = trade(SOURCES[which], str(figure), at_s=(now_ns - T0) / S, sequence=at + 1)
             cluster.ticks += batch(tick)
         elif action == "take over":
@@ -68,11 +78,14 @@ async def played(actions: list[tuple[str, int, int]]) -> Cluster:
         elif action == "pause":
             until_ns = now_ns + 20 * S
             orders.append(Control("market", "X-USD", which == 0, "ann", "drill", now_ns, until_ns))
-        owned = owners[which] if action == "step" else None
-        if owned is None:
+        if not action.endswith("step"):
             continue
+        turn = which % 2
+        if (owned := owners[turn]) is None:
+            log = RememberingLog(cluster)
+            owned = owners[turn] = await take_over(log, PART, now_ns, 15 * S), log
         owner, log = owned
-        now_ns += figure * S
+        now_ns += figure % 12 * S
         start = log.position
         records = await log.take(limit=100, timeout_s=0)
         ticks = [r.message for r in records if isinstance(r.message, TickBatch)]
@@ -80,7 +93,7 @@ async def played(actions: list[tuple[str, int, int]]) -> Cluster:
         try:
             await owner.step(ticks, start, owner.engine.unknown(orders), {}, time_ns)
         except (ShardLost, Retryable):
-            owners[which] = None
+            owners[turn] = None
     return cluster
 
 
@@ -123,8 +136,10 @@ def test_a_new_owner_has_the_engine_of_the_one_before(
 ) -> None:
     """From a snapshot and the steps after it, or from all steps: bit for bit the same state."""
     cluster = asyncio.run(played(actions))
-    warm = asyncio.run(take_over(RememberingLog(cluster), PART, T0))
-    cluster.snapshots.clear()
-    cold = asyncio.run(take_over(RememberingLog(cluster), PART, T0))
+    with capture_logs() as logs:
+        warm = asyncio.run(take_over(RememberingLog(cluster), PART, T0))
+        cluster.snapshots.clear()
+        cold = asyncio.run(take_over(RememberingLog(cluster), PART, T0))
+    assert {entry["event"] for entry in logs} <= {"engine_restored", "steps_replayed"}
     assert warm.engine.snapshot() == cold.engine.snapshot()
     assert warm.engine.sequence == len(cluster.steps)

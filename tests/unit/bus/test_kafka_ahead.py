@@ -41,6 +41,10 @@ class Fetches:
             else:
                 self._given.put_nowait([Raw(at, bytes(size)) for at in batch])
 
+    def give_raw(self, record: Raw) -> None:
+        """Let the next fetch bring this one."""
+        self._given.put_nowait([record])
+
     async def __call__(self) -> Sequence[Raw]:
         """Return the next batch, once there is one."""
         self.asked += 1
@@ -105,4 +109,25 @@ async def test_a_failure_is_raised_after_what_was_read_before_it() -> None:
     assert offsets(await ahead.take(9, 0)) == [1]
     with pytest.raises(Retryable, match="gone"):
         await ahead.take(9, DEADLINE_S)
+    await ahead.close()
+
+
+async def test_a_failure_wakes_who_waits() -> None:
+    """Whoever waits for a tick that cannot come hears of it before their time is out."""
+    fetches = Fetches()
+    ahead = ReadAhead(fetches)
+    taking = asyncio.create_task(ahead.take(9, 1000 * DEADLINE_S))
+    await fetches.until_asked(1)
+    fetches.give(Retryable("the broker is gone"))
+    with pytest.raises(Retryable, match="gone"):
+        await asyncio.wait_for(taking, DEADLINE_S)
+    await ahead.close()
+
+
+async def test_a_record_without_a_value_is_taken_too() -> None:
+    """Anybody who may write ticks can write one; it is set aside where it is decoded."""
+    fetches = Fetches()
+    ahead = ReadAhead(fetches, most_bytes=1)
+    fetches.give_raw(Raw(1))
+    assert offsets(await ahead.take(9, DEADLINE_S)) == [1]
     await ahead.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
@@ -15,11 +16,12 @@ from structlog.testing import capture_logs
 from oracle.bus.interface import Record, Start
 from oracle.bus.memory import MemoryBus, MemorySubscription
 from oracle.model.errors import Retryable
-from oracle.model.messages import Control, Mark, StepManifest, encode
+from oracle.model.messages import Control, Mark, SpecPart, StepManifest, encode
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
 from oracle.model.validity import Validity
 from oracle.node.metrics import NodeMetrics
+from oracle.node.proof import spec_bytes
 from oracle.node.sharding import Shard
 from oracle.node.stepper import Cadence, Stepper
 from tests.engine_builders import T0, S, market, source, spec, trade
@@ -204,6 +206,21 @@ async def test_a_manifest_says_what_was_taken() -> None:
             )
             assert sum(step.ticks for step in watch.steps) == 3
             assert sum(step.rejected.get("unknown_source", 0) for step in watch.steps) == 1
+
+
+async def test_what_it_computes_is_said_before_a_step_names_it() -> None:
+    """Who proves a step fetches the specification by the digest in its manifest."""
+    async with (
+        MemoryBus() as bus,
+        bus.subscribe(Topic.SPECS, start=Start.EARLIEST) as specs,
+        running(bus, Clock(tick_ns=MS)) as watch,
+    ):
+        await watch.more(1)
+        said = [record.message for record in await specs.take(timeout_s=0)]
+    parts = [part for part in said if isinstance(part, SpecPart)]
+    assert {part.digest for part in parts} == {watch.steps[0].spec_digest}
+    whole = zlib.decompress(b"".join(part.data for part in parts))
+    assert whole == spec_bytes(PART.spec)
 
 
 async def test_a_backlog_of_many_records_is_taken_in_steps() -> None:
