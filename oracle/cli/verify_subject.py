@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from oracle.archive.read import Archive
 from oracle.cli.member import rules_of
@@ -17,6 +18,7 @@ from oracle.cli.verify_chain import Told, Wanted, ask
 from oracle.config.load import config_hash
 from oracle.config.root import Config
 from oracle.model.errors import ConfigError, PlumblineError, Rejected
+from oracle.model.messages import Receipt
 from oracle.node.sharding import shard
 from oracle.report.report import Report, decode
 from oracle.verify.asked import newest
@@ -27,7 +29,12 @@ from oracle.verify.once import StoreOnce
 from oracle.verify.replay import Progress
 from oracle.verify.run import Subject
 
+_MS: Final = re.compile(r"[0-9]{1,14}")
+"""Unix ms of this millennium and the next."""
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
+_MOST_BYTES: Final = 2**20
+"""Of a file with a report, or its hex: ten times the largest."""
+_MOST_RECEIPTS: Final = 64
 _LATE_NS: Final = 3_600 * 10**9
 """How long after a report's time its receipts are looked for, and around --at its digest."""
 
@@ -67,7 +74,12 @@ def _with_chains(subject: Subject, settings: Config, found: Told) -> Subject:
         report = decode(subject.body)
     except Rejected:
         return subject  # the first finding says so
-    subject.receipts = _receipts(subject.sources, report.slot, report.leaves[0].decoded().time_ms)
+    chains = {chain.name for chain in settings.chains}
+    subject.receipts = [
+        one
+        for one in _receipts(subject.sources, report.slot, report.leaves[0].decoded().time_ms)
+        if one.chain in chains
+    ]
     wanted = [(one.transaction, one.chain) for one in subject.receipts if one.accepted]
     wanted += [(one.transaction, one.chain) for one in found.delivered]
     if settings.chains:
@@ -129,9 +141,11 @@ def _body(
 
 def _from_file(target: str) -> bytes:
     """Return the report that a file has, as bytes or hex; or that the argument itself spells."""
-    path = Path(target)
+    data = target.encode()
     try:
-        data = path.read_bytes() if not target.startswith("0x") else target.encode()
+        if not target.startswith("0x"):
+            with Path(target).open("rb") as file:
+                data = file.read(_MOST_BYTES)
     except OSError as error:
         raise ConfigError(
             f"{target!r} is no slot, no hash of 32 bytes (0x…), and no file that can be read "
@@ -163,16 +177,17 @@ def _digest(body: bytes, salt: bytes) -> bytes:
     return decode(body).digest(salt)
 
 
-def _receipts(sources: Sequence[Source], slot: int, time_ms: int) -> list[Any]:
-    found: dict[str, Any] = {}
+def _receipts(sources: Sequence[Source], slot: int, time_ms: int) -> list[Receipt]:
+    """Return what relayers archived of a report; of each archive no more than chains are asked."""
+    found: dict[str, Receipt] = {}
+    begin_ns = time_ms * 10**6
     for source in sources:
-        try:
-            begin_ns = time_ms * 10**6
-            for receipt in source.evidence.receipts_between(begin_ns, begin_ns + _LATE_NS):
-                if receipt.slot == slot and receipt.transaction:
-                    found.setdefault(receipt.transaction, receipt)
-        except PlumblineError:
+        held = tried(partial(source.evidence.receipts_between, begin_ns, begin_ns + _LATE_NS))
+        if isinstance(held, PlumblineError):
             continue  # another archive may have them; the report's own checks say what is damaged
+        ours = (one for one in held if one.slot == slot and _HASH.fullmatch(one.transaction))
+        for receipt in islice(ours, _MOST_RECEIPTS):
+            found.setdefault(receipt.transaction, receipt)
     return list(found.values())
 
 
@@ -204,7 +219,7 @@ def _best(
 
 
 def _is_slot(target: str) -> bool:
-    return target.isascii() and target.isdigit()
+    return _MS.fullmatch(target) is not None
 
 
 def sources_of(settings: Config, archives: Sequence[str]) -> list[Source]:
@@ -241,7 +256,7 @@ def time_of(text: str) -> int:
     Raises:
         ConfigError: it is neither.
     """
-    if text.isascii() and text.isdigit():
+    if _MS.fullmatch(text):
         return int(text) * 10**6
     try:
         moment = datetime.fromisoformat(text)

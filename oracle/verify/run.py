@@ -120,13 +120,14 @@ class Verification:
         for one in subject.delivered:
             check = partial(check_delivered, report, subject.body, one, terms)
             yield examined(2, f"stored on {one.chain}", check)
-        if subject.delivered:
+        pushed = any(receipt.accepted for receipt in subject.receipts)
+        if subject.delivered or pushed:
             yield examined(
                 2, "receipts", lambda: check_receipts(subject.receipts, subject.delivered)
             )
         for why_not in subject.chains_silent:
             yield examined(2, "chain", _raising(Unchecked(why_not)))
-        if not subject.delivered and not subject.chains_silent:
+        if not subject.delivered and not pushed and not subject.chains_silent:
             yield examined(2, "chain", _raising(NothingToCheck(self._not_on_chain())))
 
     def _check_epoch(self, report: Report, chain: str, told: Epoch) -> str:

@@ -11,7 +11,7 @@ from oracle.report.report import Leaf, Report
 from oracle.report.word import GROUP_SIZE, PAUSE_MASK, VALIDITY_SHIFT, unpack_word
 from oracle.verify.differences import in_entries
 from oracle.verify.evidence import Epoch, Terms
-from oracle.verify.findings import Differs, NothingToCheck
+from oracle.verify.findings import Differs, NothingToCheck, Unchecked
 from oracle.verify.signed import decoded
 
 _PRICE_MASK: Final = 2**32 - 1
@@ -160,9 +160,10 @@ def check_receipts(receipts: Sequence[Receipt], told: Sequence[Delivered]) -> st
 
     Raises:
         Differs: at the first that is not.
+        Unchecked: the chain has no such transaction.
     """
     by_hash = {one.transaction.lower(): one for one in told}
-    agreed = 0
+    agreed, unknown = 0, [one for one in receipts if one.transaction.lower() not in by_hash]
     for receipt in receipts:
         one = by_hash.get(receipt.transaction.lower())
         if one is None:
@@ -177,6 +178,12 @@ def check_receipts(receipts: Sequence[Receipt], told: Sequence[Delivered]) -> st
             if archived != chain:
                 raise Differs(where, field, f"{chain} (the chain's)", archived)
         agreed += 1
+    accepted = next((one for one in unknown if one.accepted), None)
+    if accepted is not None:
+        raise Unchecked(
+            f"{accepted.chain} has not told of {accepted.transaction}, which an archived receipt "
+            "says was accepted: its endpoints have forgotten it, or it never was"
+        )
     if not agreed:
         raise NothingToCheck("no archived receipt is of these transactions")
     return f"{agreed} archived receipts say the same as the chain"

@@ -201,6 +201,7 @@ def test_without_an_archive_nothing_is_proven(world: World, tmp_path: Path):
     [
         ([], "say what to verify"),
         (["no-such-file"], "no slot, no hash of 32 bytes"),
+        (["9" * 40], "no slot, no hash of 32 bytes"),
         (["0x" + "ab" * 32], "no archive has a report with that digest"),
         (["1234567000"], "the archive has no report of slot 1234567000"),
         (["--at", "yesterday"], "is no time"),

@@ -121,7 +121,8 @@ def test_times(text: str, time_ns: int):
     assert time_of(text) == time_ns
 
 
-def test_no_time():
+@pytest.mark.parametrize("text", ["noon", "²", "-5", "9" * 20, ""])
+def test_no_time(text: str):
     """What is neither says what to write."""
     with pytest.raises(ConfigError, match="2026-11-23T12:00"):
-        time_of("noon")
+        time_of(text)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from oracle.model.messages import Receipt
 from oracle.report.report import Leaf, decode, encode
 from oracle.report.word import PAUSE_SHIFT, pack_word
-from oracle.verify.findings import Differs
-from oracle.verify.stored import Delivered, check_delivered
-from tests.unit.verify.rounds import BODY, TERMS
+from oracle.verify.findings import Differs, NothingToCheck, Unchecked, exit_code
+from oracle.verify.stored import Delivered, check_delivered, check_receipts
+from tests.unit.verify.rounds import BODY, TERMS, checked
 
 TIME_MS = 1_790_000_000_000
 PRICE = 10**7 | 13 << 27
@@ -89,6 +90,27 @@ def test_what_was_not_stored_must_have_been_old():
     stored(PRICE | VALID, PRICE | VALID, updated={}, slot=None, held={0: same})
     with pytest.raises(Differs, match="mantissa"):
         stored(PRICE | VALID, PRICE | VALID, updated={}, slot=None, held={0: other})
+
+
+def receipt(transaction: str, *, accepted: bool = True) -> Receipt:
+    """Return what a relayer archived of a transaction."""
+    return Receipt(
+        "a chain", 1, REPORT.slot, "first", transaction, accepted, "", 7, 100, (0,), 0, 0, 0
+    )
+
+
+def test_an_archived_receipt_of_nothing():
+    """What an archive says was accepted, and no chain tells of, is not passed over."""
+    told = Delivered("a chain", "0xab", 7, True, None, REPORT.slot, {0: bytes(32)}, {})
+    assert "1 archived receipts say the same" in check_receipts([receipt("0xAB")], [told])
+    for delivered in ([told], []):
+        with pytest.raises(Unchecked, match="a chain has not told of 0x"):
+            check_receipts([receipt("0xab"), receipt("0xcd")], delivered)
+    with pytest.raises(NothingToCheck):
+        check_receipts([receipt("0xcd", accepted=False)], [told])
+    findings = checked(receipts=[receipt("0xcd")], chains=1)
+    assert exit_code(findings) == 2
+    assert [f.what for f in findings if f.number == 2] == ["receipts"]
 
 
 def test_a_group_that_the_report_has_not():
