@@ -13,20 +13,25 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import structlog
 
 from feeds.base import Publish
 from feeds.metrics import FeedMetrics
 from feeds.ticks.columns import TickColumns, concatenate
 from feeds.ticks.reader import TickReader
-from oracle.model.errors import Fatal
-from oracle.model.ticks import TickBatch, pack
+from oracle.model.errors import Fatal, Retryable
+from oracle.model.ticks import Tick, TickBatch, pack
 
 HOUR_NS: Final = 3600 * 10**9
 _AT_ONCE: Final = 1000
 """Ticks published together at most."""
 _SHORTEST_SLEEP_S: Final = 0.001
+_PAUSE_S: Final = 0.5
+"""After a bus that took nothing."""
 _READ_TIMEOUT_S: Final = 60.0
 """For one chunk of a file: a disk that takes longer is as good as lost."""
+
+_log = structlog.get_logger(__name__)
 
 
 class ReplayFeed:
@@ -67,12 +72,11 @@ class ReplayFeed:
         return max(self._published_ns, due_ns)
 
     async def run(self, publish: Publish) -> None:
-        """Publish everything.
+        """Publish everything; what is not taken is published again until it is.
 
         Raises:
             ConfigError: a file is not a tick file.
             Fatal: a file could not be read within the bound.
-            Retryable: publishing failed; a replay leaves nothing out, so it ends.
         """
         chunks = iter(self.reader)
         while (chunk := await self._next(chunks)) is not None:
@@ -110,10 +114,25 @@ class ReplayFeed:
     async def _publish(self, publish: Publish, columns: TickColumns) -> None:
         ticks = list(columns.batch(self.reader.sources).ticks())
         self._published_ns = max(self._published_ns, ticks[-1].received_ns)
-        await publish(ticks)
+        await self._taken(publish, ticks)
         for tick in ticks:
             self._metrics.ticks.labels(tick.source).inc()
             self._metrics.last_tick.labels(tick.source).set(tick.received_ns / 1e9)
+
+    async def _taken(self, publish: Publish, ticks: Sequence[Tick]) -> None:
+        failed = 0
+        while True:
+            try:
+                await publish(ticks)
+            except Retryable as error:
+                failed += 1
+                if failed == 1:
+                    _log.error("replay_waits_for_the_bus", error=str(error))
+                await self._sleep(_PAUSE_S)
+            else:
+                if failed:
+                    _log.info("replay_goes_on", failed=failed)
+                return
 
     def _due_ns(self) -> int:
         if self._origin is None:
