@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oracle.cli.verify_subject import time_of
+from oracle.cli.verify_target import time_of
 from oracle.model.errors import ConfigError, Rejected, Retryable, SchemaError
 from oracle.verify.evidence import Source
 from oracle.verify.findings import Outcome, examined, exit_code
