@@ -48,7 +48,8 @@ def audit(
     """
     entries = asyncio.run(_entries(load(config), state_folder(config, state)))
     chains = check(entries)
-    _show(entries[len(entries) - min(last, len(entries)) :], chains, as_json=as_json)
+    shown = list(zip(entries, voids(entries), strict=True))
+    _show(shown[len(shown) - min(last, len(shown)) :], chains, as_json=as_json)
     if any(chain.broken for chain in chains):
         raise typer.Exit(1)
 
@@ -69,6 +70,16 @@ def check(entries: Sequence[AuditEntry]) -> list[Chain]:
     ]
 
 
+def voids(entries: Sequence[AuditEntry]) -> list[bool]:
+    """Return of each entry whether another stood at its place already; they are in log order."""
+    checks, found = ChainCheck(), []
+    for entry in entries:
+        before = checks.void[entry.writer]
+        checks.take(entry)
+        found.append(checks.void[entry.writer] > before)
+    return found
+
+
 async def _entries(config: Config, state: Path) -> list[AuditEntry]:
     if config.bus.kind == "memory":
         messages = await asyncio.to_thread(kept, Topic.AUDIT, state)
@@ -87,16 +98,19 @@ async def read(bus: Bus) -> list[AuditEntry]:
     return found
 
 
-def _show(entries: Sequence[AuditEntry], chains: Sequence[Chain], *, as_json: bool) -> None:
+def _show(
+    entries: Sequence[tuple[AuditEntry, bool]], chains: Sequence[Chain], *, as_json: bool
+) -> None:
     if as_json:
         data = {
             "chains": [_chain(chain) for chain in chains],
-            "entries": [_entry(entry) for entry in entries],
+            "entries": [_entry(entry) | {"void": void} for entry, void in entries],
         }
         sys.stdout.write(json.dumps(data) + "\n")
         return
-    for entry in entries:
-        said = f"{_time(entry.time_ns)}  {entry.who}: {entry.action} {entry.subject}"
+    for entry, void in entries:
+        mark = "(void) " if void else ""
+        said = f"{mark}{_time(entry.time_ns)}  {entry.who}: {entry.action} {entry.subject}"
         until = "" if entry.until_ns is None else f" until {_time(entry.until_ns)}"
         console.print(printable(f"{said}{until}: {entry.reason}"), markup=False, highlight=False)
     rows = [

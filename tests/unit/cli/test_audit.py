@@ -70,6 +70,20 @@ def test_whole_chains_are_said_to_be_whole(config: Path) -> None:
     assert "ana: pause market|X: why 3" in _audit(config, "--last", "1").output
 
 
+def test_an_entry_that_does_not_stand_is_shown_as_void(config: Path) -> None:
+    """What was written beside the chain must not pass for an order that somebody gave."""
+    file = config.parent / "state" / "audit.jsonl"
+    file.write_text(file.read_text() + file.read_text().splitlines()[0] + "\n")
+    _rewrite(config, 8, who="bo")
+    done = _audit(config)
+    assert done.exit_code == 0
+    assert [line for line in done.output.splitlines() if line.startswith("(void) ")] == [
+        line for line in done.output.splitlines() if "bo: pause" in line
+    ]
+    entries = json.loads(_audit(config, "--json").stdout)["entries"]
+    assert [entry["void"] for entry in entries] == [False] * 8 + [True]
+
+
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_a_changed_entry_is_named(config: Path, at: int) -> None:
     """Somebody rewrote why: the next entry was written on another."""
