@@ -192,7 +192,7 @@ def _carried(sent: tuple[str, bytes], oracle: str) -> bytes | None:
 
 
 def _stored(mined: results.Mined, oracle: str) -> tuple[int | None, dict[int, bytes]]:
-    """Return the slot and the words of the contract's Updated event."""
+    """Return the slot and the words of the contract's last Updated event: one call may hold two."""
     slot: int | None = None
     words: dict[int, bytes] = {}
     for log in mined.logs:
@@ -202,9 +202,10 @@ def _stored(mined: results.Mined, oracle: str) -> tuple[int | None, dict[int, by
             slot, packed = decode(["uint64", "bytes"], log.data)
         except (DecodingError, OverflowError):
             continue
-        for at in range(0, len(packed) - _STORED_BYTES + 1, _STORED_BYTES):
-            group = int.from_bytes(packed[at : at + 2], "big")
-            words[group] = packed[at + 2 : at + _STORED_BYTES]
+        words = {
+            int.from_bytes(packed[at : at + 2], "big"): packed[at + 2 : at + _STORED_BYTES]
+            for at in range(0, len(packed) - _STORED_BYTES + 1, _STORED_BYTES)
+        }
     return slot, words
 
 

@@ -182,7 +182,7 @@ def check_receipts(receipts: Sequence[Receipt], told: Sequence[Delivered]) -> st
     if accepted is not None:
         raise Unchecked(
             f"{accepted.chain} has not told of {accepted.transaction}, which an archived receipt "
-            "says was accepted: its endpoints have forgotten it, or it never was"
+            "says was accepted: its endpoints do not answer or have forgotten it, or it never was"
         )
     if not agreed:
         raise NothingToCheck("no archived receipt is of these transactions")
