@@ -50,9 +50,11 @@ def missing_tools() -> list[str]:
     return lacking
 
 
-def services_of(file: Path) -> dict[str, dict[str, Any]]:
-    """Return a compose file's services, variables at their defaults."""
-    text = re.sub(r"\$\{[A-Z0-9_]+:-([^}]*)\}", r"\1", file.read_text())
+def services_of(file: Path, variables: Mapping[str, str] = {}) -> dict[str, dict[str, Any]]:
+    """Return a compose file's services, variables at their defaults unless they are given."""
+    text = re.sub(
+        r"\$\{([A-Z0-9_]+):-([^}]*)\}", lambda m: variables.get(m[1], m[2]), file.read_text()
+    )
     services: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
     return services
 
@@ -179,11 +181,16 @@ class Host:
     """The machine that the services of one project share; use as `with`."""
 
     def __init__(
-        self, file: Path, folder: Path, services: Sequence[str], image_files: Mapping[Path, str]
+        self,
+        file: Path,
+        folder: Path,
+        services: Sequence[str],
+        image_files: Mapping[Path, str],
+        variables: Mapping[str, str],
     ) -> None:
         self.folder, self._file = folder, file
         self.image_files = image_files
-        every = services_of(file)
+        every = services_of(file, variables)
         self.networks: dict[str, Any] = yaml.safe_load(file.read_text())["networks"]
         self.services = {name: Service(self, name, every[name]) for name in services}
         self.user = [] if os.geteuid() == 0 else ["nsenter", "-U", "--preserve-credentials"]
