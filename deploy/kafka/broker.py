@@ -16,6 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -284,8 +285,9 @@ class Cluster:
 
     def __enter__(self) -> Self:
         try:
-            for broker in self.brokers:
-                broker.prepare()
+            fetch_jars()
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(Broker.prepare, self.brokers))
             for broker in self.brokers:
                 broker.start()
             for broker in self.brokers:
