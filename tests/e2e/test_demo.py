@@ -61,7 +61,7 @@ def _check_proof(proof: dict[str, Any], printed: str, html: str) -> None:
     assert again.returncode == 2, again.stdout + again.stderr
     findings = json.loads(again.stdout)["findings"]
     left = {found["check"] for found in findings if found["outcome"] != "proven"}
-    assert left == {"chain"}
+    assert left - {"receipts"} == {"chain"}  # a receipt, if it was pushed, is asked of chains too
     assert "no RPC endpoint answers" in next(f for f in findings if f["check"] == "chain")["detail"]
 
 
