@@ -163,8 +163,8 @@ class Service:
         for at, address in enumerate(self.addresses().values()):
             lines += [f"ip addr add {address}/24 dev e{at}", f"ip link set e{at} up"]
         lines += root_lines(root)
-        lines.append(bound(ROOT, root / str(ROOT).lstrip("/"), "ro"))
         lines += [_tmpfs(root, options) for options in self.given.get("tmpfs", [])]
+        lines.append(bound(ROOT, root / str(ROOT).lstrip("/"), "ro"))
         for source, target in self.host.image_files.items():
             lines.append(bound(source, root / target.lstrip("/"), "ro"))
         for source, target, mode in self.host.mounts(self.given.get("volumes", [])):
