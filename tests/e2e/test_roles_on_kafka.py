@@ -110,7 +110,7 @@ async def _stored(sandbox: Sandbox) -> dict[str, dict[str, object]]:
 
 
 async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
-    """Ticks become marks on two chains across processes, and a pause reaches the engine."""
+    """Ticks become marks on two chains across processes, and a pause bites within a second."""
     with Broker() as broker:
         async with open_sandbox(tmp_path, seed=3) as sandbox:
             data = yaml.safe_load(sandbox.config_file.read_text())
@@ -137,7 +137,7 @@ async def test_three_processes_and_a_pause_over_kafka(tmp_path: Path):
                         assert done.returncode == 0, done.stderr
                         issued_ns = json.loads(done.stdout)["issued_ns"]
                         mark = await _until_paused(reader)
-                    assert mark.time_ns > issued_ns
+                    assert 0 < mark.time_ns - issued_ns < 10**9  # over Kafka, two processes away
                 async with bus.subscribe(Topic.AUDIT, start=Start.EARLIEST) as audit:
                     entries = await _entries(audit)
     (entry,) = entries

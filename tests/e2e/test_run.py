@@ -68,15 +68,15 @@ def _running(config: Path) -> Iterator[tuple[subprocess.Popen[bytes], PlumblineC
             process.wait()
 
 
-def _until(seen: Callable[[], bool]) -> None:
+def _until(seen: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
     """Wait until something holds; who cannot be asked yet is asked again."""
-    ends = time.monotonic() + DEADLINE_S
+    ends = time.monotonic() + deadline_s
     while time.monotonic() < ends:
         with contextlib.suppress(PlumblineError, httpx.HTTPError):
             if seen():
                 return
         time.sleep(0.05)
-    raise AssertionError(f"not seen within {DEADLINE_S} s")
+    raise AssertionError(f"not seen within {deadline_s} s")
 
 
 def _reason(client: PlumblineClient, source: str) -> str:
@@ -97,16 +97,16 @@ def test_marks_pause_resume_and_end(config: Path):
         assert done.returncode == 0, done.stderr
         ordered = json.loads(done.stdout)
         assert ordered["until_ns"] - ordered["issued_ns"] == 600 * 10**9
-        _until(lambda: _reason(client, SOURCES[0]) == "paused")
+        _until(lambda: _reason(client, SOURCES[0]) == "paused", 1)
         done = plumb("pause", "market", "X-USD", "--reason", "drill", "--config", config)
         assert done.returncode == 0, done.stderr
-        _until(lambda: client.mark("X-USD").validity.name == "HALTED")
+        _until(lambda: client.mark("X-USD").validity.name == "HALTED", 1)
         assert client.mark("X-USD").mark is None
 
         for kind, subject in (("market", "X-USD"), ("source", SOURCES[0])):
             done = plumb("resume", kind, subject, "--reason", "over", "--config", config)
             assert done.returncode == 0, done.stderr
-        _until(lambda: _reason(client, SOURCES[0]) == "")
+        _until(lambda: _reason(client, SOURCES[0]) == "", 1)
 
         other = complaint(plumb("run", "--config", config))
         assert "another plumb already listens" in other
@@ -129,7 +129,7 @@ def test_a_pause_outlives_a_crash(config: Path):
         assert client.mark("X-USD").mark is None
         done = plumb("resume", "market", "X-USD", "--reason", "over", "--config", config)
         assert done.returncode == 0, done.stderr
-        _until(lambda: client.mark("X-USD").validity.name == "VALID")
+        _until(lambda: client.mark("X-USD").validity.name == "VALID", 1)
     lines = (config.parent / "state" / "audit.jsonl").read_text().splitlines()
     entries = [decode(Topic.AUDIT, bytes.fromhex(json.loads(line)["wire"])) for line in lines]
     assert [(entry.action, entry.reason) for entry in entries] == [
