@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+/// @notice What a contract may do to the ledger.
+enum Module {
+    NONE,
+    /// @dev Moves cash between rows; judges withdrawals.
+    ENGINE,
+    ORDERS,
+    /// @dev Moves cash and collateral between rows.
+    LIQUIDATOR,
+    /// @dev Moves cash between the pool's rows, and in and out.
+    POOL
+}
+
+/// @notice How to value what cannot be priced now.
+enum Purpose {
+    /// @dev To open or withdraw: it counts nothing.
+    PERMIT,
+    /// @dev To liquidate: it counts at its last price, for the account.
+    LIQUIDATE
+}
+
+/// @title IVault
+/// @notice Holds every token, and says to whom it belongs: one ledger of cash in the settlement token,
+/// and shares of each further collateral.
+///
+/// Assumptions:
+/// - The settlement token moves exactly what it says and does not rebase. Its value is the unit of
+///   account: the framework prices nothing in anything else.
+/// - Cash is × 10^18, whatever the token's decimals. Below zero it is a debt in that token.
+/// - The sum of all rows is the settlement tokens held, but for gifts: every `move` takes from one
+///   row what it gives to another.
+/// - A further collateral may take a fee on transfer: what arrives counts. If the vault holds less of
+///   it than it owes (it rebased down, or was stolen), everyone's share of it falls alike, at once;
+///   it never rises above one token a share.
+interface IVault {
+    event Deposited(
+        uint256 indexed account, uint256 indexed collateral, uint256 amount, address from
+    );
+    event Withdrawn(
+        uint256 indexed account, uint256 indexed collateral, uint256 amount, address to
+    );
+    event Moved(uint256 indexed from, uint256 indexed to, uint256 amountE18);
+    event CollateralMoved(
+        uint256 indexed from, uint256 indexed to, uint256 indexed collateral, uint256 sharesE18
+    );
+    event CollateralListed(uint256 indexed collateral, IERC20 token);
+    event RateChanged(uint256 indexed collateral, uint256 fromE18, uint256 toE18);
+    event ModuleChanged(address indexed module, Module from, Module to);
+
+    error NotTheOwner(uint256 account, address caller);
+    error NotAModule(address caller, Module needed);
+    error UnknownCollateral(uint256 collateral);
+    error CollateralPaused(uint256 collateral, uint256 state);
+    error CapExceeded(uint256 collateral, uint256 totalE18, uint256 limitE18);
+    error TooManyCollaterals(uint256 account, uint256 limit);
+    error MoreThanHeld(uint256 account, uint256 collateral, uint256 givenE18, uint256 heldE18);
+
+    /// @notice Put tokens into an account of one's own. Collateral 0 is the settlement token.
+    /// @param amount In the token's own units.
+    function deposit(uint256 account, uint256 collateral, uint256 amount) external;
+
+    /// @notice Take tokens out of an account of one's own: margin permitting, if it has positions or
+    /// debt.
+    function withdraw(uint256 account, uint256 collateral, uint256 amount, address to) external;
+
+    /// @notice Move cash or collateral between two accounts of one's own, as a withdrawal from the one.
+    function transfer(uint256 from, uint256 to, uint256 collateral, uint256 amountE18) external;
+
+    /// @notice Move cash between rows. By a module. Rows may go below zero.
+    function move(uint256 from, uint256 to, uint256 amountE18) external;
+
+    /// @notice Move shares of a collateral. By the liquidator.
+    function moveCollateral(uint256 from, uint256 to, uint256 collateral, uint256 sharesE18)
+        external;
+
+    /// @notice Take settlement tokens in for a row, or pay them out of it. By the pool.
+    function payIn(uint256 row, address from, uint256 amount) external;
+    function payOut(uint256 row, address to, uint256 amount) external;
+
+    /// @notice Compare what is held of a collateral with what is owed. By anyone.
+    function sync(uint256 collateral) external;
+
+    function setModule(address module, Module role) external;
+    function listCollateral(IERC20 token) external returns (uint256 collateral);
+
+    function moduleOf(address module) external view returns (Module);
+    function engine() external view returns (address);
+    function cashOf(uint256 account) external view returns (int256);
+    /// @notice What all accounts together owe: the sum of the rows below zero but the protocol's own.
+    function totalDebtE18() external view returns (uint256);
+    function sharesOf(uint256 account, uint256 collateral) external view returns (uint256);
+    /// @notice The collaterals an account holds, as a bit map.
+    function heldBy(uint256 account) external view returns (uint256);
+    function rateE18(uint256 collateral) external view returns (uint256);
+    function tokenOf(uint256 collateral) external view returns (IERC20);
+
+    /// @notice Cash, and what the collaterals count, after haircuts, at the lower of index and TWAP.
+    function holdings(uint256 account, Purpose purpose)
+        external
+        view
+        returns (int256 cashE18, uint256 collateralE18);
+
+    /// @notice The price at which a collateral may be seized: the lower of index and TWAP, both of
+    /// which must allow liquidation; reverts otherwise.
+    function seizePriceE18(uint256 collateral) external view returns (uint256);
+}
