@@ -34,9 +34,24 @@ abstract contract SequencerGrace {
 
     function _requireSequencer() internal view {
         if (address(SEQUENCER_FEED) == address(0)) return;
-        (, int256 answer, uint256 sinceS,,) = SEQUENCER_FEED.latestRoundData();
+        (int256 answer, uint256 sinceS, uint256 upForS) = _sequencerStatus();
         if (answer != 0 || sinceS == 0) revert SequencerDown(answer, sinceS);
-        uint256 upForS = block.timestamp > sinceS ? block.timestamp - sinceS : 0;
         if (upForS <= GRACE_S) revert SequencerGracePeriod(upForS, GRACE_S);
+    }
+
+    /// @dev Whether the sequencer, where there is one, has been up for longer than the grace.
+    function _sequencerUp() internal view returns (bool) {
+        if (address(SEQUENCER_FEED) == address(0)) return true;
+        (int256 answer, uint256 sinceS, uint256 upForS) = _sequencerStatus();
+        return answer == 0 && sinceS != 0 && upForS > GRACE_S;
+    }
+
+    function _sequencerStatus()
+        private
+        view
+        returns (int256 answer, uint256 sinceS, uint256 upForS)
+    {
+        (, answer, sinceS,,) = SEQUENCER_FEED.latestRoundData();
+        upForS = block.timestamp > sinceS ? block.timestamp - sinceS : 0;
     }
 }
