@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {
+    SignedMath as OpenZeppelinSignedMath
+} from "@openzeppelin/contracts/utils/math/SignedMath.sol";
+
+/// @title SignedMath
+/// @notice Products of signed by unsigned numbers through 512 bits, with the rounding in the name:
+/// `Floor` towards minus infinity, `Ceil` towards plus infinity.
+library SignedMath {
+    uint256 private constant UNIT = 1e18;
+
+    function abs(int256 x) internal pure returns (uint256) {
+        return OpenZeppelinSignedMath.abs(x);
+    }
+
+    function mulDivFloor(int256 x, uint256 y, uint256 denominator) internal pure returns (int256) {
+        return _mulDiv(x, y, denominator, x < 0);
+    }
+
+    function mulDivCeil(int256 x, uint256 y, uint256 denominator) internal pure returns (int256) {
+        return _mulDiv(x, y, denominator, x >= 0);
+    }
+
+    /// @notice x × y of numbers × 10^18.
+    function mulFloor(int256 x, uint256 yE18) internal pure returns (int256) {
+        return _mulDiv(x, yE18, UNIT, x < 0);
+    }
+
+    /// @notice x × y of numbers × 10^18.
+    function mulCeil(int256 x, uint256 yE18) internal pure returns (int256) {
+        return _mulDiv(x, yE18, UNIT, x >= 0);
+    }
+
+    /// @notice x between −limit and limit.
+    function clamp(int256 x, uint256 limit) internal pure returns (int256) {
+        if (abs(x) <= limit) return x;
+        int256 bound = SafeCast.toInt256(limit);
+        return x < 0 ? -bound : bound;
+    }
+
+    function _mulDiv(int256 x, uint256 y, uint256 denominator, bool awayFromZero)
+        private
+        pure
+        returns (int256)
+    {
+        Math.Rounding rounding = awayFromZero ? Math.Rounding.Ceil : Math.Rounding.Floor;
+        int256 size = SafeCast.toInt256(Math.mulDiv(abs(x), y, denominator, rounding));
+        return x < 0 ? -size : size;
+    }
+}
