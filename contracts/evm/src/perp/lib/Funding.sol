@@ -37,14 +37,22 @@ library Funding {
     ) internal pure returns (int256 newVelocityRateE18, int256 rateE18, int256 deltaE18) {
         uint256 maxRateE18 = risk.get(Fields.MAX_FUNDING_E6) * E12;
         dtS = Math.min(dtS, risk.get(Fields.MAX_ACCRUAL_S));
-        int256 builtE18 = _skewShare(skewE18, markE18, risk.get(Fields.SKEW_SCALE_USD))
+        newVelocityRateE18 =
+            (velocityRateE18 + _built(skewE18, markE18, dtS, risk)).clamp(maxRateE18);
+        premiumBpsE2 *= SafeCast.toInt256(risk.get(Fields.PREMIUM_WEIGHT_E2)) * PREMIUM_UNIT;
+        rateE18 = ((velocityRateE18 + newVelocityRateE18) / 2 + premiumBpsE2).clamp(maxRateE18);
+        deltaE18 = _cut(rateE18, markE18 * dtS, uint256(UNIT) * DAY_S);
+    }
+
+    /// @dev What the skew adds to the rate in `dtS`.
+    function _built(int256 skewE18, uint256 markE18, uint256 dtS, MarketRisk memory risk)
+        private
+        pure
+        returns (int256)
+    {
+        return _skewShare(skewE18, markE18, risk.get(Fields.SKEW_SCALE_USD))
             * SafeCast.toInt256(risk.get(Fields.FUNDING_VELOCITY_E6) * dtS)
             / SafeCast.toInt256(1e6 * DAY_S);
-        newVelocityRateE18 = (velocityRateE18 + builtE18).clamp(maxRateE18);
-        int256 premiumE18 =
-            premiumBpsE2 * SafeCast.toInt256(risk.get(Fields.PREMIUM_WEIGHT_E2)) * PREMIUM_UNIT;
-        rateE18 = ((velocityRateE18 + newVelocityRateE18) / 2 + premiumE18).clamp(maxRateE18);
-        deltaE18 = _cut(rateE18, markE18 * dtS, uint256(UNIT) * DAY_S);
     }
 
     /// @dev Value of the skew ÷ scale, × 10^18, between −1 and 1.

@@ -29,18 +29,25 @@ library Impact {
     ) internal pure returns (uint256 priceE18) {
         if (skewScaleUsd == 0) return markE18;
         int256 limit = SafeCast.toInt256(maxImpactE6 * skewScaleUsd * E12);
-        bool buys = deltaE18 > 0;
-        int256 before = _value(skewE18, markE18, buys);
-        int256 afterwards = _value(skewE18 + deltaE18, markE18, buys);
-        (int256 sum, uint256 parts) =
-            buys ? _clampedMean(before, afterwards, limit) : _clampedMean(afterwards, before, limit);
-        uint256 scale = skewScaleUsd * UNIT * parts;
-        int256 premium = buys ? sum.mulDivCeil(markE18, scale) : sum.mulDivFloor(markE18, scale);
+        (int256 sum, uint256 parts) = _meanSkew(skewE18, deltaE18, markE18, limit);
+        parts *= skewScaleUsd * UNIT;
+        int256 premium =
+            deltaE18 > 0 ? sum.mulDivCeil(markE18, parts) : sum.mulDivFloor(markE18, parts);
         return SafeCast.toUint256(SafeCast.toInt256(markE18) + premium);
     }
 
-    function _value(int256 sizeE18, uint256 markE18, bool up) private pure returns (int256) {
-        return up ? sizeE18.mulCeil(markE18) : sizeE18.mulFloor(markE18);
+    /// @dev The mean value of the skew, as a fraction, rounded up for a buy and down for a sale.
+    function _meanSkew(int256 skewE18, int256 deltaE18, uint256 markE18, int256 limit)
+        private
+        pure
+        returns (int256 sum, uint256 parts)
+    {
+        if (deltaE18 > 0) {
+            return
+                _clampedMean(skewE18.mulCeil(markE18), (skewE18 + deltaE18).mulCeil(markE18), limit);
+        }
+        return
+            _clampedMean((skewE18 + deltaE18).mulFloor(markE18), skewE18.mulFloor(markE18), limit);
     }
 
     /// @dev The mean of x clamped to ±limit over x from `low` to `high`, as a fraction.
