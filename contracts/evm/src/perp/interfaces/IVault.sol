@@ -29,7 +29,8 @@ enum Purpose {
 ///
 /// Assumptions:
 /// - The settlement token moves exactly what it says and does not rebase. Its value is the unit of
-///   account: the framework prices nothing in anything else.
+///   account: the framework prices nothing in anything else. There is no cap on it and no pause of
+///   it: who must pay a debt or a margin call always can.
 /// - Cash is × 10^18, whatever the token's decimals. Below zero it is a debt in that token.
 /// - The sum of all rows is the settlement tokens held, but for gifts: every `move` takes from one
 ///   row what it gives to another.
@@ -58,6 +59,22 @@ interface IVault {
     error CapExceeded(uint256 collateral, uint256 totalE18, uint256 limitE18);
     error TooManyCollaterals(uint256 account, uint256 limit);
     error MoreThanHeld(uint256 account, uint256 collateral, uint256 givenE18, uint256 heldE18);
+    /// @notice The module may not move cash from the one row to the other.
+    error NotItsRows(Module role, uint256 from, uint256 to);
+    /// @notice The pool's cash is not all free: some of it is owed to the pool, not held.
+    error NotFree(uint256 givenE18, uint256 freeE18);
+    error EngineIsSet(address engine);
+    error ZeroAddress();
+    error ZeroAmount();
+    /// @notice A token cannot be taken as collateral: no contract, listed already, or of more than 18
+    /// decimals.
+    error BadToken(IERC20 token);
+    error TooManyListed(uint256 limit);
+    error BadRecipient(address to);
+    /// @notice Too much of the collateral is lost to take more of it in.
+    error RateTooLow(uint256 collateral, uint256 rateE18, uint256 leastE18);
+    /// @notice Sending tokens cost the vault more than was sent.
+    error SpentTooMuch(IERC20 token, uint256 spent, uint256 limit);
 
     /// @notice Put tokens into an account of one's own. Collateral 0 is the settlement token.
     /// @param amount In the token's own units.
@@ -65,26 +82,50 @@ interface IVault {
 
     /// @notice Take tokens out of an account of one's own: margin permitting, if it has positions or
     /// debt.
+    /// @param amount In the token's own units; 2^256 - 1 for all there is.
     function withdraw(uint256 account, uint256 collateral, uint256 amount, address to) external;
 
+    /// @notice Pay settlement tokens to the insurance, for good. By anyone.
+    function fundInsurance(uint256 amount) external;
+
     /// @notice Move cash or collateral between two accounts of one's own, as a withdrawal from the one.
+    /// @param amountE18 Of cash, or of a collateral's shares.
     function transfer(uint256 from, uint256 to, uint256 collateral, uint256 amountE18) external;
 
-    /// @notice Move cash between rows. By a module. Rows may go below zero.
+    /// @notice Move cash between rows. By a module, between the rows that are its own:
+    ///
+    /// | module | from | to |
+    /// |---|---|---|
+    /// | ENGINE | an account | POOL, INSURANCE |
+    /// | | POOL | an account |
+    /// | ORDERS | an account | ESCROW |
+    /// | | ESCROW | an account, POOL, INSURANCE, RESERVE |
+    /// | LIQUIDATOR | an account, POOL, INSURANCE, RESERVE, DEFICIT | the same |
+    /// | POOL | POOL, but for what is not free | REQUESTS |
+    /// | | REQUESTS | POOL |
+    ///
+    /// Accounts, POOL and DEFICIT may go below zero; the other rows may not.
     function move(uint256 from, uint256 to, uint256 amountE18) external;
 
     /// @notice Move shares of a collateral. By the liquidator.
     function moveCollateral(uint256 from, uint256 to, uint256 collateral, uint256 sharesE18)
         external;
 
-    /// @notice Take settlement tokens in for a row, or pay them out of it. By the pool.
-    function payIn(uint256 row, address from, uint256 amount) external;
-    function payOut(uint256 row, address to, uint256 amount) external;
+    /// @notice Take settlement tokens in from the caller for requests, or pay them out of these. By
+    /// the pool: it can take nobody's tokens but its own.
+    /// @param amount In the token's own units.
+    function payIn(uint256 amount) external;
+    function payOut(address to, uint256 amount) external;
 
-    /// @notice Compare what is held of a collateral with what is owed. By anyone.
+    /// @notice Compare what is held of a collateral with what is owed, and note it: what is noted holds
+    /// while the token does not answer. By anyone.
     function sync(uint256 collateral) external;
 
+    /// @notice Give a contract a role, or none. By the owner. There is one engine for ever.
     function setModule(address module, Module role) external;
+
+    /// @notice Give a token the next number, from 1. By the owner. It counts, and comes in, once its
+    /// parameters are listed.
     function listCollateral(IERC20 token) external returns (uint256 collateral);
 
     function moduleOf(address module) external view returns (Module);
@@ -95,6 +136,8 @@ interface IVault {
     function sharesOf(uint256 account, uint256 collateral) external view returns (uint256);
     /// @notice The collaterals an account holds, as a bit map.
     function heldBy(uint256 account) external view returns (uint256);
+    function totalSharesOf(uint256 collateral) external view returns (uint256);
+    /// @notice Tokens to a share: at most one.
     function rateE18(uint256 collateral) external view returns (uint256);
     function tokenOf(uint256 collateral) external view returns (IERC20);
 
@@ -104,7 +147,7 @@ interface IVault {
         view
         returns (int256 cashE18, uint256 collateralE18);
 
-    /// @notice The price at which a collateral may be seized: the lower of index and TWAP, both of
-    /// which must allow liquidation; reverts otherwise.
+    /// @notice What a share of a collateral may be seized at: its rate, times the lower of index and
+    /// TWAP, both of which must allow liquidation; reverts otherwise.
     function seizePriceE18(uint256 collateral) external view returns (uint256);
 }
