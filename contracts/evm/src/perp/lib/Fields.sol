@@ -160,21 +160,21 @@ library Fields {
         assembly ("memory-safe") {
             value := mload(add(risk, shl(5, shr(16, field))))
         }
-        return _cut(value, field);
+        return cut(value, field);
     }
 
     function get(CollateralRisk memory risk, uint256 field) internal pure returns (uint256 value) {
         assembly ("memory-safe") {
             value := mload(add(risk, shl(5, shr(16, field))))
         }
-        return _cut(value, field);
+        return cut(value, field);
     }
 
     function get(GlobalRisk memory risk, uint256 field) internal pure returns (uint256 value) {
         assembly ("memory-safe") {
             value := mload(add(risk, shl(5, shr(16, field))))
         }
-        return _cut(value, field);
+        return cut(value, field);
     }
 
     /// @notice Tell whether the table lets a mark of `validity` be used for `action`.
@@ -186,9 +186,18 @@ library Fields {
         return (risk.actions >> (8 * validity + uint256(action))) & 1 != 0;
     }
 
-    function _cut(uint256 word, uint256 field) private pure returns (uint256) {
+    /// @notice The value of a field in the word it lies in.
+    function cut(uint256 word, uint256 field) internal pure returns (uint256) {
         unchecked {
             return (word >> ((field >> 8) & 0xff)) & ((1 << (field & 0xff)) - 1);
+        }
+    }
+
+    /// @notice The word with another value for a field, which must have room for it.
+    function put(uint256 word, uint256 field, uint256 value) internal pure returns (uint256) {
+        unchecked {
+            uint256 shift = (field >> 8) & 0xff;
+            return (word & ~(((1 << (field & 0xff)) - 1) << shift)) | (value << shift);
         }
     }
 }
