@@ -84,4 +84,25 @@ interface ILiquidator {
 
     /// @notice Rank for auto-deleveraging: profit × leverage; 0 without a profit.
     function scoreE18(uint256 account, uint256 market) external view returns (uint256);
+
+    /// @notice Since when an account was called, seen below maintenance, and seen to owe without a
+    /// position; 0 for not.
+    function recordOf(uint256 account)
+        external
+        view
+        returns (uint256 calledAtS, uint256 belowSinceS, uint256 owesSinceS);
+
+    /// @notice What nobody has borne yet of a market's losses, by the side that lost. All markets
+    /// together, and what belongs to none, are the row `DEFICIT`.
+    function deficitOf(uint256 market)
+        external
+        view
+        returns (uint256 ofLongsE18, uint256 ofShortsE18);
+
+    /// @notice A market's auto-deleveraging: when its window began (0 for none), since when there is a
+    /// deficit (0 for none), and who stands to be closed.
+    function windowOf(uint256 market)
+        external
+        view
+        returns (uint256 startS, uint256 deficitSinceS, uint256 candidate);
 }
