@@ -130,6 +130,9 @@ library OrderReports {
             refused := mload(add(reason, 0x24))
             action := mload(add(reason, 0x44))
         }
-        return refused == market && !risk.globalRisk().allows(uint256(quote.validity), action);
+        GlobalRisk memory global = risk.globalRisk();
+        uint256 validity = uint256(quote.validity);
+        bool allowed = global.allows(validity, action) && global.allows(validity, Action.SETTLE);
+        return refused == market && !allowed;
     }
 }
