@@ -17,7 +17,7 @@ struct Position {
 struct MarketState {
     uint128 longE18;
     uint128 shortE18;
-    /// @dev Sums over all positions: cost, and size × funding index.
+    /// @dev Sums over all positions: cost, and |size| × funding index, each rounded up.
     int128 costE18;
     int128 fundingBasisE18;
     /// @dev What one base unit of a long, and of a short, has paid so far.
@@ -92,8 +92,14 @@ interface IPerpEngine {
     error TooManyMarkets(uint256 account, uint256 limit);
     error NothingToReduce(uint256 account, uint256 market);
     error OwesTooMuch(uint256 account, uint256 debtE18, uint256 limitE18);
+    /// @notice A side of a market bears no more than it is worth.
+    error LossTooLarge(uint256 market, uint256 givenE18, uint256 limitE18);
+    /// @notice More than any market is made for.
+    error OutOfRange(uint256 priceE18, uint256 sizeE18);
 
-    /// @notice Settle a trade at a quote. By Orders. Reverts with one of the errors above.
+    /// @notice Settle a trade at a quote. By Orders. Reverts with one of the errors above; or, while
+    /// the sequencer is down or in its grace, with one of SequencerGrace: the order can wait.
+    /// @dev Checks that the table allows the quote's validity to SETTLE, and to OPEN or REDUCE.
     /// @return sizeDeltaE18 What was traded: less than asked if it only reduces.
     function fill(Trade calldata trade) external returns (int256 sizeDeltaE18, uint256 priceE18);
 
