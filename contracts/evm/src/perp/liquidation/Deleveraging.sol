@@ -20,6 +20,9 @@ abstract contract Deleveraging is Waterfall {
     using SafeCast for int256;
     using SignedMath for int256;
 
+    /// @dev What closing may round away, in the least unit.
+    int256 private constant ROUNDING = 2;
+
     /// @dev A market's auto-deleveraging.
     struct Window {
         uint40 startS;
@@ -43,6 +46,7 @@ abstract contract Deleveraging is Waterfall {
 
     /// @inheritdoc ILiquidator
     function nominate(uint256 market, uint256 account) external {
+        ENGINE.accrue(market);
         (Standing memory s, uint256 startBps) = _standing(market);
         Window memory w = _windows[market];
         uint256 windowS = _windowS();
@@ -60,6 +64,7 @@ abstract contract Deleveraging is Waterfall {
 
     /// @inheritdoc ILiquidator
     function deleverage(uint256 market) external {
+        ENGINE.accrue(market);
         (Standing memory s,) = _standing(market);
         Window memory w = _windows[market];
         uint256 windowS = _windowS();
@@ -156,12 +161,9 @@ abstract contract Deleveraging is Waterfall {
     /// @dev Close of a winner what is needed, and take of the profit what the deficit is.
     function _deleverage(Standing memory s, uint256 account) private {
         Position memory position = ENGINE.position(account, s.market);
-        uint256 profitE18 = _profitE18(s, position);
         uint256 deficitE18 = _deficitFor(s, position.sizeE18 > 0);
         uint256 spareE18 = _spareE18(_marginOf(account));
-        uint256 heldE18 = int256(position.sizeE18).abs();
-        uint256 wantedE18 = Math.min(Math.max(deficitE18, _excessE18(s)), profitE18);
-        uint256 sizeE18 = Math.mulDiv(heldE18, wantedE18, profitE18, Math.Rounding.Ceil);
+        uint256 sizeE18 = _sizeFor(s, position, Math.max(deficitE18, _excessE18(s)));
         int256 gainedE18 = ENGINE.close(account, s.market, sizeE18, s.priceE18);
         uint256 leviedE18;
         if (gainedE18 > 0) {
@@ -204,19 +206,42 @@ abstract contract Deleveraging is Waterfall {
         return Math.mulDiv(Math.min(profitE18, spareE18), notionalE18, uint256(m.equityE18));
     }
 
-    /// @dev What a position is up, funding included; 0 if it is down, or there is none.
+    /// @dev How much to close so that it realises an amount: any closing settles all of the funding,
+    /// and rounds down by a unit or two.
+    function _sizeFor(Standing memory s, Position memory position, uint256 amountE18)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 heldE18 = int256(position.sizeE18).abs();
+        (int256 pnlE18, int256 fundingE18) = _gainE18(s, position);
+        int256 wantedE18 = amountE18.toInt256() + fundingE18 + ROUNDING;
+        if (wantedE18 >= pnlE18) return heldE18;
+        if (wantedE18 <= 0) return 1;
+        return Math.mulDiv(heldE18, uint256(wantedE18), uint256(pnlE18), Math.Rounding.Ceil);
+    }
+
+    /// @dev What a position is up, less the funding it owes; 0 if it is down, or there is none.
     function _profitE18(Standing memory s, Position memory position)
         private
         view
         returns (uint256)
     {
+        (int256 pnlE18, int256 fundingE18) = _gainE18(s, position);
+        return pnlE18 > 0 && pnlE18 > fundingE18 ? uint256(pnlE18 - fundingE18) : 0;
+    }
+
+    function _gainE18(Standing memory s, Position memory position)
+        private
+        view
+        returns (int256 pnlE18, int256 fundingE18)
+    {
         int256 sizeE18 = position.sizeE18;
-        if (sizeE18 == 0) return 0;
+        if (sizeE18 == 0) return (0, 0);
         MarketState memory state = ENGINE.marketState(s.market);
         int256 indexE18 = sizeE18 > 0 ? state.longIndexE18 : state.shortIndexE18;
-        int256 fundingE18 = (indexE18 - position.fundingIndexE18).mulCeil(sizeE18.abs());
-        int256 profitE18 = sizeE18.mulFloor(s.priceE18) - position.costE18 - fundingE18;
-        return profitE18 > 0 ? uint256(profitE18) : 0;
+        fundingE18 = (indexE18 - position.fundingIndexE18).mulCeil(sizeE18.abs());
+        pnlE18 = sizeE18.mulFloor(s.priceE18) - position.costE18;
     }
 
     /// @dev What may be taken of an account so that it stays at maintenance.

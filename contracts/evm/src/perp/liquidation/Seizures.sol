@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ILiquidator} from "../interfaces/ILiquidator.sol";
 import {Margin} from "../interfaces/IPerpEngine.sol";
-import {IVault, Purpose} from "../interfaces/IVault.sol";
+import {IVault} from "../interfaces/IVault.sol";
 import {Accounts} from "../lib/Accounts.sol";
 import {CollateralRisk, Fields, GlobalRisk} from "../lib/Fields.sol";
 import {Liquidations} from "./Liquidations.sol";
@@ -83,8 +83,7 @@ abstract contract Seizures is Liquidations {
         }
     }
 
-    /// @dev Pay up to `mostE18` for collateral at a price: shares rounded down, and what all of them
-    /// cost up.
+    /// @dev Pay up to `mostE18` for collateral at a price: shares rounded down, and what they cost up.
     function _take(
         uint256 account,
         uint256 to,
@@ -92,12 +91,10 @@ abstract contract Seizures is Liquidations {
         uint256 mostE18,
         uint256 priceE18
     ) private returns (uint256 paidE18) {
-        uint256 heldE18 = VAULT.sharesOf(account, collateral);
-        uint256 shareE18 = Math.mulDiv(priceE18, VAULT.rateE18(collateral), UNIT);
-        if (shareE18 == 0) return 0;
-        uint256 sharesE18 = Math.mulDiv(mostE18, UNIT, shareE18);
-        if (sharesE18 > heldE18) sharesE18 = heldE18;
-        paidE18 = Math.mulDiv(sharesE18, shareE18, UNIT, Math.Rounding.Ceil);
+        if (priceE18 == 0) return 0;
+        uint256 sharesE18 =
+            Math.min(Math.mulDiv(mostE18, UNIT, priceE18), VAULT.sharesOf(account, collateral));
+        paidE18 = Math.mulDiv(sharesE18, priceE18, UNIT, Math.Rounding.Ceil);
         if (sharesE18 == 0) return 0;
         VAULT.move(to, account, paidE18);
         VAULT.moveCollateral(account, to, collateral, sharesE18);
@@ -115,11 +112,9 @@ abstract contract Seizures is Liquidations {
         }
     }
 
-    /// @dev Never a greater discount than the least haircut: a seizure then never lowers the equity.
+    /// @dev The discount is never above the least haircut: no seizure lowers the equity.
     function _discounted(uint256 collateral, uint256 priceE18) private view returns (uint256) {
-        CollateralRisk memory risk = RISK.collateralRisk(collateral);
-        uint256 discountBps =
-            Math.min(risk.get(Fields.SEIZE_DISCOUNT_BPS), risk.get(Fields.HAIRCUT_0_BPS));
+        uint256 discountBps = RISK.collateralRisk(collateral).get(Fields.SEIZE_DISCOUNT_BPS);
         return Math.mulDiv(priceE18, BPS - discountBps, BPS, Math.Rounding.Ceil);
     }
 }

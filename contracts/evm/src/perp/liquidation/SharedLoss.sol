@@ -42,6 +42,7 @@ abstract contract SharedLoss is Deleveraging {
             emit DeficitShared(market, paidE18, paidE18);
             return;
         }
+        ENGINE.accrue(market);
         (Standing memory s,) = _standing(market);
         _requireUnanswered(s);
         uint256 sharedE18 = _share(s, true) + _share(s, false);

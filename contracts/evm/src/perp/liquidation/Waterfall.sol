@@ -97,8 +97,9 @@ abstract contract Waterfall is Seizures {
             if (!holds) continue;
             uint256 sharesE18 = VAULT.sharesOf(account, collateral);
             (bool priced, uint256 priceE18) = _priceOf(collateral);
-            uint256 rateE18 = VAULT.rateE18(collateral);
-            bool worthless = rateE18 == 0 || (priced && _worth(sharesE18, rateE18, priceE18) == 0);
+            bool worthless = priced
+                ? Math.mulDiv(sharesE18, priceE18, UNIT) == 0
+                : VAULT.rateE18(collateral) == 0;
             if (!worthless) {
                 if (priced || !abandoned) revert StillHolds(account);
                 if (debtE18 < worthE18) {
@@ -108,14 +109,6 @@ abstract contract Waterfall is Seizures {
             VAULT.moveCollateral(account, Accounts.INSURANCE, collateral, sharesE18);
             emit Seized(account, collateral, Accounts.INSURANCE, 0, sharesE18);
         }
-    }
-
-    function _worth(uint256 sharesE18, uint256 rateE18, uint256 priceE18)
-        private
-        pure
-        returns (uint256)
-    {
-        return Math.mulDiv(sharesE18, Math.mulDiv(priceE18, rateE18, UNIT), UNIT);
     }
 
     /// @dev What the pool bears of an amount: its cap is a share of the cash it had when the period
