@@ -42,22 +42,23 @@ abstract contract OrderPayments is OrderBook {
     /// @dev Pay for an order that ended.
     /// @param closedE18 The notional that it closed.
     function _pay(uint256 id, Order memory o, OrderEnd how, uint256 closedE18) internal {
-        uint256 settler = Accounts.numberOf(msg.sender, 0);
         uint256 rewardE18 = _amount(o.rewardE6);
         uint256 failureE18 = _amount(o.failureE6);
         bool failed = how == OrderEnd.FAILED;
         if (o.kind == OrderKind.MARKET) {
-            _move(Accounts.ESCROW, settler, rewardE18);
-            _move(Accounts.ESCROW, failed ? Accounts.INSURANCE : o.account, failureE18);
+            _payOut(Accounts.numberOf(msg.sender, 0), rewardE18);
+            _payOut(failed ? Accounts.INSURANCE : o.account, failureE18);
             return;
         }
         uint256 owedE18 = failed ? rewardE18 + failureE18 : rewardE18;
         if (owedE18 == 0) return;
         uint256 paidE18 = Math.min(owedE18, _payable(o, closedE18));
         if (paidE18 < owedE18) emit Unpaid(id, owedE18 - paidE18);
+        if (paidE18 == 0) return;
+        VAULT.move(o.account, Accounts.ESCROW, paidE18);
         uint256 toSettlerE18 = Math.min(paidE18, rewardE18);
-        _move(o.account, settler, toSettlerE18);
-        _move(o.account, Accounts.INSURANCE, paidE18 - toSettlerE18);
+        _payOut(Accounts.numberOf(msg.sender, 0), toSettlerE18);
+        _payOut(Accounts.INSURANCE, paidE18 - toSettlerE18);
     }
 
     /// @dev What may be taken of an account that only reduces: what is above its initial margin. One
@@ -74,8 +75,8 @@ abstract contract OrderPayments is OrderBook {
         return Math.max(freeE18, Math.min(equityE18, closedE18 * feeE6 / 10 ** 6));
     }
 
-    function _move(uint256 from, uint256 to, uint256 amountE18) private {
-        if (amountE18 != 0 && from != to) VAULT.move(from, to, amountE18);
+    function _payOut(uint256 to, uint256 amountE18) private {
+        if (amountE18 != 0) VAULT.move(Accounts.ESCROW, to, amountE18);
     }
 
     function _amount(uint256 amountE6) private pure returns (uint256) {

@@ -90,6 +90,7 @@ library OrderReports {
                 || selector == IPerpEngine.PositionTooLarge.selector
                 || selector == IPerpEngine.TooManyMarkets.selector
                 || selector == IPerpEngine.OwesTooMuch.selector
+                || selector == IPerpEngine.OutOfRange.selector
         ) return Fault.OF_THE_ORDER;
         if (
             selector == IPerpEngine.NothingToReduce.selector
