@@ -99,21 +99,22 @@ contract Vault is Valuation, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function payIn(uint256 amount) external nonReentrant {
+    function payIn(uint256 amount) external nonReentrant returns (uint256 received) {
         _requireRole(Module.POOL);
-        _takeIn(Accounts.REQUESTS, amount);
+        received = _takeIn(Accounts.REQUESTS, amount);
+        claimsE18[msg.sender] += received * SCALE;
     }
 
     /// @inheritdoc IVault
     function payOut(address to, uint256 amount) external nonReentrant {
-        _requireRole(Module.POOL);
+        _takeClaim(amount * SCALE);
         _debit(Accounts.REQUESTS, amount * SCALE);
         emit Withdrawn(Accounts.REQUESTS, 0, amount, to);
         _push(SETTLEMENT, to, amount);
     }
 
-    function _takeIn(uint256 row, uint256 amount) private {
-        uint256 received = _pull(SETTLEMENT, amount);
+    function _takeIn(uint256 row, uint256 amount) private returns (uint256 received) {
+        received = _pull(SETTLEMENT, amount);
         _credit(row, received * SCALE);
         emit Deposited(row, 0, received, msg.sender);
     }

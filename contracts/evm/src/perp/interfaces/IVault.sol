@@ -63,7 +63,8 @@ interface IVault {
     error NotItsRows(Module role, uint256 from, uint256 to);
     /// @notice The pool's cash is not all free: some of it is owed to the pool, not held.
     error NotFree(uint256 givenE18, uint256 freeE18);
-    error EngineIsSet(address engine);
+    /// @notice There is one engine for ever, and one pool at a time.
+    error RoleTaken(Module role, address holder);
     error ZeroAddress();
     error ZeroAmount();
     /// @notice A token cannot be taken as collateral: no contract, listed already, or of more than 18
@@ -111,17 +112,21 @@ interface IVault {
     function moveCollateral(uint256 from, uint256 to, uint256 collateral, uint256 sharesE18)
         external;
 
-    /// @notice Take settlement tokens in from the caller for requests, or pay them out of these. By
-    /// the pool: it can take nobody's tokens but its own.
+    /// @notice Take settlement tokens in from the caller for requests. By the pool: it can take
+    /// nobody's tokens but its own.
     /// @param amount In the token's own units.
-    function payIn(uint256 amount) external;
+    function payIn(uint256 amount) external returns (uint256 received);
+
+    /// @notice Pay out what the caller has in REQUESTS. A pool that was replaced still pays what it
+    /// owes, and no other pool can spend it.
     function payOut(address to, uint256 amount) external;
 
     /// @notice Compare what is held of a collateral with what is owed, and note it: what is noted holds
     /// while the token does not answer. By anyone.
     function sync(uint256 collateral) external;
 
-    /// @notice Give a contract a role, or none. By the owner. There is one engine for ever.
+    /// @notice Give a contract a role, or none. By the owner. There is one engine for ever, and one
+    /// pool at a time, since its shares are priced by all of the POOL row.
     function setModule(address module, Module role) external;
 
     /// @notice Give a token the next number, from 1. By the owner. It counts, and comes in, once its
@@ -130,6 +135,9 @@ interface IVault {
 
     function moduleOf(address module) external view returns (Module);
     function engine() external view returns (address);
+    function pool() external view returns (address);
+    /// @notice What of REQUESTS a pool, present or former, brought or was given there.
+    function claimsE18(address pool) external view returns (uint256);
     function cashOf(uint256 account) external view returns (int256);
     /// @notice What all accounts together owe: the sum of the rows below zero but the protocol's own.
     function totalDebtE18() external view returns (uint256);

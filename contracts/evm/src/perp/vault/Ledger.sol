@@ -28,16 +28,26 @@ abstract contract Ledger is IVault, Ownable {
     uint256 public totalDebtE18;
     /// @inheritdoc IVault
     address public engine;
+    /// @inheritdoc IVault
+    address public pool;
+
+    /// @inheritdoc IVault
+    mapping(address pool => uint256) public claimsE18;
 
     /// @inheritdoc IVault
     function setModule(address module, Module role) external onlyOwner {
         Module before = _roles[module];
         if (module == address(0)) revert ZeroAddress();
         if (before == role) return;
-        if (before == Module.ENGINE || (role == Module.ENGINE && engine != address(0))) {
-            revert EngineIsSet(engine);
+        if (before == Module.ENGINE) revert RoleTaken(before, module);
+        if (before == Module.POOL) pool = address(0);
+        if (role == Module.ENGINE) {
+            if (engine != address(0)) revert RoleTaken(role, engine);
+            engine = module;
+        } else if (role == Module.POOL) {
+            if (pool != address(0)) revert RoleTaken(role, pool);
+            pool = module;
         }
-        if (role == Module.ENGINE) engine = module;
         _roles[module] = role;
         emit ModuleChanged(module, before, role);
     }
@@ -59,7 +69,12 @@ abstract contract Ledger is IVault, Ownable {
 
     function _moveAs(Module role, uint256 from, uint256 to, uint256 amountE18) internal {
         if (!_mayMove(role, from, to)) revert NotItsRows(role, from, to);
-        if (role == Module.POOL && from == Accounts.POOL) _requireFree(amountE18);
+        if (from == Accounts.REQUESTS) {
+            _takeClaim(amountE18);
+        } else if (to == Accounts.REQUESTS) {
+            _requireFree(amountE18);
+            claimsE18[msg.sender] += amountE18;
+        }
         _debit(from, amountE18);
         _credit(to, amountE18);
         emit Moved(from, to, amountE18);
@@ -94,6 +109,15 @@ abstract contract Ledger is IVault, Ownable {
             revert MoreThanHeld(account, CASH, amountE18, _above(cashE18));
         }
         _debit(account, amountE18);
+    }
+
+    /// @dev Take of REQUESTS what the caller has there.
+    function _takeClaim(uint256 amountE18) internal {
+        uint256 hadE18 = claimsE18[msg.sender];
+        if (amountE18 > hadE18) {
+            revert MoreThanHeld(Accounts.REQUESTS, CASH, amountE18, hadE18);
+        }
+        claimsE18[msg.sender] = hadE18 - amountE18;
     }
 
     function _requireRole(Module needed) internal view {
