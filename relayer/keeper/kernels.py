@@ -105,7 +105,7 @@ def judge(  # noqa: PLR0912, PLR0915, PLR0917 (one pass over memory)
             gain = size * price - costs[row, slot] - abs(size) * (now - was)
             gross += notional + abs(costs[row, slot]) + abs(size) * (abs(now) + abs(was))
             if priced[market] == 0:
-                equity += max(gain, 0.0)
+                equity += max(gain, 0.0) if price > 0.0 else 0.0
                 lean += notional
                 continue
             equity += gain
@@ -132,6 +132,8 @@ def judge(  # noqa: PLR0912, PLR0915, PLR0917 (one pass over memory)
             level = 2
         else:
             level = 3
+        if n_markets == 0:  # a debt that collateral may be seized for
+            level = max(level, 1)
         levels[row] = level
         reach = (slack - error - reserve) / lean * (1.0 - 1e-9) if lean > 0.0 else np.inf
         reach = max(reach, 0.0)

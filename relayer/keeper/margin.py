@@ -120,7 +120,7 @@ def margin_of(
         now = markets[position.market]
         gain = pnl_of(position, now.price) - owed_of(position, now)
         if not now.priced:  # its last known profit counts for the account, and nothing against it
-            equity += max(gain, 0)
+            equity += max(gain, 0) if now.price else 0
             continue
         equity += gain
         notional = ceil_div(abs(position.size) * now.price, E18)
