@@ -79,10 +79,9 @@ contract RiskParameters is RiskStore, Ownable2Step {
 
     /// @inheritdoc IRiskParameters
     function tighten(Change[] calldata changes, uint256 untilS) external {
-        uint256 limitS;
-        if (msg.sender == owner()) limitS = block.timestamp + MAX_EMERGENCY_S;
-        else if (msg.sender == guardian) limitS = _guardianLimitS();
-        else revert NotGuardian(msg.sender);
+        bool byOwner = msg.sender == owner();
+        if (!byOwner && msg.sender != guardian) revert NotGuardian(msg.sender);
+        uint256 limitS = byOwner ? block.timestamp + MAX_EMERGENCY_S : _guardianLimitS();
         if (untilS <= block.timestamp) revert EmergencyOver(untilS, block.timestamp);
         if (untilS > limitS) revert EmergencyTooLong(untilS, limitS);
         for (uint256 i; i < changes.length; ++i) {
@@ -97,6 +96,7 @@ contract RiskParameters is RiskStore, Ownable2Step {
 
     /// @inheritdoc IRiskParameters
     function endEmergency(Scope scope, uint256 id) external onlyOwner {
+        if (!_isListed(scope, id)) revert NotListed(scope, id);
         _setEmergencyEnd(scope, id, 0);
         emit EmergencyEnded(scope, id, msg.sender);
     }
@@ -189,8 +189,9 @@ contract RiskParameters is RiskStore, Ownable2Step {
         } else {
             GlobalRisk memory all = _governedGlobal();
             all.check();
-            for (uint256 i; i < _markets.length; ++i) {
-                _governedMarket(_markets[i]).checkDepth(all);
+            uint256[] memory markets = _markets;
+            for (uint256 i; i < markets.length; ++i) {
+                _governedMarket(markets[i]).checkDepth(all);
             }
         }
     }

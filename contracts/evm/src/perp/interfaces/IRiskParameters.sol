@@ -98,7 +98,7 @@ interface IRiskParameters {
     /// @notice Set who may open in a market; zero for everyone. By the owner.
     function setAccessPolicy(uint256 market, IAccessPolicy policy) external;
 
-    function setGuardian(address guardian) external;
+    function setGuardian(address guardian_) external;
 
     /// @notice What holds now; all zero for what is not listed.
     function marketRisk(uint256 market) external view returns (MarketRisk memory);
