@@ -141,7 +141,7 @@ library Fields {
     uint256 internal constant BACKSTOP_BPS = (1 << 16) | (112 << 8) | 16;
     /// @dev No account that owes more may open.
     uint256 internal constant MAX_DEBT_USD = (1 << 16) | (128 << 8) | 48;
-    /// @dev Between a request to the pool and its price.
+    /// @dev Between the first request of an epoch of the pool and its price; half of it after the last.
     uint256 internal constant POOL_DELAY_S = (1 << 16) | (176 << 8) | 24;
     uint256 internal constant GLOBAL_EMERGENCY_UNTIL_S = (1 << 16) | (200 << 8) | 40;
 
