@@ -1,0 +1,350 @@
+"""Play a story to the model, and say which calls would do the same to the contracts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from typing import Any, Final, NamedTuple
+
+from oracle.model.fixed import Px
+from oracle.model.validity import PRICED
+from oracle.report.word import Entry, decode_entry, encode_entry
+from tests.property import perp_actions as act
+from tests.property.perp_liquidation import Liquidations
+from tests.property.perp_model import require_withdrawable
+from tests.property.perp_orders import Desk, account_of
+from tests.property.perp_rules import (
+    DEFAULT_TABLE,
+    UNIT,
+    Bracket,
+    CollateralRules,
+    GlobalRules,
+    Haircut,
+    MarketRules,
+)
+from tests.property.perp_state import Book, Mark, Refused, Row
+
+ALICE, BOB, KEEPER = (0xA11CE << 64, 0xB0B << 64, 0x5EE9E5 << 64)
+ACCOUNTS: Final = (account_of(ALICE), account_of(ALICE, 1), account_of(BOB))
+KEEPER_ACCOUNT: Final = account_of(KEEPER)
+ETHER: Final = 1
+INDEX_MARKET, TWAP_MARKET = act.MARKETS, act.MARKETS + 1
+SCALE: Final = 10**12
+"""Cash to a unit of the settlement token, which has six decimals."""
+MAX_FUTURE_MS: Final = 5_000
+POOL_USD: Final = 60_000
+INSURANCE_USD: Final = 50
+START_S: Final = 1_790_000_000
+
+MARKET_RULES: Final[Mapping[int, MarketRules]] = {
+    0: MarketRules(
+        (Bracket(5_000, 400, 200), Bracket(20_000, 800, 500), Bracket(60_000, 2_000, 1_000)),
+        liquidation_cap_usd=8_000,
+        skew_scale_usd=200_000,
+        max_impact_e6=10_000,
+        open_interest_cap_usd=80_000,
+    ),
+    1: MarketRules(
+        (Bracket(10_000, 500, 300), Bracket(30_000, 1_000, 600), Bracket(50_000, 1_500, 900)),
+        max_age_ms=20_000,
+        delay_ms=2_500,
+        taker_fee_e6=1_000,
+        liquidation_fee_e6=15_000,
+        skew_scale_usd=50_000,
+        max_impact_e6=5_000,
+        open_interest_cap_usd=50_000,
+        pool_share_bps=6_000,
+    ),
+}
+COLLATERAL_RULES: Final[Mapping[int, CollateralRules]] = {
+    ETHER: CollateralRules(
+        INDEX_MARKET,
+        TWAP_MARKET,
+        (Haircut(1_000, 500), Haircut(3_000, 1_500), Haircut(6_000, 4_000)),
+        deposit_cap=4,
+    )
+}
+RULES: Final = GlobalRules(DEFAULT_TABLE)
+FIRST_PRICES: Final = (3_000 * UNIT, 60_000 * UNIT, 3_000 * UNIT, 2_990 * UNIT)
+
+
+class Report(NamedTuple):
+    """A report of one group: its entries as encoded, its time and the time before."""
+
+    prev_ms: int
+    time_ms: int
+    entries: tuple[int, ...]
+
+    def mark(self, market: int) -> Mark:
+        """Return what it says of a market."""
+        entry = decode_entry(self.entries[market])
+        if entry.price is None:
+            return Mark(0, entry.validity, self.time_ms)
+        price = entry.price.mantissa * 10 ** (entry.price.exponent + 18)
+        premium = (entry.premium_e8 or 0) // 100
+        return Mark(price, entry.validity, self.time_ms, entry.conf_e8 // 1_000, premium)
+
+
+class Call(NamedTuple):
+    """One call of a contract, and the error that it must end with, if any."""
+
+    sender: int
+    target: str
+    function: str
+    args: tuple[Any, ...]
+    error: str | None = None
+
+
+def first_book() -> Book:
+    """Return a market as it was deployed: rules, and a pool with money."""
+    book = Book(MARKET_RULES, COLLATERAL_RULES, RULES, START_S)
+    book.cash[Row.POOL] = POOL_USD * UNIT
+    book.cash[Row.INSURANCE] = INSURANCE_USD * UNIT
+    return book
+
+
+@dataclass
+class Player:
+    """A market in the model, and what happens to it."""
+
+    book: Book = field(default_factory=first_book)
+    reports: list[Report] = field(default_factory=list)
+    prices: list[int] = field(default_factory=lambda: list(FIRST_PRICES))
+    desk: Desk = field(init=False)
+    liquidations: Liquidations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.book, MAX_FUTURE_MS)
+        self.liquidations = Liquidations(self.book)
+
+    def play(self, action: act.Action) -> Call | None:
+        """Do it, and return the call that does the same; None if there is nothing to call."""
+        try:
+            return self._do(action)
+        except _RefusedCallError as refused:
+            return refused.call
+
+    @singledispatchmethod
+    def _do(self, action: act.Action) -> Call | None:
+        raise NotImplementedError(action)
+
+    @_do.register
+    def _(self, action: act.Deposit) -> Call:
+        account = ACCOUNTS[action.who]
+        amount = action.amount * (10**6 if action.collateral == 0 else 10**15)
+        call = Call(account >> 96, "vault", "deposit", (account, action.collateral, amount))
+        with _refusals(call):
+            if action.collateral == 0:
+                self.book.cash[account] += amount * SCALE
+            else:
+                self._deposit_ether(account, amount)
+        return call
+
+    @_do.register
+    def _(self, action: act.Withdraw) -> Call | None:
+        account, book = ACCOUNTS[action.who], self.book
+        if action.collateral == 0:
+            amount = max(book.cash[account], 0) // SCALE * action.permille // 1_000
+        else:
+            held = self._tokens(book.shares[account, ETHER])
+            amount = held * action.permille // 1_000
+        if not amount:
+            return None
+        args = (account, action.collateral, amount, account >> 96)
+        call = Call(account >> 96, "vault", "withdraw", args)
+        with _refusals(call), _undone(self):
+            if action.collateral == 0:
+                book.cash[account] -= amount * SCALE
+            else:
+                self._burn_ether(account, amount)
+            require_withdrawable(book, account)
+        return call
+
+    @_do.register
+    def _(self, action: act.Transfer) -> Call:
+        giver, taker = ACCOUNTS[action.giver], ACCOUNTS[1 - action.giver]
+        amount = action.amount * UNIT
+        call = Call(ALICE, "vault", "transfer", (giver, taker, 0, amount))
+        with _refusals(call), _undone(self):
+            if amount > self.book.cash[giver]:
+                raise Refused("MoreThanHeld")
+            self.book.move(giver, taker, amount)
+            require_withdrawable(self.book, giver)
+        return call
+
+    @_do.register
+    def _(self, action: act.Tick) -> Call | None:
+        self.book.now_s += action.dt_s
+        self.liquidations.block += 1
+        entries = []
+        for at, (move, validity) in enumerate(
+            zip(action.moves_bps, action.validities, strict=True)
+        ):
+            # Eight digits, as a report has them.
+            exponent = len(str(self.prices[at])) - 8
+            self.prices[at] = self.prices[at] * (10_000 + move) // 10_000
+            price = Px(self.prices[at] // 10**exponent, exponent - 18)
+            priced = Entry(validity, price, action.conf_e8, action.premium_e8)
+            entries.append(encode_entry(priced if validity in PRICED else Entry(validity)))
+        time_ms = self.book.now_s * 1000 - 400
+        prev_ms = self.reports[-1].time_ms if self.reports else time_ms - 1000
+        report = Report(prev_ms, time_ms, tuple(entries))
+        self.reports.append(report)
+        if not action.stored:
+            return None
+        for at in range(len(entries)):
+            mark = report.mark(at)
+            if mark.validity not in PRICED:
+                mark = Mark(self.book.last_price(at), mark.validity, time_ms)
+            self.book.marks[at] = mark
+        return Call(KEEPER, "oracle", "update", (report,))
+
+    @_do.register
+    def _(self, action: act.Commit) -> Call:
+        account = ACCOUNTS[action.who]
+        mark = self.prices[action.market]
+        delta = action.usd * UNIT * UNIT // mark
+        limit = 0
+        if action.limit_bps is not None:
+            worse = action.limit_bps if delta > 0 else -action.limit_bps
+            limit = mark * (10_000 + worse) // 10_000
+        args = (account, action.market, int(action.kind), delta, limit, 0, 0)
+        call = Call(account >> 96, "orders", "commit", args)
+        with _refusals(call):
+            self.desk.commit(account, action.market, action.kind, delta, limit)
+        return call
+
+    @_do.register
+    def _(self, action: act.Settle) -> Call | None:
+        number = self._pending(action.pick)
+        if number is None:
+            return None
+        order = self.desk.orders[number]
+        decided = [r for r in self.reports if r.prev_ms < order.due_ms <= r.time_ms]
+        if not decided:
+            args = (number, self.reports[-1])
+            error = None if self.book.now_s <= order.expires_at_s else "Expired"
+            return Call(KEEPER, "orders", "settle", args, error or "NotTheFirstReport")
+        call = Call(KEEPER, "orders", "settle", (number, decided[0]))
+        with _refusals(call):
+            self.desk.settle(number, decided[0].mark(order.market), KEEPER_ACCOUNT)
+        return call
+
+    @_do.register
+    def _(self, action: act.Expire) -> Call | None:
+        number = self._pending(action.pick)
+        if number is None:
+            return None
+        call = Call(KEEPER, "orders", "expire", (number,))
+        with _refusals(call):
+            self.desk.expire(number, KEEPER_ACCOUNT)
+        return call
+
+    @_do.register
+    def _(self, action: act.Accrue) -> Call:
+        self.book.accrue(action.market)
+        return Call(KEEPER, "engine", "accrue", (action.market,))
+
+    @_do.register
+    def _(self, action: act.Liquidate) -> Call:
+        account = ACCOUNTS[action.who]
+        call = Call(KEEPER, "liquidator", "liquidate", (account, action.market, b""))
+        with _refusals(call):
+            self.liquidations.liquidate(account, action.market, KEEPER_ACCOUNT)
+        return call
+
+    @_do.register
+    def _(self, action: act.Seize) -> Call:
+        account, repay = ACCOUNTS[action.who], action.usd * UNIT
+        call = Call(KEEPER, "liquidator", "seize", (account, ETHER, repay, KEEPER_ACCOUNT))
+        with _refusals(call):
+            self.liquidations.seize(account, ETHER, repay, KEEPER_ACCOUNT)
+        return call
+
+    @_do.register
+    def _(self, action: act.Absorb) -> Call:
+        account = ACCOUNTS[action.who]
+        call = Call(KEEPER, "liquidator", "absorb", (account,))
+        with _refusals(call):
+            self.liquidations.absorb(account)
+        return call
+
+    @_do.register
+    def _(self, action: act.Lose) -> Call:
+        lost = self.book.tokens[ETHER] * action.permille // 1_000
+        self.book.tokens[ETHER] -= lost
+        return Call(0, "ether", "transfer", (KEEPER, lost))
+
+    def _pending(self, pick: int) -> int | None:
+        pending = sorted(self.desk.orders)
+        return pending[pick % len(pending)] if pending else None
+
+    def _tokens(self, shares: int) -> int:
+        total = self._total_shares()
+        held = min(self.book.tokens[ETHER], total)
+        return shares * held // total if total else 0
+
+    def _total_shares(self) -> int:
+        return sum(self.book.shares.values())
+
+    def _deposit_ether(self, account: int, amount: int) -> None:
+        book, total = self.book, self._total_shares()
+        if book.rate(ETHER) < UNIT // 100:
+            raise Refused("RateTooLow")
+        held = book.tokens[ETHER]
+        shares = amount * total // held if held < total else amount
+        if min(held + amount, total + shares) > book.collateral_rules[ETHER].deposit_cap * UNIT:
+            raise Refused("CapExceeded")
+        book.tokens[ETHER] += amount
+        book.shares[account, ETHER] += shares
+
+    def _burn_ether(self, account: int, amount: int) -> None:
+        book, total = self.book, self._total_shares()
+        held = min(book.tokens[ETHER], total)
+        book.shares[account, ETHER] -= -(-amount * total // held)
+        book.tokens[ETHER] -= amount
+
+
+class _RefusedCallError(Exception):
+    def __init__(self, call: Call) -> None:
+        super().__init__(call.error)
+        self.call = call
+
+
+class _refusals:
+    """Turn a refusal of the model into the error its call must end with."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Refused):
+            raise _RefusedCallError(self._call._replace(error=error.name)) from error
+
+
+class _undone:
+    """Put cash and collateral back if what is done is refused, as a revert does."""
+
+    def __init__(self, player: Player) -> None:
+        self._book = player.book
+
+    def __enter__(self) -> None:
+        book = self._book
+        self._before = copy.copy(book.cash), copy.copy(book.shares), copy.copy(book.tokens)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Refused):
+            self._book.cash, self._book.shares, self._book.tokens = self._before
+
+
+def play(story: Sequence[act.Action]) -> Player:
+    """Play a whole story to a fresh model."""
+    player = Player()
+    for action in story:
+        player.play(action)
+    return player
