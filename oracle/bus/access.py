@@ -47,6 +47,8 @@ def _access(reads: set[Topic], writes: set[Topic], *more: tuple[str, ...]) -> Ac
 
 _PROOFS: Final = {Topic.SNAPSHOTS, Topic.SPECS, Topic.ROUNDS}
 """What only engines, members and those who keep it for others read."""
+_KEEPERS: Final = {Topic.MARGIN_CALLS, Topic.EXPOSURES}
+"""What keepers say, to whoever subscribes to it."""
 
 ACCESS: Final = {
     "feeds": _access(set(), {Topic.TICKS}),
@@ -68,8 +70,9 @@ ACCESS: Final = {
     "relayer": _access(
         {Topic.REPORTS, Topic.DUTIES}, {Topic.DUTIES, Topic.RECEIPTS}, ("relayers.",)
     ),
-    "api": _access(set(Topic) - _PROOFS - {Topic.TICKS, Topic.DEAD_LETTERS}, set()),
-    "archive": _access(set(Topic) - {Topic.DUTIES, Topic.DEAD_LETTERS}, set()),
+    "keeper": _access({Topic.REPORTS, Topic.TICKS}, {Topic.MARGIN_CALLS, Topic.EXPOSURES}),
+    "api": _access(set(Topic) - _PROOFS - _KEEPERS - {Topic.TICKS, Topic.DEAD_LETTERS}, set()),
+    "archive": _access(set(Topic) - _KEEPERS - {Topic.DUTIES, Topic.DEAD_LETTERS}, set()),
     "operator": _access(set(Topic), {Topic.CONTROLS, Topic.AUDIT}),
 }
 

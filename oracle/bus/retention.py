@@ -52,6 +52,8 @@ KEPT: Final = {
     # All of it is read by who takes a shard over.
     Topic.SNAPSHOTS: Kept(True, FOR_EVER, segment_bytes=16 * _MIB),
     Topic.SPECS: Kept(True, FOR_EVER),
+    Topic.MARGIN_CALLS: Kept(False, 7 * _DAY_MS),
+    Topic.EXPOSURES: Kept(True, 7 * _DAY_MS),
     # Whoever can write garbage decides how much of it there is.
     Topic.DEAD_LETTERS: Kept(True, 7 * _DAY_MS, 256 * _MIB, 64 * _MIB),
 }

@@ -14,6 +14,7 @@ from oracle.cli.dead_letters import dead_letters
 from oracle.cli.demo.command import demo
 from oracle.cli.evidence import evidence
 from oracle.cli.incident import incident
+from oracle.cli.keeper import keeper
 from oracle.cli.output import configure_logging
 from oracle.cli.query import query
 from oracle.cli.replay import replay
@@ -30,6 +31,7 @@ app.command("demo", help="The whole data path on this machine, told as a story."
 run.register(app)
 control.register(app)
 app.command("audit", help="What people have ordered, and whether the record of it is whole.")(audit)
+app.command("keeper", help="Keep perp contracts: settle, liquidate, call margins.")(keeper)
 app.command("status", help="What each chain holds, how old it is, and what it costs.")(status)
 app.command("verify", help="Prove a mark: signatures, chain, median, and the ticks behind it.")(
     verify

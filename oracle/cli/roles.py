@@ -14,5 +14,6 @@ class Role(StrEnum):
     ENGINE = "engine"
     COMMITTEE = "committee"
     RELAYER = "relayer"
+    KEEPER = "keeper"
     API = "api"
     ARCHIVE = "archive"

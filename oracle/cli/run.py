@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         (Role.API, "Serve only the HTTP API (needs bus.kind kafka)."),
         (Role.ARCHIVE, "Only write the archive (needs bus.kind kafka)."),
     ):
-        app.command(role.value, help=text)(_single(role))
+        app.command(role.value, help=text)(single(role))
 
 
 def run(config: ConfigOption, state: StateOption = None, as_json: JsonOption = False) -> None:
@@ -49,12 +49,16 @@ def run(config: ConfigOption, state: StateOption = None, as_json: JsonOption = F
     roles = [Role.FEEDS, Role.ORACLE, Role.API]
     if loaded.chains:
         roles.append(Role.RELAYER)
+    if loaded.keepers:
+        roles.append(Role.KEEPER)
     if loaded.archive is not None:
         roles.append(Role.ARCHIVE)
     _serve(loaded, roles, state_folder(config, state), None, as_json=as_json)
 
 
-def _single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inner signature
+def single(role: Role):  # type: ignore[no-untyped-def]  # typer reads the inner signature
+    """Return the command that runs one role."""
+
     def command(
         config: ConfigOption,
         state: StateOption = None,

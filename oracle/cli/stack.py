@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from oracle.cli.build_feeds import AnyFeed, build_feed
 from oracle.cli.bus import opened_bus, socket_path
 from oracle.cli.deployment import salt_of
 from oracle.cli.heap import settle_heap
+from oracle.cli.keeper import keepers_of
 from oracle.cli.member import member_service
 from oracle.cli.roles import Role
 from oracle.cli.supervise import Service
@@ -53,6 +55,7 @@ from relayer.evm.chain import EvmChain, connect
 from relayer.evm.journal import Journal
 from relayer.evm.reader import MarkReader
 from relayer.held import limits_s
+from relayer.keeper.service import Keeper
 from relayer.lane import Destination
 from relayer.metrics import RelayerMetrics
 from relayer.roster import Terms, name_of
@@ -75,6 +78,7 @@ class Stack:
     chains: list[EvmChain] = field(default_factory=list)
     readers: list[MarkReader] = field(default_factory=list)
     signers: list[Signer] = field(default_factory=list)
+    keepers: list[Keeper] = field(default_factory=list)
     now_ns: Callable[[], int] = time.time_ns
 
     def __post_init__(self) -> None:
@@ -109,6 +113,8 @@ class Stack:
             made |= self._signing(must=Role.COMMITTEE in roles)
         if Role.RELAYER in roles:
             made |= self._relayer()
+        if Role.KEEPER in roles:
+            made |= self._keepers()
         if Role.API in roles:
             made |= self._api()
         if Role.ARCHIVE in roles:
@@ -270,8 +276,27 @@ class Stack:
 
         return {"sole_signer": sole.run, name: run}
 
+    @cached_property
+    def _relayer_metrics(self) -> RelayerMetrics:
+        """What relayer and keepers of this process count together."""
+        return RelayerMetrics(self.registry)
+
+    def _keepers(self) -> dict[str, Service]:
+        if not self.config.keepers:
+            raise ConfigError("keeping needs at least one entry under 'keepers'")
+        self.keepers += keepers_of(
+            self.config,
+            self.bus,
+            self.committee(),
+            self.signer,
+            self._relayer_metrics,
+            self.registry,
+            self.state / "keeper",
+        )
+        return {f"keeper.{keeper.name}": keeper.run for keeper in self.keepers}
+
     def _relayer(self) -> dict[str, Service]:
-        metrics = RelayerMetrics(self.registry)
+        metrics = self._relayer_metrics
         names = {market.number: name for name, market in self.config.markets.items()}
         destinations = self.destinations(metrics, self.state / "relayer")
         settings = self.config.relayer
@@ -393,6 +418,8 @@ async def open_stack(
         try:
             yield stack
         finally:
+            for keeper in stack.keepers:
+                await keeper.aclose()
             for chain in stack.chains:
                 await chain.aclose()
             for reader in stack.readers:

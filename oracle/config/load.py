@@ -107,8 +107,12 @@ def config_hash(config: Config) -> bytes:
 def _resolve(config: Config, folder: Path) -> Config:
     keys = [chain.key for chain in config.chains]
     keys += config.committee.keys if config.committee else []
+    keys += [keeper.key for keeper in config.keepers]
     for key in keys:
         key.place_in(folder)
+    for keeper in config.keepers:
+        if keeper.webhook is not None:
+            keeper.webhook.place_in(folder)
     if config.bus.kind == "kafka":
         config.bus.security = config.bus.security.model_copy()  # the default is everybody's
         config.bus.security.place_in(folder)

@@ -18,6 +18,7 @@ from oracle.config.deployment import (
     KafkaBusConfig,
     MemoryBusConfig,
 )
+from oracle.config.keeper import KeeperConfig
 from oracle.config.markets import MarketConfig, SourceConfig, base_of, quote_of
 from oracle.config.relayer import RelayerConfig
 
@@ -40,6 +41,7 @@ class Config(Section):
     committee: CommitteeConfig | None = None
     chains: list[EvmChainConfig] = Field(default_factory=list)
     relayer: RelayerConfig = RelayerConfig()
+    keepers: list[KeeperConfig] = Field(default_factory=list)
     api: ApiConfig = ApiConfig()
     archive: ArchiveConfig | None = None
 
@@ -65,6 +67,8 @@ class Config(Section):
     def _check(self) -> Self:
         _refuse_twice("market number", [str(market.number) for market in self.markets.values()])
         _refuse_twice("chain name", [chain.name for chain in self.chains])
+        _refuse_twice("keeper's chain", [keeper.chain for keeper in self.keepers])
+        _check_keepers(self)
         _check_bases(self.markets)
         conversion_order(self.markets)
         if len({feed.kind == "replay" for feed in self.feeds}) > 1 or (
@@ -143,6 +147,17 @@ def conversion_order(markets: dict[str, MarketConfig]) -> list[list[str]]:
         levels.append(level)
         done |= set(level)
     return levels
+
+
+def _check_keepers(config: Config) -> None:
+    chains = {chain.name for chain in config.chains}
+    for keeper in config.keepers:
+        if keeper.chain not in chains:
+            raise ValueError(
+                f"a keeper's chain {keeper.chain!r} is none of chains {sorted(chains)}"
+            )
+        if keeper.coin_market is not None and keeper.coin_market not in config.markets:
+            raise ValueError(f"coin_market {keeper.coin_market!r} is no market of this file")
 
 
 def _refuse_twice(what: str, values: list[str]) -> None:

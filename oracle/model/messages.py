@@ -272,6 +272,60 @@ class AuditEntry(_Message, frozen=True):
     until_ns: int | None = None
 
 
+class MarginCall(_Message, frozen=True):
+    """`margin-calls`: an account's margin is short, or is so no more. Each state is said once."""
+
+    chain: str
+    chain_id: int
+    engine: str
+    """Address of the engine that the account trades at, 0x-prefixed."""
+    account: str
+    """Owner's address and number of the sub-account, as 0x-prefixed 32 bytes."""
+    level: str
+    """`warned`, `liquidable`, `backstop`, or `ended`."""
+    sequence: int
+    """Counts what this keeper has said of the account: a reader drops what it has seen."""
+    block: int
+    time_ns: int
+    equity: Px
+    """In the settlement token."""
+    maintenance: Px
+
+    @property
+    def key(self) -> str:
+        """The key: what is said of an account comes in order."""
+        return f"{self.chain}|{self.account}"
+
+
+class Exposure(_Message, frozen=True):
+    """`exposures`: what the pool stands to win or lose by in one market, and the hedge of it."""
+
+    chain: str
+    market: str
+    number: int
+    block: int
+    time_ns: int
+    net: Px
+    """The pool's position in base units: what traders are short of, less what they are long of."""
+    longs: Px
+    shorts: Px
+    """Open interest of each side, in base units."""
+    mark: Px | None
+    hedge: Px
+    """To trade elsewhere so that the pool is flat: `net` the other way round."""
+    venue: str = ""
+    """The perp source whose quote is cheapest; empty without any."""
+    cost: Px | None = None
+    """In the quote currency: what crossing half its spread costs."""
+    why_unknown: str = ""
+    """Empty where `cost` is of the whole hedge; else what is not known of it."""
+
+    @property
+    def key(self) -> str:
+        """The compaction key."""
+        return f"{self.chain}|{self.number}"
+
+
 Message = (
     TickBatch
     | StepManifest
@@ -285,6 +339,8 @@ Message = (
     | SpecPart
     | CertifiedRound
     | DeadLetter
+    | MarginCall
+    | Exposure
 )
 
 CLASS_OF: Final[dict[Topic, type[Any]]] = {
@@ -300,6 +356,8 @@ CLASS_OF: Final[dict[Topic, type[Any]]] = {
     Topic.SPECS: SpecPart,
     Topic.ROUNDS: CertifiedRound,
     Topic.DEAD_LETTERS: DeadLetter,
+    Topic.MARGIN_CALLS: MarginCall,
+    Topic.EXPOSURES: Exposure,
 }
 
 

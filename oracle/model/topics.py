@@ -21,6 +21,8 @@ class Topic(StrEnum):
     SNAPSHOTS = "snapshots"
     SPECS = "specs"
     DEAD_LETTERS = "dead-letters"
+    MARGIN_CALLS = "margin-calls"
+    EXPOSURES = "exposures"
 
 
 SHARDED: Final = frozenset({Topic.TICKS, Topic.STEPS, Topic.MARKS, Topic.SNAPSHOTS})

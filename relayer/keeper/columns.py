@@ -7,12 +7,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from oracle.model.errors import Rejected
 from relayer.keeper.kernels import F64, I8, I16, I64, NEVER
 from relayer.keeper.margin import Account
 from relayer.keeper.params import E18
 
 FIRST_ROWS: Final = 1024
 FIRST_SLOTS: Final = 2
+MOST_MARKETS: Final = 4_096
+"""Numbers that the oracle gives out."""
+MOST_COLLATERALS: Final = 256
 MOST_SLOTS: Final = 64
 """Of markets, or of collaterals, in one account: the contracts allow fewer."""
 
@@ -42,6 +46,7 @@ class Columns:
 
     def put(self, account: Account) -> int:
         """Write an account's state and return its row."""
+        _check(account)
         row = self.row_of.get(account.number)
         if row is None:
             row = self._new_row()
@@ -78,6 +83,18 @@ class Columns:
         """Return the accounts of those rows that have one."""
         return [self.number_of[row] for row in rows.tolist() if row in self.number_of]
 
+    def collaterals_held(self) -> set[int]:
+        """Return the collaterals that any account holds."""
+        c, used = self.collaterals[: self.used], self.used
+        here = np.arange(c.shape[1])[None, :] < self.held_collaterals[:used, None]
+        return set(np.unique(c[here]).tolist())
+
+    def holders(self, market: int) -> I64:
+        """Return the rows that hold a market."""
+        slots = np.arange(self.markets.shape[1])[None, :]
+        here = slots < self.held_markets[: self.used, None]
+        return np.flatnonzero((here & (self.markets[: self.used] == market)).any(axis=1))
+
     def _new_row(self) -> int:
         if self._free:
             return self._free.pop()
@@ -87,8 +104,6 @@ class Columns:
         return self.used - 1
 
     def _fit(self, markets: int, collaterals: int) -> None:
-        if max(markets, collaterals) > MOST_SLOTS:
-            raise ValueError(f"an account of {markets} markets and {collaterals} collaterals")
         wide = self.markets.shape[1], self.collaterals.shape[1]
         if markets > wide[0] or collaterals > wide[1]:
             self._grow(
@@ -107,6 +122,20 @@ class Columns:
             for name in names:
                 old = getattr(self, name)
                 setattr(self, name, _resized(old, (rows, width or old.shape[1])))
+
+
+def _check(account: Account) -> None:
+    """Refuse what compiled code has no place for: it does not look where it writes.
+
+    Raises:
+        Rejected: no such account can be.
+    """
+    if max(len(account.positions), len(account.shares)) > MOST_SLOTS:
+        raise Rejected(f"account {account.number:#x} holds more than {MOST_SLOTS} of a kind")
+    if any(not 0 <= p.market < MOST_MARKETS for p in account.positions) or any(
+        not 0 <= number < MOST_COLLATERALS for number in account.shares
+    ):
+        raise Rejected(f"account {account.number:#x} holds what no oracle has a number for")
 
 
 def _resized(old: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.generic]:

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from relayer.keeper.columns import Columns
+from relayer.keeper.columns import MOST_COLLATERALS, MOST_MARKETS, Columns
 from relayer.keeper.kernels import F64, I8, I64, judge
 from relayer.keeper.margin import CollateralNow, MarketNow
 from relayer.keeper.params import BPS, E6, E18, GlobalRisk
@@ -50,7 +50,7 @@ class _Tables:
     """A world as arrays, by number of market and of collateral."""
 
     def __init__(self, world: World) -> None:
-        size = max(world.markets, default=0) + 1
+        size = MOST_MARKETS  # whatever an account holds has a place, also what is not known yet
         self.prices: F64 = np.zeros(size)
         self.priced: I8 = np.zeros(size, np.int8)
         self.long: F64 = np.zeros(size)
@@ -66,7 +66,7 @@ class _Tables:
                 self.caps[number, at], self.rates[number, at] = cap, share / BPS
             # Twice: the price may have risen since, by as much as moves its own trigger.
             self.drift[number] = 2 * now.risk.max_funding_e6 / E6 * HORIZON_S / DAY_S
-        size = max(world.collaterals, default=0) + 1
+        size = MOST_COLLATERALS
         self.collateral_prices: F64 = np.zeros(size)
         self.haircut_caps: F64 = np.zeros((size, 3))
         self.counts: F64 = np.zeros((size, 3))

@@ -53,6 +53,13 @@ _VALUES: dict[str, Any] = {
     "shared_view": False,
     "fresh": True,
     "steps": {0: 2**40, 3: 7},
+    "equity": Px(-1_234_567, -3),
+    "maintenance": Px(25, 0),
+    "net": Px(-15, -1),
+    "longs": Px(20, -1),
+    "shorts": Px(5, -1),
+    "hedge": Px(15, -1),
+    "cost": Px(7, -2),
 }
 """Fields that are told apart by name; the others by their type."""
 
