@@ -14,6 +14,12 @@ abstract contract LiquidatorFixture is PerpFixture {
     address internal carol = makeAddr("carol");
     /// @dev Not the keeper who settles orders, so that what it is paid is for liquidations alone.
     address internal hunter = makeAddr("hunter");
+    uint256 internal sink = cross(makeAddr("sink"));
+
+    function setUp() public virtual override {
+        super.setUp();
+        fund(sink, 1_000_000);
+    }
 
     /// @dev Liquidate on what is stored.
     function liquidate(uint256 account, uint256 market) internal returns (uint256 sizeE18) {
@@ -33,21 +39,19 @@ abstract contract LiquidatorFixture is PerpFixture {
         store();
     }
 
-    /// @dev As the test's own module, a row's cash to what it shall be, from or to the pool.
+    /// @dev As the test's own module: bring a row's cash to what it shall be; what it had beyond goes to
+    /// an account that does nothing else.
     function setRow(uint256 row, uint256 toE18) internal {
-        setCash(row, Accounts.POOL, toE18);
-    }
-
-    function setPool(uint256 toE18) internal {
-        setCash(Accounts.POOL, Accounts.RESERVE, toE18);
-    }
-
-    function setCash(uint256 row, uint256 other, uint256 toE18) private {
         int256 isE18 = vault.cashOf(row);
+        if (isE18 > int256(toE18)) giveFrom(sink, row, uint256(isE18) - toE18);
+        else giveFrom(row, sink, uint256(int256(toE18) - isE18));
+    }
+
+    /// @dev As the test's own module: give a row cash of another.
+    function giveFrom(uint256 to, uint256 from, uint256 amountE18) internal {
         vm.prank(owner);
         vault.setModule(address(this), Module.LIQUIDATOR);
-        if (isE18 > int256(toE18)) vault.move(row, other, uint256(isE18) - toE18);
-        else if (isE18 < int256(toE18)) vault.move(other, row, uint256(int256(toE18) - isE18));
+        vault.move(from, to, amountE18);
         vm.prank(owner);
         vault.setModule(address(this), Module.POOL);
     }
