@@ -98,9 +98,10 @@ class Liquidate:
 
 @dataclass(frozen=True)
 class Seize:
-    """Repay a debt of so many dollars for collateral."""
+    """Repay a debt of so many dollars out of another account, for collateral."""
 
     who: int
+    by: int
     usd: int
 
 
@@ -175,11 +176,12 @@ ACTIONS: Final[st.SearchStrategy[Action]] = st.one_of(
     st.builds(Expire, _PICK),
     st.builds(Accrue, _MARKET),
     st.builds(Liquidate, _WHO, _MARKET),
-    st.builds(Seize, _WHO, st.integers(1, 5_000)),
+    st.builds(Seize, _WHO, _WHO, st.integers(1, 5_000)),
     st.builds(Absorb, _WHO),
     st.builds(Lose, st.integers(1, 200)),
 )
 
+_CRASHES: Final = (-4_000, -2_500, -900, -500, 500, 900, 2_500, 4_000)
 _VALID: Final = (Validity.VALID,) * GROUP
 
 
@@ -206,9 +208,12 @@ def stories(draw: st.DrawFn) -> Sequence[Action]:
     story += draw(st.lists(ACTIONS, max_size=8))
     for _ in range(draw(st.integers(0, 2))):
         # A crash, and who comes for it.
-        move = draw(st.sampled_from([-2_500, -900, -500, -250, 250, 500, 900, 2_500]))
-        story += [_calm(move_bps=move)]
+        story += [_calm(move_bps=draw(st.sampled_from(_CRASHES)))]
         for who in range(TRADERS):
-            story += [Liquidate(who, draw(_MARKET)), Seize(who, 5_000), Absorb(who)]
+            story += [Liquidate(who, market) for market in range(MARKETS)]
+        story += [_calm()]
+        for who in range(TRADERS):
+            story += [Liquidate(who, market) for market in range(MARKETS)]
+            story += [Seize(who, (who + 1) % TRADERS, 5_000), Absorb(who)]
         story += draw(st.lists(ACTIONS, max_size=6))
     return story

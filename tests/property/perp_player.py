@@ -257,10 +257,10 @@ class Player:
 
     @_do.register
     def _(self, action: act.Seize) -> Call:
-        account, repay = ACCOUNTS[action.who], action.usd * UNIT
-        call = Call(KEEPER, "liquidator", "seize", (account, ETHER, repay, KEEPER_ACCOUNT))
+        account, by, repay = ACCOUNTS[action.who], ACCOUNTS[action.by], action.usd * UNIT
+        call = Call(by >> 96, "liquidator", "seize", (account, ETHER, repay, by))
         with _refusals(call):
-            self.liquidations.seize(account, ETHER, repay, KEEPER_ACCOUNT)
+            self.liquidations.seize(account, ETHER, repay, by)
         return call
 
     @_do.register
