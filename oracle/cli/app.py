@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from oracle.cli import bench, config_check, control, deploy, keys, run, ticks
+from oracle.cli import bench, config_check, control, deploy, gov, keys, run, ticks
 from oracle.cli.audit import audit
 from oracle.cli.backtest import backtest
 from oracle.cli.dead_letters import dead_letters
@@ -48,6 +48,7 @@ app.command("dead-letters", help="What on the bus does not decode, where it is a
 )
 app.add_typer(bench.commands, name="bench")
 app.add_typer(deploy.commands, name="deploy")
+app.add_typer(gov.commands, name="gov")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(ticks.commands, name="ticks")
 app.add_typer(config_check.commands, name="config")
