@@ -13,11 +13,12 @@ from eth_hash.auto import keccak
 from prometheus_client import CollectorRegistry
 
 from oracle.governance import functions
-from oracle.governance.fields import FIELDS, Scope
+from oracle.governance.fields import FIELDS
 from oracle.governance.functions import decoded
 from oracle.governance.proposal import STATES, Call, Proposal, of_parts
 from oracle.governance.words import Known, Members, changes_of
 from oracle.model.errors import ConfigError, Rejected
+from oracle.risk.layout import Scope
 from relayer.evm import results
 from relayer.evm.abi import selector
 from relayer.evm.errors import Malformed, Reverted

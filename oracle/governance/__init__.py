@@ -2,7 +2,7 @@
 
 | file | concern |
 |---|---|
-| `fields.py` | the risk parameters: where each lies, what it is called, its unit |
+| `fields.py` | the risk parameters in words, each value with its unit |
 | `functions.py` | the functions that governance calls, and their strict decoding |
 | `proposal.py` | a proposal, its number, what a file of it looks like |
 | `refusals.py` | why a contract refuses a call |

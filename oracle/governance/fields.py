@@ -1,43 +1,24 @@
-"""The governed risk parameters: where each lies in the contracts' words, its name, its unit.
-
-The contracts' statement of it is `Fields.sol` and `RiskParameters.rule`; a test compares them.
-"""
+"""The governed risk parameters in words, each value with its unit. Where they lie: `oracle.risk`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import IntEnum
 from typing import Final, NamedTuple
 
+from oracle.risk.layout import FIELDS as LAYOUT
+from oracle.risk.layout import Scope
+from oracle.risk.parameters import ACTIONS
+
 SECONDS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-ACTIONS: Final = ("open", "reduce", "liquidate", "fund", "settle", "withdraw")
-
-
-class Scope(IntEnum):
-    """What a parameter belongs to."""
-
-    MARKET = 0
-    COLLATERAL = 1
-    GLOBAL = 2
 
 
 class Field(NamedTuple):
     """One parameter."""
 
-    scope: Scope
     name: str
-    """As in `Fields.sol`."""
-    word: int
-    shift: int
-    width: int
     words: str
     unit: str
-
-    @property
-    def number(self) -> int:
-        """How the contracts name it."""
-        return self.word << 16 | self.shift << 8 | self.width
 
     def shown(self, value: int) -> str:
         """Return a value with its unit."""
@@ -92,84 +73,94 @@ _SHOWN: Final = {
     "allowed": _allowed,
 }
 
-_ROWS: Final = """
-MARKET CAP_0_USD 0 0 48 usd upper end of bracket 0
-MARKET INITIAL_0_BPS 0 48 16 bps initial margin of bracket 0
-MARKET MAINTENANCE_0_BPS 0 64 16 bps maintenance margin of bracket 0
-MARKET CAP_1_USD 0 80 48 usd upper end of bracket 1
-MARKET INITIAL_1_BPS 0 128 16 bps initial margin of bracket 1
-MARKET MAINTENANCE_1_BPS 0 144 16 bps maintenance margin of bracket 1
-MARKET CAP_2_USD 0 160 48 usd largest position
-MARKET INITIAL_2_BPS 0 208 16 bps initial margin of bracket 2
-MARKET MAINTENANCE_2_BPS 0 224 16 bps maintenance margin of bracket 2
-MARKET DEPTH 0 240 8 depth depth of its liquidity
-MARKET MARKET_STATE 0 248 8 state state
-MARKET MAX_AGE_MS 1 0 24 ms greatest age of a mark
-MARKET DELAY_MS 1 24 16 ms delay between a commit and its price
-MARKET TAKER_FEE_E6 1 40 16 share_e6 taker fee
-MARKET MAKER_FEE_E6 1 56 16 share_e6 maker fee
-MARKET LIQUIDATION_FEE_E6 1 72 16 share_e6 liquidation penalty
-MARKET MAX_IMPACT_E6 1 88 16 share_e6 greatest price impact
-MARKET TARGET_BPS 1 104 16 bps target of a partial liquidation, of the maintenance margin
-MARKET POOL_SHARE_BPS 1 120 16 bps open interest of one side, of the pool
-MARKET ADL_START_BPS 1 136 16 bps traders' profit at which auto-deleveraging begins, of the pool
-MARKET ADL_STOP_BPS 1 152 16 bps traders' profit at which auto-deleveraging ends, of the pool
-MARKET SKEW_SCALE_USD 2 0 48 usd skew at which impact and funding velocity are whole
-MARKET OPEN_INTEREST_CAP_USD 2 48 48 usd open interest cap of one side
-MARKET LIQUIDATION_CAP_USD 2 96 48 usd liquidation cap of a block
-MARKET MAX_FUNDING_E6 2 144 32 share_e6_day greatest funding rate
-MARKET FUNDING_VELOCITY_E6 2 176 32 share_e6_day2 funding velocity
-MARKET PREMIUM_WEIGHT_E2 2 208 16 times_e2 how often the premium is paid
-MARKET MAX_ACCRUAL_S 2 224 24 s longest time that one accrual of funding covers
-COLLATERAL INDEX_MARKET 0 0 16 market index
-COLLATERAL TWAP_MARKET 0 16 16 market TWAP
-COLLATERAL INDEX_MAX_AGE_MS 0 32 24 ms greatest age of its index
-COLLATERAL TWAP_MAX_AGE_MS 0 56 24 ms greatest age of its TWAP
-COLLATERAL HAIRCUT_CAP_0_USD 0 80 40 usd upper end of bracket 0
-COLLATERAL HAIRCUT_0_BPS 0 120 16 bps haircut of bracket 0
-COLLATERAL HAIRCUT_CAP_1_USD 0 136 40 usd upper end of bracket 1
-COLLATERAL HAIRCUT_1_BPS 0 176 16 bps haircut of bracket 1
-COLLATERAL HAIRCUT_CAP_2_USD 0 192 40 usd most that counts
-COLLATERAL HAIRCUT_2_BPS 0 232 16 bps haircut of bracket 2
-COLLATERAL DEPOSIT_CAP 1 0 64 tokens deposit cap
-COLLATERAL SEIZE_DISCOUNT_BPS 1 64 16 bps discount to who seizes it
-COLLATERAL COLLATERAL_STATE 1 80 8 state state
-GLOBAL ALLOWED_HALTED 0 0 8 allowed what a HALTED mark allows
-GLOBAL ALLOWED_MISSING 0 8 8 allowed what a MISSING mark allows
-GLOBAL ALLOWED_STALE 0 16 8 allowed what a STALE mark allows
-GLOBAL ALLOWED_TOO_VOLATILE 0 24 8 allowed what a TOO_VOLATILE mark allows
-GLOBAL ALLOWED_TOO_UNCERTAIN 0 32 8 allowed what a TOO_UNCERTAIN mark allows
-GLOBAL ALLOWED_GUARDED 0 40 8 allowed what a GUARDED mark allows
-GLOBAL ALLOWED_VALID 0 48 8 allowed what a VALID mark allows
-GLOBAL SETTLEMENT_REWARD_E6 0 56 32 usd_e6 reward of who settles an order
-GLOBAL FAILURE_FEE_E6 0 88 32 usd_e6 fee of an order that fails
-GLOBAL ORDER_EXPIRY_S 0 120 16 s expiry of an order
-GLOBAL MIN_MARGIN_USD 0 136 32 usd least equity of an account that opens
-GLOBAL KEEPER_SHARE_BPS 0 168 16 bps liquidator's share of the penalty
-GLOBAL KEEPER_MAX_E6 0 184 40 usd_e6 most that a liquidator gets of it
-GLOBAL KEEPER_FLAT_E6 0 224 32 usd_e6 what a liquidator gets where nothing is left
-GLOBAL WARNING_BPS 1 0 16 bps level of a margin call, of the maintenance margin
-GLOBAL INSURANCE_FEE_BPS 1 16 16 bps insurance's share of trading fees
-GLOBAL DRAWDOWN_BPS 1 32 16 bps bad debt that the pool bears in a period, of its cash
-GLOBAL DRAWDOWN_PERIOD_S 1 48 32 s period of the pool's drawdown
-GLOBAL ADL_WINDOW_S 1 80 16 s window for nominations to auto-deleveraging
-GLOBAL BACKSTOP_DELAY_S 1 96 16 s wait of the backstop after a margin call
-GLOBAL BACKSTOP_BPS 1 112 16 bps level of the backstop, of the maintenance margin
-GLOBAL MAX_DEBT_USD 1 128 48 usd largest debt with which an account opens
-GLOBAL POOL_DELAY_S 1 176 24 s wait of a request to the pool
-GLOBAL DEPTH_0_USD 2 0 48 usd open interest cap of depth 0
-GLOBAL DEPTH_1_USD 2 48 48 usd open interest cap of depth 1
-GLOBAL DEPTH_2_USD 2 96 48 usd open interest cap of depth 2
-GLOBAL DEPTH_3_USD 2 144 48 usd open interest cap of depth 3
-GLOBAL DEPTH_4_USD 2 192 48 usd open interest cap of depth 4
-"""
+_ROWS: Final = {
+    Scope.MARKET: """
+cap_0_usd usd upper end of bracket 0
+initial_0_bps bps initial margin of bracket 0
+maintenance_0_bps bps maintenance margin of bracket 0
+cap_1_usd usd upper end of bracket 1
+initial_1_bps bps initial margin of bracket 1
+maintenance_1_bps bps maintenance margin of bracket 1
+cap_2_usd usd largest position
+initial_2_bps bps initial margin of bracket 2
+maintenance_2_bps bps maintenance margin of bracket 2
+depth depth depth of its liquidity
+market_state state state
+max_age_ms ms greatest age of a mark
+delay_ms ms delay between a commit and its price
+taker_fee_e6 share_e6 taker fee
+maker_fee_e6 share_e6 maker fee
+liquidation_fee_e6 share_e6 liquidation penalty
+max_impact_e6 share_e6 greatest price impact
+target_bps bps target of a partial liquidation, of the maintenance margin
+pool_share_bps bps open interest of one side, of the pool
+adl_start_bps bps traders' profit at which auto-deleveraging begins, of the pool
+adl_stop_bps bps traders' profit at which auto-deleveraging ends, of the pool
+skew_scale_usd usd skew at which impact and funding velocity are whole
+open_interest_cap_usd usd open interest cap of one side
+liquidation_cap_usd usd liquidation cap of a block
+max_funding_e6 share_e6_day greatest funding rate
+funding_velocity_e6 share_e6_day2 funding velocity
+premium_weight_e2 times_e2 how often the premium is paid
+max_accrual_s s longest time that one accrual of funding covers
+""",
+    Scope.COLLATERAL: """
+index_market market index
+twap_market market TWAP
+index_max_age_ms ms greatest age of its index
+twap_max_age_ms ms greatest age of its TWAP
+haircut_cap_0_usd usd upper end of bracket 0
+haircut_0_bps bps haircut of bracket 0
+haircut_cap_1_usd usd upper end of bracket 1
+haircut_1_bps bps haircut of bracket 1
+haircut_cap_2_usd usd most that counts
+haircut_2_bps bps haircut of bracket 2
+deposit_cap tokens deposit cap
+seize_discount_bps bps discount to who seizes it
+collateral_state state state
+""",
+    Scope.GLOBAL: """
+allowed_halted allowed what a HALTED mark allows
+allowed_missing allowed what a MISSING mark allows
+allowed_stale allowed what a STALE mark allows
+allowed_too_volatile allowed what a TOO_VOLATILE mark allows
+allowed_too_uncertain allowed what a TOO_UNCERTAIN mark allows
+allowed_guarded allowed what a GUARDED mark allows
+allowed_valid allowed what a VALID mark allows
+settlement_reward_e6 usd_e6 reward of who settles an order
+failure_fee_e6 usd_e6 fee of an order that fails
+order_expiry_s s expiry of an order
+min_margin_usd usd least equity of an account that opens
+keeper_share_bps bps liquidator's share of the penalty
+keeper_max_e6 usd_e6 most that a liquidator gets of it
+keeper_flat_e6 usd_e6 what a liquidator gets where nothing is left
+warning_bps bps level of a margin call, of the maintenance margin
+insurance_fee_bps bps insurance's share of trading fees
+drawdown_bps bps bad debt that the pool bears in a period, of its cash
+drawdown_period_s s period of the pool's drawdown
+adl_window_s s window for nominations to auto-deleveraging
+backstop_delay_s s wait of the backstop after a margin call
+backstop_bps bps level of the backstop, of the maintenance margin
+max_debt_usd usd largest debt with which an account opens
+pool_delay_s s wait of a request to the pool
+depth_0_usd usd open interest cap of depth 0
+depth_1_usd usd open interest cap of depth 1
+depth_2_usd usd open interest cap of depth 2
+depth_3_usd usd open interest cap of depth 3
+depth_4_usd usd open interest cap of depth 4
+""",
+}
+"""Name, unit and words, a parameter a line."""
 
 
 def _read(row: str) -> Field:
-    scope, name, word, shift, width, unit, words = row.split(" ", 6)
-    return Field(Scope[scope], name, int(word), int(shift), int(width), words, unit)
+    name, unit, words = row.split(" ", 2)
+    return Field(name, words, unit)
 
 
 FIELDS: Final[Mapping[tuple[Scope, int], Field]] = {
-    (field.scope, field.number): field for field in map(_read, _ROWS.strip().splitlines())
+    (scope, LAYOUT[scope][field.name].code): field
+    for scope, rows in _ROWS.items()
+    for field in map(_read, rows.strip().splitlines())
 }
+"""By scope and the contracts' number of the field."""

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from oracle.governance import functions
-from oracle.governance.fields import FIELDS, Scope
+from oracle.governance.fields import FIELDS
 from oracle.governance.functions import Decoded, decoded
 from oracle.governance.proposal import Call
+from oracle.risk.layout import Scope
 
 MODULES: Final = ("nothing", "engine", "orders", "liquidator", "pool")
 NEVER_S: Final = 2**39
