@@ -51,6 +51,7 @@ contract PerpEngine is TradeRules {
         if (c.openedE18 == 0) _requireRatio(c, trade, from);
         else _requireOpening(c, trade, from);
 
+        c.state.insuredE18 += _insured(c);
         _replace(c.account, c.market, c.state, from, c.position);
         _pay(c);
         emit Filled(
@@ -106,14 +107,16 @@ contract PerpEngine is TradeRules {
         c.position = Position(sizeE18.toInt128(), costE18.toInt128(), indexE18);
     }
 
-    /// @dev Move what a trade realised: between the account and the pool, and the insurance's share
-    /// of the fee.
+    /// @dev The insurance's share of the fee.
+    function _insured(Context memory c) private pure returns (uint128) {
+        return (c.feeE18 * c.global.get(Fields.INSURANCE_FEE_BPS) / BPS).toUint128();
+    }
+
+    /// @dev Move what a trade realised between the account and the pool.
     function _pay(Context memory c) private {
         if (c.fundingE18 != 0) emit FundingSettled(c.account, c.market, c.fundingE18);
-        uint256 insuredE18 = c.feeE18 * c.global.get(Fields.INSURANCE_FEE_BPS) / BPS;
-        int256 toPoolE18 = c.fundingE18 - c.pnlE18 + (c.feeE18 - insuredE18).toInt256();
-        if (toPoolE18 > 0) VAULT.move(c.account, Accounts.POOL, toPoolE18.toUint256());
-        if (toPoolE18 < 0) VAULT.move(Accounts.POOL, c.account, toPoolE18.abs());
-        if (insuredE18 != 0) VAULT.move(c.account, Accounts.INSURANCE, insuredE18);
+        int256 netE18 = _net(c);
+        if (netE18 < 0) VAULT.move(c.account, Accounts.POOL, netE18.abs());
+        if (netE18 > 0) VAULT.move(Accounts.POOL, c.account, netE18.toUint256());
     }
 }

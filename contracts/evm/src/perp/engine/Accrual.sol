@@ -5,6 +5,7 @@ import {GroupWord} from "../../report/GroupWord.sol";
 import {Marks} from "../MarkGate.sol";
 import {IPerpEngine, MarketState} from "../interfaces/IPerpEngine.sol";
 import {Module} from "../interfaces/IVault.sol";
+import {Accounts} from "../lib/Accounts.sol";
 import {Action, Fields, GlobalRisk, MarketRisk} from "../lib/Fields.sol";
 import {Funding} from "../lib/Funding.sol";
 import {SignedMath} from "../lib/SignedMath.sol";
@@ -30,7 +31,10 @@ abstract contract Accrual is EngineState {
         if (risk.get(Fields.MARKET_STATE) == Fields.UNLISTED) revert MarketNotOpen(market, 0);
         MarketState memory state = _markets[market];
         _accrue(marks, RISK.globalRisk(), risk, market, state);
+        uint256 insuredE18 = state.insuredE18;
+        state.insuredE18 = 0;
         _markets[market] = state;
+        if (insuredE18 != 0) VAULT.move(Accounts.POOL, Accounts.INSURANCE, insuredE18);
     }
 
     /// @inheritdoc IPerpEngine

@@ -131,6 +131,7 @@ abstract contract EngineState is IPerpEngine, MarkGate {
         returns (int256)
     {
         int256 sinceE18 = int256(_index(state, held.sizeE18)) - held.fundingIndexE18;
+        if (sinceE18 == 0) return 0;
         return sinceE18.mulCeil(int256(held.sizeE18).abs());
     }
 }

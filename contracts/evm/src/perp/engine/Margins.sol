@@ -9,7 +9,6 @@ import {SignedMath} from "../lib/SignedMath.sol";
 import {Tiers} from "../lib/Tiers.sol";
 import {Accrual} from "./Accrual.sol";
 import {HeldMarkets} from "./HeldMarkets.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Margins
@@ -41,14 +40,14 @@ abstract contract Margins is Accrual {
     {
         Marks memory marks;
         GlobalRisk memory global = RISK.globalRisk();
-        return _margin(marks, global, account, Reading(purpose, true, false, NONE));
+        (margin,) = _margin(marks, global, account, Reading(purpose, true, false, NONE));
     }
 
     /// @inheritdoc IPerpEngine
     function requireWithdrawable(uint256 account) external view {
         Marks memory marks;
         GlobalRisk memory global = RISK.globalRisk();
-        Margin memory margin =
+        (Margin memory margin,) =
             _margin(marks, global, account, Reading(Purpose.PERMIT, false, true, NONE));
         if (margin.equityE18 < margin.initialE18.toInt256()) {
             revert BelowInitialMargin(account, margin.equityE18, margin.initialE18);
@@ -61,8 +60,9 @@ abstract contract Margins is Accrual {
         GlobalRisk memory global,
         uint256 account,
         Reading memory how
-    ) internal view returns (Margin memory margin) {
-        (int256 cashE18, uint256 collateralE18) = VAULT.holdings(account, how.purpose);
+    ) internal view returns (Margin memory margin, int256 cashE18) {
+        uint256 collateralE18;
+        (cashE18, collateralE18) = VAULT.holdings(account, how.purpose);
         margin.equityE18 = cashE18 + collateralE18.toInt256();
         margin.complete = true;
         for (uint256 held = _held[account]; held != 0; held = held.rest()) {
@@ -111,6 +111,6 @@ abstract contract Margins is Accrual {
     }
 
     function _notional(int256 sizeE18, uint256 priceE18) internal pure returns (uint256) {
-        return Math.mulDiv(sizeE18.abs(), priceE18, UNIT, Math.Rounding.Ceil);
+        return SignedMath.mulDiv(sizeE18.abs(), priceE18, UNIT, true);
     }
 }

@@ -42,7 +42,7 @@ library Pricing {
         uint256 priceE18 = quote.priceE18;
         if (quote.validity != Validity.VALID) {
             uint256 worse =
-                Math.mulDiv(priceE18, quote.confidenceBpsE1, CONFIDENCE_UNIT, Math.Rounding.Ceil);
+                SignedMath.mulDiv(priceE18, quote.confidenceBpsE1, CONFIDENCE_UNIT, true);
             priceE18 = deltaE18 > 0 ? priceE18 + worse : Math.saturatingSub(priceE18, worse);
         }
         return Impact.fillPrice(
@@ -65,6 +65,6 @@ library Pricing {
         uint256 makerE18 = opposed ? Math.min(sizeE18, skewE18.abs()) : 0;
         uint256 weighted = makerE18 * risk.get(Fields.MAKER_FEE_E6) + (sizeE18 - makerE18)
             * risk.get(Fields.TAKER_FEE_E6);
-        return Math.mulDiv(weighted, priceE18, UNIT * E6, Math.Rounding.Ceil);
+        return SignedMath.mulDiv(weighted, priceE18, UNIT * E6, true);
     }
 }

@@ -101,9 +101,9 @@ abstract contract TradeRules is Margins {
         if (from.sizeE18 == 0) _requireRoom(c);
         _requireLimits(c, highE18);
 
-        Margin memory margin =
+        (Margin memory margin, int256 cashE18) =
             _margin(c.marks, c.global, c.account, Reading(Purpose.PERMIT, true, true, c.market));
-        _requireDebt(c);
+        _requireDebt(c, cashE18 + _net(c));
         bool long = c.position.sizeE18 > 0;
         margin.equityE18 += _net(c) + _worth(c.state, c.position, long ? lowE18 : highE18);
         uint256 notionalE18 = _notional(c.position.sizeE18, highE18);
@@ -124,7 +124,7 @@ abstract contract TradeRules is Margins {
         internal
         view
     {
-        Margin memory other = _margin(
+        (Margin memory other,) = _margin(
             c.marks, c.global, c.account, Reading(Purpose.LIQUIDATE, true, false, c.market)
         );
         uint256 priceE18 = trade.quote.priceE18;
@@ -149,7 +149,7 @@ abstract contract TradeRules is Margins {
     }
 
     /// @dev What the account's cash changes by.
-    function _net(Context memory c) private pure returns (int256) {
+    function _net(Context memory c) internal pure returns (int256) {
         return c.pnlE18 - c.fundingE18 - c.feeE18.toInt256();
     }
 
@@ -160,8 +160,7 @@ abstract contract TradeRules is Margins {
     }
 
     /// @dev Revert if the account owes more than an account that opens may.
-    function _requireDebt(Context memory c) private view {
-        int256 cashE18 = VAULT.cashOf(c.account) + _net(c);
+    function _requireDebt(Context memory c, int256 cashE18) private pure {
         uint256 limitE18 = c.global.get(Fields.MAX_DEBT_USD) * UNIT;
         if (cashE18 < 0 && cashE18.abs() > limitE18) {
             revert OwesTooMuch(c.account, cashE18.abs(), limitE18);
@@ -181,7 +180,7 @@ abstract contract TradeRules is Margins {
         if (givenE18 > limitE18) revert PositionTooLarge(c.market, givenE18, limitE18);
 
         limitE18 = _openInterestLimit(c);
-        givenE18 = Math.mulDiv(sideE18, priceE18, UNIT, Math.Rounding.Ceil);
+        givenE18 = SignedMath.mulDiv(sideE18, priceE18, UNIT, true);
         if (givenE18 > limitE18) revert OpenInterestCap(c.market, givenE18, limitE18);
     }
 

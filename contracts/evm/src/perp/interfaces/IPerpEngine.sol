@@ -26,6 +26,9 @@ struct MarketState {
     /// @dev The part of the rate that the skew has built up, per day.
     int64 velocityRateE18;
     uint40 accruedAtS;
+    /// @dev The insurance's share of fees that the pool's row still holds: paid when the market is
+    /// accrued by itself, which saves each trade a row.
+    uint128 insuredE18;
 }
 
 /// @notice What an account is worth and must be worth, in the settlement token × 10^18.
@@ -114,7 +117,8 @@ interface IPerpEngine {
     /// nobody: it goes to the pool's row.
     function shareLoss(uint256 market, bool longs, uint256 amountE18) external;
 
-    /// @notice Accrue a market's funding up to now. By anyone.
+    /// @notice Accrue a market's funding up to now, and pay the insurance its share of the market's
+    /// fees. By anyone.
     function accrue(uint256 market) external;
 
     /// @notice Revert unless a withdrawal that was just debited leaves the account its initial margin,

@@ -97,8 +97,8 @@ interface IVault {
     ///
     /// | module | from | to |
     /// |---|---|---|
-    /// | ENGINE | an account | POOL, INSURANCE |
-    /// | | POOL | an account |
+    /// | ENGINE | an account | POOL |
+    /// | | POOL | an account, INSURANCE |
     /// | ORDERS | an account | ESCROW |
     /// | | ESCROW | an account, POOL, INSURANCE, RESERVE |
     /// | LIQUIDATOR | an account, POOL, INSURANCE, RESERVE, DEFICIT | the same |

@@ -42,13 +42,31 @@ library SignedMath {
         return x < 0 ? -bound : bound;
     }
 
+    /// @notice x × y ÷ denominator, up or down.
+    /// @dev Takes the short way where the product fits a word, as it does but for absurd numbers.
+    function mulDiv(uint256 x, uint256 y, uint256 denominator, bool up)
+        internal
+        pure
+        returns (uint256 quotient)
+    {
+        unchecked {
+            uint256 product = x * y;
+            if (x == 0 || product / x == y) {
+                quotient = product / denominator;
+                // Above the quotient of a product that was cut, there is room for one.
+                if (up && product % denominator != 0) ++quotient;
+                return quotient;
+            }
+        }
+        return Math.mulDiv(x, y, denominator, up ? Math.Rounding.Ceil : Math.Rounding.Floor);
+    }
+
     function _mulDiv(int256 x, uint256 y, uint256 denominator, bool awayFromZero)
         private
         pure
         returns (int256)
     {
-        Math.Rounding rounding = awayFromZero ? Math.Rounding.Ceil : Math.Rounding.Floor;
-        int256 size = SafeCast.toInt256(Math.mulDiv(abs(x), y, denominator, rounding));
+        int256 size = SafeCast.toInt256(mulDiv(abs(x), y, denominator, awayFromZero));
         return x < 0 ? -size : size;
     }
 }

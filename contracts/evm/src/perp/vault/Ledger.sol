@@ -142,8 +142,8 @@ abstract contract Ledger is IVault, Ownable {
         bool fromAccount = !from.isSystem();
         bool toAccount = !to.isSystem();
         if (role == Module.ENGINE) {
-            if (fromAccount) return to == Accounts.POOL || to == Accounts.INSURANCE;
-            return from == Accounts.POOL && toAccount;
+            if (fromAccount) return to == Accounts.POOL;
+            return from == Accounts.POOL && (toAccount || to == Accounts.INSURANCE);
         }
         if (role == Module.ORDERS) {
             if (fromAccount) return to == Accounts.ESCROW;
