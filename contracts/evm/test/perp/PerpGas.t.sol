@@ -113,7 +113,7 @@ contract PerpGasTest is PerpFixture {
     function recordLiquidate() private {
         vm.roll(block.number + 1);
         skipS(2);
-        setPrice(BTC, 36_000e18);
+        setPrice(BTC, 32_400e18);
         bytes memory report = reportOf(0, block.timestamp * 1000, block.timestamp * 1000 - 400);
         vm.startPrank(keeper);
         bytes memory data = abi.encodeCall(liquidator.liquidate, (account, BTC, report));
