@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from tests.integration.contracts_differential.perp_site import Answer, PerpSite
-from tests.property.perp_model import margin_of
+from tests.property.perp_model import margin_of, worth
 from tests.property.perp_player import ACCOUNTS, ETHER, KEEPER_ACCOUNT, MARKET_RULES, Player
 from tests.property.perp_state import Book, Position, Purpose, Row
 
 Reading = dict[tuple[Any, ...], Any]
+
+
+_SLACK: Final = 2 * len(ACCOUNTS) + 3
 
 
 class _Read(NamedTuple):
@@ -45,18 +49,29 @@ def _all() -> list[_Read]:
 _READS: Final = _all()
 
 
-def reading_calls(site: PerpSite) -> list[tuple[int, str, bytes]]:
-    """Return the calls that read the contracts."""
-    return [
+def reading_calls(site: PerpSite, book: Book) -> list[tuple[int, str, bytes]]:
+    """Return the calls that read the contracts, at the prices of the book."""
+    engine = site.contracts["engine"]
+    pnl = [
+        (0, "engine", engine.call("tradersPnlE18", (market, book.last_price(market))))
+        for market in MARKET_RULES
+    ]
+    return [*_encoded(site), *pnl]
+
+
+@functools.cache
+def _encoded(site: PerpSite) -> tuple[tuple[int, str, bytes], ...]:
+    return tuple(
         (0, read.target, site.contracts[read.target].call(read.function, read.args))
         for read in _READS
-    ]
+    )
 
 
 def reading_of(site: PerpSite, answers: Sequence[Answer]) -> Reading:
     """Return what the contracts said."""
     said: Reading = {}
-    for read, answer in zip(_READS, answers, strict=True):
+    pnl = [_Read(("pnl", market), "engine", "tradersPnlE18", (market,)) for market in MARKET_RULES]
+    for read, answer in zip([*_READS, *pnl], answers, strict=True):
         assert answer.error is None, f"{read.key}: {answer.error}"
         result = site.contracts[read.target].result(read.function, answer.data)
         said[read.key] = result[0] if len(result) == 1 else result
@@ -78,11 +93,33 @@ def expected_of(player: Player) -> Reading:
             says["margin", account, purpose] = tuple(margin_of(book, account, purpose))
     for market in MARKET_RULES:
         says["market", market] = _market(book, market)
+        says["pnl", market] = _pnl(book, market)
         deficits = player.liquidations.deficits
         says["deficit", market] = (deficits[market, True], deficits[market, False])
     says["debt",] = book.total_debt()
     says["rate",] = book.rate(ETHER)
     return says
+
+
+def differences(model: Reading, contracts: Reading) -> Reading:
+    """Return where the two differ. Of what all traders would gain the contracts know sums alone:
+    they may say more than their positions do, by what the sums are rounded by, and never less.
+    """
+    slack = 2 * len(ACCOUNTS) + 3
+    return {
+        key: (value, contracts[key])
+        for key, value in model.items()
+        if not (
+            0 <= contracts[key] - value <= slack if key[0] == "pnl" else contracts[key] == value
+        )
+    }
+
+
+def _pnl(book: Book, market: int) -> int:
+    """Return what the traders would gain if all of a market closed at its last price."""
+    state, price = book.accrued(market), book.last_price(market)
+    held = (position for (_, other), position in book.positions.items() if other == market)
+    return sum(worth(state, position, price) for position in held)
 
 
 def _market(book: Book, market: int) -> tuple[int, ...]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import coincurve
@@ -29,6 +27,7 @@ from oracle.report.report import Report as SignedReport
 from oracle.report.report import encode as encode_report
 from oracle.report.signature import compact
 from oracle.report.word import pack_word
+from oracle.risk.layout import FIELDS, Scope
 from relayer.evm.abi import selector
 from relayer.evm.reverts import Reverts
 from tests.property.perp_player import (
@@ -50,8 +49,6 @@ from tests.property.perp_rules import CollateralRules, GlobalRules, MarketRules
 from tests.property.perp_state import Row
 from tests.vectors.generate import address, members
 
-_FIELDS_SOL: Final = Path(__file__).parents[3] / "contracts/evm/src/perp/lib/Fields.sol"
-_FIELD: Final = re.compile(r"constant (\w+) = \((\d) << 16\) \| \((\d+) << 8\) \| (\d+);")
 _ZERO: Final = "0x" + "00" * 20
 _GOVERNOR: Final = bytes(19) + b"\x01"
 _MODULES: Final = {"engine": 1, "orders": 2, "liquidator": 3, "pool": 4}
@@ -96,7 +93,7 @@ class Deployed:
         return tuple(decode(self.functions[function][2], data))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class PerpSite:
     """The deployment, its one member's key, and the node."""
 
@@ -234,12 +231,14 @@ class _Deployment:
             await self._send("vault", "setModule", self._address(name), _MODULES[name])
         # The owner himself pays in what the pool begins with.
         await self._send("vault", "setModule", self._owner.address, _MODULES["pool"])
-        await self._send("params", "list", 2, 0, changes(2, 0, RULES))
+        await self._send("params", "list", Scope.GLOBAL, 0, changes(Scope.GLOBAL, 0, RULES))
         for market, market_rules in MARKET_RULES.items():
-            await self._send("params", "list", 0, market, changes(0, market, market_rules))
+            await self._send(
+                "params", "list", Scope.MARKET, market, changes(Scope.MARKET, market, market_rules)
+            )
         await self._send("vault", "listCollateral", self._address("ether"))
-        rules = changes(1, ETHER, COLLATERAL_RULES[ETHER])
-        await self._send("params", "list", 1, ETHER, rules)
+        rules = changes(Scope.COLLATERAL, ETHER, COLLATERAL_RULES[ETHER])
+        await self._send("params", "list", Scope.COLLATERAL, ETHER, rules)
 
     async def _fill(self) -> None:
         vault, amount = self._address("vault"), (POOL_USD + INSURANCE_USD) * 10**6
@@ -276,14 +275,11 @@ def opening_calls(site: PerpSite) -> list[tuple[int, str, bytes]]:
 
 
 def changes(
-    scope: int, number: int, rules: MarketRules | CollateralRules | GlobalRules
+    scope: Scope, number: int, rules: MarketRules | CollateralRules | GlobalRules
 ) -> list[tuple[int, int, int, int]]:
     """Return the listing of these rules: each field once, in the order of `Fields`."""
-    codes = {
-        name: int(word) << 16 | int(shift) << 8 | int(width)
-        for name, word, shift, width in _FIELD.findall(_FIELDS_SOL.read_text())
-    }
-    listed = {codes[name]: value for name, value in _named(rules).items()}
+    fields = FIELDS[scope]
+    listed = {fields[name].code: value for name, value in _named(rules).items()}
     return [(scope, number, code, listed[code]) for code in sorted(listed)]
 
 
@@ -295,22 +291,22 @@ def _named(rules: MarketRules | CollateralRules | GlobalRules) -> dict[str, int]
         match field.name:
             case "brackets":
                 for at, bracket in enumerate(value):
-                    named[f"CAP_{at}_USD"] = bracket.cap_usd
-                    named[f"INITIAL_{at}_BPS"] = bracket.initial_bps
-                    named[f"MAINTENANCE_{at}_BPS"] = bracket.maintenance_bps
+                    named[f"cap_{at}_usd"] = bracket.cap_usd
+                    named[f"initial_{at}_bps"] = bracket.initial_bps
+                    named[f"maintenance_{at}_bps"] = bracket.maintenance_bps
             case "haircuts":
                 for at, haircut in enumerate(value):
-                    named[f"HAIRCUT_CAP_{at}_USD"] = haircut.cap_usd
-                    named[f"HAIRCUT_{at}_BPS"] = haircut.bps
+                    named[f"haircut_cap_{at}_usd"] = haircut.cap_usd
+                    named[f"haircut_{at}_bps"] = haircut.bps
             case "depths_usd":
-                named |= {f"DEPTH_{at}_USD": usd for at, usd in enumerate(value)}
+                named |= {f"depth_{at}_usd": usd for at, usd in enumerate(value)}
             case "allowed":
                 bits = list(Action)
                 for validity in Validity:
                     allowed = sum(1 << bits.index(action) for action in value[validity])
-                    named[f"ALLOWED_{validity.name}"] = allowed
+                    named[f"allowed_{validity.name.lower()}"] = allowed
             case name:
-                named[name.upper()] = value
+                named[name] = value
     return named
 
 
