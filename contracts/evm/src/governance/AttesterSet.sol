@@ -76,8 +76,9 @@ contract AttesterSet is IAttesterSet {
     function _set(address[] memory attesters_, uint256 threshold_) private {
         _check(attesters_, threshold_);
         _requireNoMember(attesters_);
-        for (uint256 i; i < _attesters.length; ++i) {
-            isAttester[_attesters[i]] = false;
+        address[] memory previous = _attesters;
+        for (uint256 i; i < previous.length; ++i) {
+            isAttester[previous[i]] = false;
         }
         for (uint256 i; i < attesters_.length; ++i) {
             isAttester[attesters_[i]] = true;

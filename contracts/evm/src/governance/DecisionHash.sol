@@ -8,6 +8,10 @@ import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/Messa
 /// @notice What attesters sign. The type and the domain's name are of decisions alone: no signature
 /// over a report is one over a decision, or the other way about.
 library DecisionHash {
+    /// @dev How far ahead a decision may begin, and from then on expire. Both chains hold to it.
+    uint256 internal constant MOST_LEAD_S = 30 days;
+    uint256 internal constant MOST_LIFE_S = 180 days;
+
     bytes32 internal constant DECISION_TYPEHASH = keccak256(
         "Decision(uint256 homeChainId,address homeGovernor,address target,uint64 nonce,bytes32 payloadHash,uint64 eta,uint64 expiresAt)"
     );

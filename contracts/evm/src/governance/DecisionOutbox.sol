@@ -10,9 +10,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 /// @title DecisionOutbox
 /// @notice Numbers and keeps what the home chain decides for each far governor.
 contract DecisionOutbox is IDecisionOutbox, Ownable2Step {
-    uint256 private constant MOST_LEAD_S = 30 days;
     uint256 private constant LEAST_LIFE_S = 1 days;
-    uint256 private constant MOST_LIFE_S = 180 days;
 
     address public immutable HOME_GOVERNOR;
 
@@ -36,9 +34,11 @@ contract DecisionOutbox is IDecisionOutbox, Ownable2Step {
     ) external onlyOwner returns (uint64 nonce) {
         if (chainId == 0 || chainId == block.chainid) revert NotAFarChain(chainId);
         if (target == address(0)) revert NoTarget();
-        if (leadS > MOST_LEAD_S) revert LeadTooLong(leadS, MOST_LEAD_S);
-        if (lifeS < LEAST_LIFE_S || lifeS > MOST_LIFE_S) {
-            revert LifeOutOfRange(lifeS, LEAST_LIFE_S, MOST_LIFE_S);
+        if (leadS > DecisionHash.MOST_LEAD_S) {
+            revert LeadTooLong(leadS, DecisionHash.MOST_LEAD_S);
+        }
+        if (lifeS < LEAST_LIFE_S || lifeS > DecisionHash.MOST_LIFE_S) {
+            revert LifeOutOfRange(lifeS, LEAST_LIFE_S, DecisionHash.MOST_LIFE_S);
         }
         nonce = ++sent[chainId][target];
         uint256 eta = block.timestamp + leadS;

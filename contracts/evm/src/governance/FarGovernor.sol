@@ -52,6 +52,7 @@ contract FarGovernor is ExecutionRules, IFarGovernor, ReentrancyGuard {
         uint256 next = uint256(received) + 1;
         if (nonce != next) revert NonceOrder(nonce, next);
         _requirePayload(calls, decision.payloadHash);
+        _requireTimes(decision.eta, decision.expiresAt);
         bytes32 digest = digestOf(decision);
         source.requireDecided(digest, proof);
 
@@ -166,6 +167,15 @@ contract FarGovernor is ExecutionRules, IFarGovernor, ReentrancyGuard {
     function _setGuardian(address guardian_) private {
         emit GuardianChanged(guardian, guardian_);
         guardian = guardian_;
+    }
+
+    /// @dev Else one that nobody may veto, a removal of the guardian, could wait here for ever.
+    function _requireTimes(uint256 eta, uint256 expiresAt) private view {
+        uint256 mostEta = block.timestamp + DecisionHash.MOST_LEAD_S;
+        uint256 mostExpiresAt = eta + DecisionHash.MOST_LIFE_S;
+        if (eta > mostEta || expiresAt > mostExpiresAt) {
+            revert TimesOutOfRange(eta, mostEta, expiresAt, mostExpiresAt);
+        }
     }
 
     function _requirePayload(Call[] calldata calls, bytes32 expected) private pure {

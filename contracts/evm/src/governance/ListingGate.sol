@@ -110,7 +110,6 @@ contract ListingGate is IListingGate {
             revert NotProven(market, probation.sinceS, probation.samples, needed);
         }
         // Reverts unless it is VALID, in time and not paused at this moment too.
-        // slither-disable-next-line unused-return
         ORACLE.usablePrice(market, _terms.maxAgeMs);
     }
 

@@ -124,7 +124,7 @@ contract PlumbGovernor is
         }
         if (i >= MAX_LIVE_PROPOSALS) revert TooManyProposals(proposer, MAX_LIVE_PROPOSALS);
         proposalId = super._propose(targets, values, calldatas, description, proposer);
-        ids.push(proposalId);
+        _proposalsOf[proposer].push(proposalId);
     }
 
     /// @dev Until votes are counted, anyone may cancel a proposal whose proposer has too few votes left:

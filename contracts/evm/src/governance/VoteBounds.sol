@@ -25,7 +25,7 @@ abstract contract VoteBounds is IPlumbGovernor {
         _requireRange(floors.votingPeriodS, 1, MOST_PERIOD_S);
         _requireRange(floors.lateQuorumExtensionS, 1, MOST_DELAY_S);
         _requireRange(floors.quorumPercent, 1, MOST_QUORUM_PERCENT);
-        MOST_THRESHOLD = supply / 100 * MOST_THRESHOLD_PERCENT;
+        MOST_THRESHOLD = supply * MOST_THRESHOLD_PERCENT / 100;
         _requireRange(floors.proposalThreshold, 1, MOST_THRESHOLD);
         LEAST_VOTING_DELAY_S = floors.votingDelayS;
         LEAST_VOTING_PERIOD_S = floors.votingPeriodS;

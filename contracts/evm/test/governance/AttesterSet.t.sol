@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IAttesterSet} from "../../src/governance/interfaces/IAttesterSet.sol";
 import {Call} from "../../src/governance/interfaces/IDecisions.sol";
 import {IFarGovernor} from "../../src/governance/interfaces/IFarGovernor.sol";
+import {IGuardian} from "../../src/governance/interfaces/IGuardian.sol";
 import {Binding} from "../../src/interfaces/IMarkOracle.sol";
 import {Draft} from "../ReportBuilder.sol";
 import {FarFixture, Sent} from "./FarFixture.sol";
@@ -244,6 +245,29 @@ contract AttesterSetTest is FarFixture {
         // Its nonce is lost: the home chain sends what it meant anew.
         far.skip(1);
         carryOut(stepTo(220));
+    }
+
+    /// @dev A removal of the guardian cannot be vetoed: so it must not be able to wait for ever either.
+    function test_forgery_RevertIf_ItWouldHoldUpTheOrder() public {
+        Sent memory forged =
+            send(callsOf(address(farGuardian), abi.encodeCall(IGuardian.setCouncil, (mallory))));
+        uint256 mostEta = block.timestamp + 30 days;
+        expectTimes(forged, mostEta + 1, mostEta + 2);
+        expectTimes(forged, type(uint64).max, type(uint64).max);
+        expectTimes(forged, mostEta, mostEta + 180 days + 1);
+        expectTimes(forged, mostEta, type(uint64).max);
+        (forged.decision.eta, forged.decision.expiresAt) =
+        (uint64(mostEta), uint64(mostEta + 180 days));
+        forged.digest = far.digestOf(forged.decision);
+        receiveIt(forged);
+        assertEq(far.received(), 1);
+    }
+
+    function expectTimes(Sent memory s, uint256 eta, uint256 expiresAt) private {
+        (s.decision.eta, s.decision.expiresAt) = (uint64(eta), uint64(expiresAt));
+        bytes memory proof = attest(far.digestOf(s.decision), attesters, 0x1f);
+        vm.expectPartialRevert(IFarGovernor.TimesOutOfRange.selector);
+        this.doReceive(s, proof);
     }
 
     function expectTooFew(uint256 count) private {

@@ -32,7 +32,7 @@ interface IAttesterSet is IDecisionSource, IExecutionGate {
     error SignatureOrder(uint256 position, address signer);
 
     /// @notice Replace all attesters. By the far governor: so by a decision that the old ones attested.
-    function rotate(address[] calldata attesters, uint256 threshold) external;
+    function rotate(address[] calldata attesters_, uint256 threshold_) external;
 
     function attesters() external view returns (address[] memory);
     function threshold() external view returns (uint256);

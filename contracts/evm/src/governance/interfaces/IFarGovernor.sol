@@ -50,6 +50,8 @@ interface IFarGovernor is IExecutionRules {
 
     /// @notice The decision is of another home, or for another far governor.
     error WrongAddress(uint256 homeChainId, address homeGovernor, address target);
+    /// @notice Its times are further ahead than the outbox lets them be: it would hold up what follows.
+    error TimesOutOfRange(uint256 eta, uint256 mostEta, uint256 expiresAt, uint256 mostExpiresAt);
     error NonceOrder(uint256 given, uint256 next);
     error WrongPayload(bytes32 given, bytes32 expected);
     error NotReady(uint64 nonce, DecisionState state, uint256 readyAtS);
@@ -77,8 +79,8 @@ interface IFarGovernor is IExecutionRules {
     function veto(uint64 nonce) external;
 
     /// @notice By decision only, all three.
-    function setSource(IDecisionSource source) external;
-    function setGuardian(address guardian) external;
+    function setSource(IDecisionSource source_) external;
+    function setGuardian(address guardian_) external;
     function updateDelay(uint256 newDelay) external;
 
     /// @notice The last nonce that has arrived, and the last one that was executed or skipped.

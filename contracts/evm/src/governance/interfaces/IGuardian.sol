@@ -53,7 +53,7 @@ interface IGuardian {
     function dismissPauser(address pauser, string calldata reason) external;
 
     /// @notice Name the council. By governance.
-    function setCouncil(address council) external;
+    function setCouncil(address council_) external;
 
     /// @notice Allow a pauser, or no longer. By governance.
     function setPauser(address pauser, bool allowed) external;

@@ -54,7 +54,7 @@ interface IListingGate is IExecutionGate {
     function sample(uint256 market) external;
 
     /// @notice By governance, within bounds.
-    function setTerms(Terms calldata terms) external;
+    function setTerms(Terms calldata terms_) external;
 
     /// @notice Revert unless the market may be listed now.
     function requireProven(uint256 market) external view;
