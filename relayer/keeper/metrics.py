@@ -34,6 +34,7 @@ class KeeperMetrics:
         )
         self.behind = gauge("blocks_behind", "Blocks that are not followed yet.")
         self.dirty = gauge("unread", "Accounts and orders touched and not read yet.")
+        self.stumbles = counter("stumbles", "Turns that failed, and were tried again.")
         self.rollbacks = counter("rollbacks", "Times that blocks left the chain.")
         self.audited = counter("audited", "Accounts compared with the chain.")
         self.differing = counter("differing", "Accounts found to differ: the alarm.")

@@ -109,11 +109,16 @@ class Keeper:
                     newer = await self._shelf.newer_than(seen, self._until_poll_s())
                     seen = newer.offer.slot if newer else seen
                     await self.turn()
-                    wait_s = BACKOFF_S[0]
                 except PlumblineError as error:
                     _log.warning("keeper_stumbled", chain=self.name, error=str(error))
-                    await asyncio.sleep(wait_s)
-                    wait_s = min(2 * wait_s, BACKOFF_S[1])
+                except Exception:  # noqa: BLE001 (a defect must not end what others rely on)
+                    _log.exception("keeper_crashed", chain=self.name)
+                else:
+                    wait_s = BACKOFF_S[0]
+                    continue
+                self._metrics.stumbles.labels(self.name).inc()
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, BACKOFF_S[1])
 
     async def turn(self) -> None:
         """Follow if it is time, judge at the newest mark, and begin what is due.
