@@ -112,11 +112,13 @@ contract PerpEngine is TradeRules {
         return (c.feeE18 * c.global.get(Fields.INSURANCE_FEE_BPS) / BPS).toUint128();
     }
 
-    /// @dev Move what a trade realised between the account and the pool.
+    /// @dev Move what a trade realised between the account and the pool. With its last position a
+    /// market owes the insurance nothing either: whoever adds up open markets has it all.
     function _pay(Context memory c) private {
         if (c.fundingE18 != 0) emit FundingSettled(c.account, c.market, c.fundingE18);
         int256 netE18 = _net(c);
         if (netE18 < 0) VAULT.move(c.account, Accounts.POOL, netE18.abs());
         if (netE18 > 0) VAULT.move(Accounts.POOL, c.account, netE18.toUint256());
+        if (c.state.longE18 | c.state.shortE18 == 0) _payInsurance(c.market, c.state.insuredE18);
     }
 }

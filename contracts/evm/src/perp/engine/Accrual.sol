@@ -31,10 +31,8 @@ abstract contract Accrual is EngineState {
         if (risk.get(Fields.MARKET_STATE) == Fields.UNLISTED) revert MarketNotOpen(market, 0);
         MarketState memory state = _markets[market];
         _accrue(marks, RISK.globalRisk(), risk, market, state);
-        uint256 insuredE18 = state.insuredE18;
-        state.insuredE18 = 0;
         _markets[market] = state;
-        if (insuredE18 != 0) VAULT.move(Accounts.POOL, Accounts.INSURANCE, insuredE18);
+        _payInsurance(market, state.insuredE18);
     }
 
     /// @inheritdoc IPerpEngine
@@ -71,6 +69,13 @@ abstract contract Accrual is EngineState {
         Marks memory marks;
         uint256 maxAgeMs = RISK.marketRisk(market).get(Fields.MAX_AGE_MS);
         return _requirePrice(marks, RISK.globalRisk(), market, maxAgeMs, action);
+    }
+
+    /// @dev Pay the insurance its share of a stored market's fees.
+    function _payInsurance(uint256 market, uint256 insuredE18) internal {
+        if (insuredE18 == 0) return;
+        _markets[market].insuredE18 = 0;
+        VAULT.move(Accounts.POOL, Accounts.INSURANCE, insuredE18);
     }
 
     /// @dev Accrue a market that is in memory, and say so. The caller stores it.

@@ -47,6 +47,7 @@ abstract contract NetAssets {
         (navE18,) = _cash();
         uint256[] memory markets = ENGINE.openMarkets();
         for (uint256 i; i < markets.length; ++i) {
+            navE18 -= uint256(ENGINE.marketState(markets[i]).insuredE18).toInt256();
             uint256 priceE18 = ORACLE.readMark(markets[i]).priceE18;
             navE18 -= ENGINE.tradersPnlE18(markets[i], priceE18);
         }
@@ -55,11 +56,14 @@ abstract contract NetAssets {
     /// @dev By marks that may be settled by, are VALID, and were signed at `leastMs` or after; reverts
     /// if one is not.
     function _requireWorth(uint256 leastMs) internal returns (Worth memory worth) {
-        (worth.navE18, worth.freeE18) = _cash();
         uint256[] memory markets = ENGINE.openMarkets();
+        // First: accruing pays the insurance out of the pool's cash.
+        for (uint256 i; i < markets.length; ++i) {
+            ENGINE.accrue(markets[i]);
+        }
+        (worth.navE18, worth.freeE18) = _cash();
         for (uint256 i; i < markets.length; ++i) {
             uint256 market = markets[i];
-            ENGINE.accrue(market);
             uint256 priceE18 = _requirePrice(market, leastMs);
             int256 pnlE18 = ENGINE.tradersPnlE18(market, priceE18);
             worth.navE18 -= pnlE18;
