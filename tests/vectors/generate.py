@@ -1,4 +1,4 @@
-"""Write report.json and committee.json: the golden vectors that every implementation must match.
+"""Write the golden vectors that every implementation must match: reports, rounds, decisions.
 
     python -m tests.vectors.generate [--check]
 
@@ -25,6 +25,7 @@ from oracle.report.word import Entry, encode_entry, encode_word
 
 FILE = Path(__file__).with_name("report.json")
 COMMITTEE_FILE = Path(__file__).with_name("committee.json")
+DECISIONS_FILE = Path(__file__).with_name("decisions.json")
 THRESHOLD = 5
 NOW_MS = 1_790_000_000_123
 
@@ -256,11 +257,15 @@ def vectors() -> dict[str, Any]:
 
 def main() -> int:
     """Write the files, or with --check compare them."""
-    from tests.vectors import committee
+    from tests.vectors import committee, decisions
 
     texts = {
         file: json.dumps(made(), indent=1) + "\n"
-        for file, made in ((FILE, vectors), (COMMITTEE_FILE, committee.vectors))
+        for file, made in (
+            (FILE, vectors),
+            (COMMITTEE_FILE, committee.vectors),
+            (DECISIONS_FILE, decisions.vectors),
+        )
     }
     if "--check" in sys.argv:
         return 0 if all(file.read_text() == text for file, text in texts.items()) else 1
