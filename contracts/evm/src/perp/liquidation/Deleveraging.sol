@@ -28,6 +28,8 @@ abstract contract Deleveraging is Waterfall {
         uint40 startS;
         /// @dev Since when there is a deficit; 0 for none.
         uint40 deficitSinceS;
+        /// @dev The traders' profit has passed the start, and not come down to the stop since.
+        bool byRatio;
         uint256 candidate;
     }
 
@@ -39,49 +41,55 @@ abstract contract Deleveraging is Waterfall {
         uint256 profitE18;
         uint256 poolE18;
         uint256 stopBps;
+        uint256 windowS;
         Deficit deficit;
+        Window window;
+        /// @dev The window is open, or over and its best not closed yet.
+        bool running;
+        /// @dev The traders' profit is to be brought down to the stop.
+        bool above;
     }
 
-    mapping(uint256 market => Window) internal _windows;
+    mapping(uint256 market => Window) private _windows;
 
     /// @inheritdoc ILiquidator
     function nominate(uint256 market, uint256 account) external {
         ENGINE.accrue(market);
-        (Standing memory s, uint256 startBps) = _standing(market);
-        Window memory w = _windows[market];
-        uint256 windowS = _windowS();
-        bool running = _isRunning(w, s.deficit, windowS);
+        Standing memory s = _standing(market);
         if (_scoreE18(s, account) == 0) revert NotInProfit(account, market);
-        uint256 scoreE18_ = _dueScoreE18(s, account, running ? s.stopBps : startBps);
+        uint256 scoreE18_ = _dueScoreE18(s, account);
         if (scoreE18_ == 0) revert NotInAdl(market);
-        uint256 bestE18 = running && w.candidate != 0 ? _dueScoreE18(s, w.candidate, s.stopBps) : 0;
+        uint256 bestE18 = s.running ? _dueScoreE18(s, s.window.candidate) : 0;
         if (scoreE18_ <= bestE18) revert ScoreTooLow(scoreE18_, bestE18);
         // A window whose best has left by its end found nobody: who is named then has rivals again.
-        if (!running || (bestE18 == 0 && block.timestamp >= w.startS + windowS)) _start(s);
-        _windows[market].candidate = account;
+        bool over = block.timestamp >= s.window.startS + s.windowS;
+        if (!s.running || (bestE18 == 0 && over)) {
+            s.window.startS = uint40(block.timestamp);
+            uint256 ratioBps =
+                s.poolE18 == 0 ? type(uint256).max : Math.mulDiv(s.profitE18, BPS, s.poolE18);
+            emit AdlStarted(market, ratioBps, _owedE18(s.deficit));
+        }
+        (s.window.byRatio, s.window.candidate) = (s.above, account);
+        _windows[market] = s.window;
         emit AdlNominated(market, account, scoreE18_, msg.sender);
     }
 
     /// @inheritdoc ILiquidator
     function deleverage(uint256 market) external {
         ENGINE.accrue(market);
-        (Standing memory s,) = _standing(market);
-        Window memory w = _windows[market];
-        uint256 windowS = _windowS();
-        if (w.candidate == 0 || !_isRunning(w, s.deficit, windowS)) revert NotInAdl(market);
-        if (block.timestamp < w.startS + windowS) {
-            revert TooEarly(block.timestamp, w.startS + windowS);
-        }
-        if (_dueScoreE18(s, w.candidate, s.stopBps) == 0) revert NotInProfit(w.candidate, market);
-        _deleverage(s, w.candidate);
-        (s,) = _standing(market);
-        _continue(s);
+        Standing memory s = _standing(market);
+        uint256 account = s.window.candidate;
+        if (account == 0 || !s.running) revert NotInAdl(market);
+        uint256 endS = s.window.startS + s.windowS;
+        if (block.timestamp < endS) revert TooEarly(block.timestamp, endS);
+        if (_dueScoreE18(s, account) == 0) revert NotInProfit(account, market);
+        _deleverage(s, account);
+        _continue(market);
     }
 
     /// @inheritdoc ILiquidator
     function scoreE18(uint256 account, uint256 market) external view returns (uint256) {
-        (Standing memory s,) = _standing(market);
-        return _scoreE18(s, account);
+        return _scoreE18(_standing(market), account);
     }
 
     /// @inheritdoc ILiquidator
@@ -101,12 +109,11 @@ abstract contract Deleveraging is Waterfall {
         if (w.deficitSinceS != 0) return;
         w.deficitSinceS = uint40(block.timestamp);
         if (block.timestamp < w.startS + 2 * _windowS()) return;
-        Deficit memory deficit = _deficits[market];
-        (w.startS, w.candidate) = (uint40(block.timestamp), 0);
-        emit AdlStarted(market, 0, uint256(deficit.ofLongsE18) + deficit.ofShortsE18);
+        (w.startS, w.byRatio, w.candidate) = (uint40(block.timestamp), false, 0);
+        emit AdlStarted(market, 0, _owedE18(_deficits[market]));
     }
 
-    function _standing(uint256 market) internal view returns (Standing memory s, uint256 startBps) {
+    function _standing(uint256 market) internal view returns (Standing memory s) {
         MarketRisk memory risk = RISK.marketRisk(market);
         s.market = market;
         s.priceE18 = ENGINE.priceFor(market, Action.LIQUIDATE);
@@ -114,48 +121,30 @@ abstract contract Deleveraging is Waterfall {
         if (profitE18 > 0) s.profitE18 = uint256(profitE18);
         s.poolE18 = _cash(Accounts.POOL);
         s.stopBps = risk.get(Fields.ADL_STOP_BPS);
+        s.windowS = _windowS();
         s.deficit = _deficits[market];
-        startBps = risk.get(Fields.ADL_START_BPS);
+        s.window = _windows[market];
+        // Without a deficit a window that nobody ended lapses: its best would be none any more.
+        s.running = s.window.startS != 0
+            && (_owedE18(s.deficit) != 0 || block.timestamp < s.window.startS + 2 * s.windowS);
+        uint256 limitBps =
+            s.running && s.window.byRatio ? s.stopBps : risk.get(Fields.ADL_START_BPS);
+        s.above = s.profitE18 * BPS > s.poolE18 * limitBps;
     }
 
-    function _windowS() internal view returns (uint256) {
+    function _windowS() private view returns (uint256) {
         return RISK.globalRisk().get(Fields.ADL_WINDOW_S);
     }
 
-    /// @dev Whether a window is open, or over and its best not closed yet. Without a deficit it lapses:
-    /// its best would be none any more.
-    function _isRunning(Window memory w, Deficit memory deficit, uint256 windowS)
-        internal
-        view
-        returns (bool)
-    {
-        if (w.startS == 0) return false;
-        bool owing = deficit.ofLongsE18 != 0 || deficit.ofShortsE18 != 0;
-        return owing || block.timestamp < w.startS + 2 * windowS;
-    }
-
     /// @dev The score of an account if closing it helps now; else 0.
-    function _dueScoreE18(Standing memory s, uint256 account, uint256 limitBps)
-        internal
-        view
-        returns (uint256)
-    {
-        if (s.profitE18 * BPS > s.poolE18 * limitBps) return _scoreE18(s, account);
+    function _dueScoreE18(Standing memory s, uint256 account) internal view returns (uint256) {
         bool long = ENGINE.position(account, s.market).sizeE18 > 0;
-        return _deficitFor(s, long) == 0 ? 0 : _scoreE18(s, account);
+        return s.above || _deficitFor(s, long) != 0 ? _scoreE18(s, account) : 0;
     }
 
     /// @dev The deficit that winners of a side pay: what the other side lost.
     function _deficitFor(Standing memory s, bool long) internal pure returns (uint256) {
         return long ? s.deficit.ofShortsE18 : s.deficit.ofLongsE18;
-    }
-
-    function _start(Standing memory s) private {
-        Window storage w = _windows[s.market];
-        w.startS = uint40(block.timestamp);
-        uint256 ratioBps =
-            s.poolE18 == 0 ? type(uint256).max : Math.mulDiv(s.profitE18, BPS, s.poolE18);
-        emit AdlStarted(s.market, ratioBps, uint256(s.deficit.ofLongsE18) + s.deficit.ofShortsE18);
     }
 
     /// @dev Close of a winner what is needed, and take of the profit what the deficit is.
@@ -170,27 +159,28 @@ abstract contract Deleveraging is Waterfall {
             leviedE18 = Math.min(Math.min(deficitE18, uint256(gainedE18)), spareE18);
         }
         if (leviedE18 != 0) {
-            VAULT.move(account, Accounts.DEFICIT, leviedE18);
             _reduceDeficit(s.market, position.sizeE18 < 0, leviedE18);
+            VAULT.move(account, Accounts.DEFICIT, leviedE18);
         }
         emit Deleveraged(account, s.market, sizeE18, s.priceE18, leviedE18);
     }
 
     /// @dev Profit to realise until the ratio is at its stop: what is paid out leaves the pool too.
     function _excessE18(Standing memory s) private pure returns (uint256) {
+        if (!s.above) return 0;
         uint256 allowedE18 = s.poolE18 * s.stopBps;
-        if (s.profitE18 * BPS <= allowedE18 || s.stopBps >= BPS) return 0;
         return Math.ceilDiv(s.profitE18 * BPS - allowedE18, BPS - s.stopBps);
     }
 
     /// @dev Begin the next window, or end where nothing is to be done any more.
-    function _continue(Standing memory s) internal {
-        Window storage w = _windows[s.market];
-        bool owing = s.deficit.ofLongsE18 != 0 || s.deficit.ofShortsE18 != 0;
-        bool above = s.profitE18 * BPS > s.poolE18 * s.stopBps;
-        w.candidate = 0;
-        w.startS = owing || above ? uint40(block.timestamp) : 0;
-        if (!owing) w.deficitSinceS = 0;
+    function _continue(uint256 market) internal {
+        Standing memory s = _standing(market);
+        bool owing = _owedE18(s.deficit) != 0;
+        s.window.candidate = 0;
+        s.window.byRatio = s.above;
+        s.window.startS = owing || s.above ? uint40(block.timestamp) : 0;
+        if (!owing) s.window.deficitSinceS = 0;
+        _windows[market] = s.window;
     }
 
     /// @dev Profit × leverage, of an account that is above maintenance; 0 for any other. By the whole

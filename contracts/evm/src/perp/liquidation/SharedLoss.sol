@@ -34,34 +34,29 @@ abstract contract SharedLoss is Deleveraging {
 
     /// @inheritdoc ILiquidator
     function shareDeficit(uint256 market) external {
-        Deficit memory deficit = _deficits[market];
-        uint256 owedE18 = uint256(deficit.ofLongsE18) + deficit.ofShortsE18;
-        if (owedE18 == 0) revert NotInAdl(market);
+        if (_owedE18(_deficits[market]) == 0) revert NotInAdl(market);
         if (market == NO_MARKET) {
             uint256 paidE18 = _payDeficit(market);
             emit DeficitShared(market, paidE18, paidE18);
             return;
         }
         ENGINE.accrue(market);
-        (Standing memory s,) = _standing(market);
+        Standing memory s = _standing(market);
         _requireUnanswered(s);
         uint256 sharedE18 = _share(s, true) + _share(s, false);
         uint256 poolE18 = _payDeficit(market);
         emit DeficitShared(market, sharedE18 + poolE18, poolE18);
-        (s,) = _standing(market);
-        _continue(s);
+        _continue(market);
     }
 
     /// @dev Revert while auto-deleveraging may still end the deficit: its window is open, or somebody
     /// stands to be closed, and not for too long already.
     function _requireUnanswered(Standing memory s) private view {
-        Window memory w = _windows[s.market];
-        uint256 windowS = _windowS();
-        if (block.timestamp < w.startS + windowS) {
-            revert TooEarly(block.timestamp, w.startS + windowS);
-        }
-        if (w.candidate == 0 || _dueScoreE18(s, w.candidate, s.stopBps) == 0) return;
-        uint256 atS = w.deficitSinceS + MOST_WINDOWS * windowS;
+        uint256 atS = s.window.startS + s.windowS;
+        if (block.timestamp < atS) revert TooEarly(block.timestamp, atS);
+        uint256 candidate = s.window.candidate;
+        if (candidate == 0 || _dueScoreE18(s, candidate) == 0) return;
+        atS = s.window.deficitSinceS + MOST_WINDOWS * s.windowS;
         if (block.timestamp < atS) revert TooEarly(block.timestamp, atS);
     }
 
@@ -97,9 +92,7 @@ abstract contract SharedLoss is Deleveraging {
     /// @dev Have the pool pay what is left of a market's deficit, as far as its cash goes.
     function _payDeficit(uint256 market) private returns (uint256 paidE18) {
         Deficit memory deficit = _deficits[market];
-        paidE18 = _moveUpTo(
-            Accounts.POOL, Accounts.DEFICIT, uint256(deficit.ofLongsE18) + deficit.ofShortsE18
-        );
+        paidE18 = _moveUpTo(Accounts.POOL, Accounts.DEFICIT, _owedE18(deficit));
         uint256 ofLongsE18 = Math.min(paidE18, deficit.ofLongsE18);
         _reduceDeficit(market, true, ofLongsE18);
         _reduceDeficit(market, false, paidE18 - ofLongsE18);

@@ -76,6 +76,10 @@ abstract contract Waterfall is Seizures {
         _onDeficit(market);
     }
 
+    function _owedE18(Deficit memory deficit) internal pure returns (uint256) {
+        return uint256(deficit.ofLongsE18) + deficit.ofShortsE18;
+    }
+
     /// @dev Pay off part of a market's deficit.
     function _reduceDeficit(uint256 market, bool ofLongs, uint256 amountE18) internal {
         Deficit storage deficit = _deficits[market];
