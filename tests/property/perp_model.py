@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -122,14 +123,16 @@ def settled(book: Book, account: int, market: int, reduced: int, opened: int, pr
 
 def book_fill(book: Book, account: int, market: int, fill: Fill) -> None:
     """Store what a fill changed, and move what it realised."""
-    book.accrue(market)
+    state = book.accrued(market)
+    insured = fill.fee * book.rules.insurance_fee_bps // BPS
+    book.states[market] = replace(state, insured=state.insured + insured)
     if fill.after.size:
         book.positions[account, market] = fill.after
     else:
         book.positions.pop((account, market), None)
-    insured = fill.fee * book.rules.insurance_fee_bps // BPS
-    book.move(account, Row.POOL, fill.funding - fill.pnl + fill.fee - insured)
-    book.move(account, Row.INSURANCE, insured)
+    book.move(account, Row.POOL, -fill.net)
+    if not any(other == market for _, other in book.positions):
+        book.pay_insurance(market)
 
 
 def trade(

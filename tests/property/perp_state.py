@@ -64,12 +64,15 @@ class Position:
 
 @dataclass(frozen=True)
 class MarketState:
-    """A market's funding: what a unit of each side has paid so far."""
+    """A market's funding, what a unit of each side has paid so far; and the insurance's share of
+    its fees that the pool's row still holds.
+    """
 
     long_index: int = 0
     short_index: int = 0
     velocity_rate: int = 0
     accrued_at_s: int = 0
+    insured: int = 0
 
     def index_of(self, size: int) -> int:
         """Return the index of the side that a position of this size is on."""
@@ -149,8 +152,15 @@ class Book:
         )
 
     def accrue(self, market: int) -> None:
-        """Accrue a market's funding."""
+        """Accrue a market's funding, and pay the insurance its share of the market's fees."""
         self.states[market] = self.accrued(market)
+        self.pay_insurance(market)
+
+    def pay_insurance(self, market: int) -> None:
+        """Pay the insurance what the pool's row holds of its fees."""
+        state = self.states[market]
+        self.move(Row.POOL, Row.INSURANCE, state.insured)
+        self.states[market] = replace(state, insured=0)
 
     def rate(self, collateral: int) -> int:
         """Return the tokens to a share of a collateral: at most one, rounded down."""

@@ -191,15 +191,14 @@ def test_funding_is_paid_by_one_side_to_the_other_and_the_pool(
 
 
 @given(story=act.stories())
-def test_funding_changes_no_sum(story: Sequence[act.Action]) -> None:
-    """Accruing twice in a second is accruing once, and moves no cash."""
+def test_accruing_twice_in_a_second_is_accruing_once(story: Sequence[act.Action]) -> None:
+    """Neither the indexes nor the insurance get anything by it."""
     player = Player()
     for action in story:
         player.play(action)
     for market in MARKET_RULES:
-        cash = dict(player.book.cash)
         player.book.accrue(market)
-        once = player.book.states[market]
+        once, cash = player.book.states[market], dict(player.book.cash)
         player.book.accrue(market)
         assert player.book.states[market] == once
         assert dict(player.book.cash) == cash

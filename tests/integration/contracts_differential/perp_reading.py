@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from tests.integration.contracts_differential.perp_site import Answer, PerpSite
 from tests.property.perp_model import margin_of, worth
 from tests.property.perp_player import ACCOUNTS, ETHER, KEEPER_ACCOUNT, MARKET_RULES, Player
-from tests.property.perp_state import Book, Position, Purpose, Row
+from tests.property.perp_state import Book, MarketState, Position, Purpose, Row
 
 Reading = dict[tuple[Any, ...], Any]
 
@@ -124,18 +124,18 @@ def _pnl(book: Book, market: int) -> int:
 
 def _market(book: Book, market: int) -> tuple[int, ...]:
     """Return a market's state, its sums added up anew over all positions."""
-    state = book.states.get(market)
+    state = book.states.get(market, MarketState())
     positions = [p for (_, other), p in book.positions.items() if other == market]
     return (
         book.side(market, longs=True),
         book.side(market, longs=False),
         sum(position.cost for position in positions),
         sum(_basis(position) for position in positions),
-        *(
-            (state.long_index, state.short_index, state.velocity_rate, state.accrued_at_s)
-            if state
-            else (0, 0, 0, 0)
-        ),
+        state.long_index,
+        state.short_index,
+        state.velocity_rate,
+        state.accrued_at_s,
+        state.insured,
     )
 
 
