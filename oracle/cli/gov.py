@@ -107,7 +107,7 @@ async def _touched(
     from oracle.cli.gov_accounts import affected
 
     if deployment.engine is None:
-        return None, "add --engine ADDRESS to judge accounts"
+        return None, "add --engine ADDRESS, also to check which contracts are called"
     by_name = {name: address for address, name in known.names.items()}
     try:
         sender = by_name.get("TIMELOCK")

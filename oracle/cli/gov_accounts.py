@@ -23,6 +23,8 @@ from relayer.evm.errors import Malformed, NodeError
 
 FILLED: Final = "Filled(uint256,uint256,int256,uint256,uint256,int256,int256)"
 DEPOSITED: Final = "Deposited(uint256,uint256,uint256,address)"
+SUB_BITS: Final = 96
+"""Of an account's number: which of its owner's it is."""
 AT_ONCE: Final = 50
 """Accounts that one imagined block answers for."""
 PERMIT, LIQUIDATE = 0, 1
@@ -76,8 +78,16 @@ async def _accounts(chain: Chain, engine: str, vault: str, first: int) -> list[i
     found: set[int] = set()
     for event, address in ((FILLED, engine), (DEPOSITED, vault)):
         logs = await chain.logs(f"0x{keccak(event.encode()).hex()}", address, first)
-        found |= {int(log.topics[1], 16) for log in logs}
-    return sorted(found)
+        found |= {_account(log) for log in logs}
+    # What no address owns is a row of the protocol's own.
+    return sorted(account for account in found if account >> SUB_BITS)
+
+
+def _account(log: results.Log) -> int:
+    try:
+        return int(log.topics[1], 16)
+    except (IndexError, ValueError, TypeError) as error:
+        raise Rejected(f"a log with topics {log.topics!r:.80}") from error
 
 
 async def _imagined(

@@ -1,4 +1,4 @@
-"""The governed risk parameters in words, each value with its unit. Where they lie: `oracle.risk`."""
+"""The risk parameters in words, each value with its unit. Where they lie: `oracle.risk`."""
 
 from __future__ import annotations
 

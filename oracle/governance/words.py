@@ -65,11 +65,16 @@ def words_of(call: Call, known: Known, depth: int = 0) -> list[Line]:
         lines += _unknown(call)
     else:
         lines += _told(call.target, act, known)
-        if depth == 0 and known.names and call.target not in known.names:
-            lines.append(
-                Line(f"{call.target} IS NONE OF THE CONTRACTS OF THIS DEPLOYMENT", True, 1)
-            )
+        lines += _misdirected(call.target, act, known)
     return [line._replace(depth=line.depth + depth) for line in lines]
+
+
+def _misdirected(target: str, act: Decoded, known: Known) -> list[Line]:
+    """Return a warning where another contract than the deployment's is called."""
+    kind = act.function.of
+    if kind not in known.names.values() or known.names.get(target) == kind:
+        return []
+    return [Line(f"{target} IS NOT THE {kind} CONTRACT OF THIS DEPLOYMENT", True, 1)]
 
 
 def _unknown(call: Call) -> list[Line]:
@@ -95,6 +100,10 @@ def _told(target: str, act: Decoded, known: Known) -> list[Line]:
         lines = [Line(f"names {values[0]} the {role} of the vault {target}", True)]
     elif act.function is functions.SEND:
         lines = list(_far(values, known))
+    elif act.function is functions.RELAY:
+        to, wei, data = values
+        inner = words_of(Call(to.lower(), wei, data), known, depth=1)
+        lines = [Line("has the governor itself call:", True), *inner]
     else:
         lines = [_plain(target, act, known)]
     return lines

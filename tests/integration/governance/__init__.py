@@ -1,0 +1,1 @@
+"""Governance as a person reads it, on a real node."""
