@@ -151,6 +151,7 @@ contract PerpHandler is PerpKeepers, RiskDefaults {
         uint256 mine = Accounts.numberOf(attacker, 0);
         address vault = address(s.vault);
         uint256 which = (seed >> 16) % 6;
+        amount = bound(amount, 1, type(uint256).max);
         if (which == 0) {
             attackVault(victim, mine, amount);
         } else if (which == 1) {

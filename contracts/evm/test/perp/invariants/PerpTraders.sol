@@ -121,13 +121,15 @@ abstract contract PerpTraders is PerpWorld {
     function _commit(uint256 seed, uint256 size) private returns (bool) {
         uint256 account = accountAt(seed);
         uint256 market = (seed >> 8) % MARKETS;
-        OrderKind kind = OrderKind((seed >> 16) % 8 < 5 ? 0 : (seed >> 24) % 4);
+        int256 heldE18 = s.engine.position(account, market).sizeE18;
+        // Mostly what makes sense: to reduce what is held, and else to open.
+        bool opens = (seed >> 16) % 16 < (heldE18 == 0 ? 15 : 6);
+        OrderKind kind = OrderKind(opens ? 0 : (seed >> 24) % 4);
         uint256 triggerE18;
         if (uint256(kind) > 1) triggerE18 = priceE18[market] * (90 + (seed >> 32) % 20) / 100;
         uint256 acceptableE18 = (seed >> 40) % 8 == 0 ? priceE18[market] : 0;
         int256 sizeE18 = int256(notional(account, seed, size) * 1e18 / priceE18[market]);
         if ((seed >> 48) % 2 == 0) sizeE18 = -sizeE18;
-        int256 heldE18 = s.engine.position(account, market).sizeE18;
         if (kind != OrderKind.MARKET && heldE18 != 0 && (heldE18 > 0) == (sizeE18 > 0)) {
             sizeE18 = -sizeE18;
         }
@@ -152,7 +154,8 @@ abstract contract PerpTraders is PerpWorld {
     function notional(uint256 account, uint256 seed, uint256 size) private view returns (uint256) {
         int256 equityE18 = marginOf(account, Purpose.PERMIT).equityE18;
         if ((seed >> 56) % 5 == 0 || equityE18 < 1000e18) return bound(size, 1e9, 3_000_000e18);
-        return bound(size, 1e18, uint256(equityE18) * 10);
+        uint256 mostE18 = uint256(equityE18) * 10;
+        return bound(size, 1e18, mostE18 < 1_200_000e18 ? mostE18 : 1_200_000e18);
     }
 
     /// @notice Settle some pending order: with the report that decides it, and with none else.
