@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Validity} from "../../interfaces/IMarkOracle.sol";
 import {Marks} from "../MarkGate.sol";
 import {Margin, MarketState, Position, Trade} from "../interfaces/IPerpEngine.sol";
 import {Purpose} from "../interfaces/IVault.sol";
@@ -62,20 +63,26 @@ abstract contract TradeRules is Margins {
     }
 
     /// @dev Revert unless the market's state, and the table by the quote's validity, let the trade
-    /// settle, and the market runs.
+    /// settle, and the market runs. What only reduces needs nothing but that reducing is allowed.
     function _requireTradable(Context memory c, Trade calldata trade) internal view {
+        bool opens = c.openedE18 != 0;
         uint256 state = c.risk.get(Fields.MARKET_STATE);
-        Action action = c.openedE18 == 0 ? Action.REDUCE : Action.OPEN;
-        uint256 least = action == Action.OPEN ? Fields.LISTED : Fields.REDUCE_ONLY;
-        if (state < least) revert MarketNotOpen(c.market, state);
-
-        uint256 validity = uint256(trade.quote.validity);
-        bool reduces = c.reducedE18 == 0 || c.global.allows(validity, Action.REDUCE);
-        bool opens = c.openedE18 == 0 || c.global.allows(validity, Action.OPEN);
-        if (!reduces || !opens || !c.global.allows(validity, Action.SETTLE)) {
-            revert NotAllowed(c.market, action, trade.quote.validity, 0);
+        if (state < (opens ? Fields.LISTED : Fields.REDUCE_ONLY)) {
+            revert MarketNotOpen(c.market, state);
         }
-        _requireRunning(c.marks, c.market, action);
+        if (c.reducedE18 != 0) _requireAllowed(c, trade, Action.REDUCE);
+        if (opens) {
+            _requireAllowed(c, trade, Action.OPEN);
+            _requireAllowed(c, trade, Action.SETTLE);
+        }
+        _requireRunning(c.marks, c.market, opens ? Action.OPEN : Action.REDUCE);
+    }
+
+    function _requireAllowed(Context memory c, Trade calldata trade, Action action) private pure {
+        Validity validity = trade.quote.validity;
+        if (!c.global.allows(uint256(validity), action)) {
+            revert NotAllowed(c.market, action, validity, 0);
+        }
     }
 
     function _requireAcceptable(uint256 acceptableE18, int256 deltaE18, uint256 priceE18)

@@ -102,7 +102,8 @@ interface IPerpEngine {
 
     /// @notice Settle a trade at a quote. By Orders. Reverts with one of the errors above; or, while
     /// the sequencer is down or in its grace, with one of SequencerGrace: the order can wait.
-    /// @dev Checks that the table allows the quote's validity to SETTLE, and to OPEN or REDUCE.
+    /// @dev The table must allow the quote's validity to REDUCE for what reduces; to OPEN and to SETTLE
+    /// for what opens. A mark that is not VALID fills at the price worsened by its confidence.
     /// @return sizeDeltaE18 What was traded: less than asked if it only reduces.
     function fill(Trade calldata trade) external returns (int256 sizeDeltaE18, uint256 priceE18);
 
