@@ -35,7 +35,7 @@ contract PerpEngineFundingTest is PerpEngineFixture {
 
     function test_accrue_PremiumIsPaidByTheWeight() public {
         fill(account, BTC, 1e18);
-        // 10 bps: in the report's code 640 hundredths (0b1100 ‖ 010000) is near; at most 1 % a day.
+        // Exponent 5, mantissa 0: 2^10 hundredths of a basis point.
         setEntry(BTC, entryOf(BTC_PRICE_E18, 5, (5 << 6) | 0, Validity.VALID));
         skipS(2);
         store();
@@ -152,7 +152,7 @@ contract PerpEngineFundingTest is PerpEngineFixture {
     function testFuzz_fill_ConservesSumsAndCash(uint256 seed) public {
         int256 cash = cashSum(all);
         uint256 price = BTC_PRICE_E18;
-        for (uint256 i; i < 12; ++i) {
+        for (uint256 i; i < 6; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
             uint256 who = all[seed % 2];
             int256 delta = int256((seed >> 8) % 4e18) - 2e18;

@@ -52,8 +52,8 @@ contract PerpEngineReduceTest is PerpEngineFixture {
         t.quote.confidenceBpsE1 = 1000;
         t.quote.validity = Validity.TOO_UNCERTAIN;
         (, uint256 price) = fillTrade(t);
-        // Less 600 and, by the skew that is taken away, 45 cents more.
-        assertApproxEqAbs(price, 59_400.66e18, 0.02e18);
+        // Less 600; and 0.75 × 59,400² ÷ 2 billion more for the skew that is taken away.
+        assertApproxEqAbs(price, 59_401.323e18, 0.001e18);
         fill(other, BTC, -3e18);
         t = tradeOf(other, BTC, 1e18);
         (t.quote.confidenceBpsE1, t.quote.validity) = (1000, Validity.GUARDED);
