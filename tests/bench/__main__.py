@@ -16,12 +16,13 @@ from oracle.bus.memory import MemoryBus
 from oracle.cli import bench_pipeline
 from oracle.cli.bench import show_pipeline
 from oracle.cli.output import configure_logging, table
-from tests.bench import bus, committee, engine, gas, report
+from tests.bench import bus, committee, engine, gas, keeper, report
 
 Rows = list[dict[str, float | str]]
 TITLES = {
     "engine": "engine: a full step against the same rules in plain Python (ratio above 1: faster)",
     "bus": "bus: ticks/s at 200 a message against 1 (memory passes references, Kafka is a broker)",
+    "keeper": "health of 1,000,000 accounts, two positions and one collateral each, at a mark",
     "report": "tick received to report signed, 5 of 7 keys, memory bus, 500 ticks/s",
     "committee": "slot to quorum, 5 of 7 members in processes of their own on this machine",
     "gas": "gas of an update transaction on a real node, 5 of 7 signatures",
@@ -65,6 +66,7 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     figures: dict[str, Rows] = {
         "engine": engine.measure(),
+        "keeper": keeper.measure(),
         "bus": asyncio.run(_buses()),
         "report": asyncio.run(report.measure()),
         "committee": committee.measure(),

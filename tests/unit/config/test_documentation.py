@@ -19,7 +19,7 @@ from feeds.ticks.reader import TickReader
 from oracle.archive.marks import SCHEMA
 from oracle.cli import config_check
 from oracle.cli.app import app
-from oracle.config import breaker, committee, deployment, keys, markets, relayer, rules
+from oracle.config import breaker, committee, deployment, keeper, keys, markets, relayer, rules
 from oracle.config.advice import advice
 from oracle.config.load import load
 from oracle.config.root import Config
@@ -65,6 +65,8 @@ HEADINGS: dict[type[BaseModel], str] = {
     deployment.ApiConfig: "`api`",
     deployment.ArchiveConfig: "`archive`",
     relayer.RelayerConfig: "`relayer`",
+    keeper.KeeperConfig: "A keeper",
+    keeper.WebhookConfig: "`webhook`",
 }
 
 
