@@ -20,6 +20,7 @@ from oracle.cli.query import query
 from oracle.cli.replay import replay
 from oracle.cli.status.command import status
 from oracle.cli.verify import verify
+from oracle.cli.whatif.command import whatif
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +43,7 @@ app.command("incident", help="Replay what broke oracles before, and say how we f
 app.command("backtest", help="Measure our prices against published ones and against liars.")(
     backtest
 )
+app.command("whatif", help="Try risk parameters on recorded marks and the real contracts.")(whatif)
 app.command("evidence")(evidence)
 app.command("dead-letters", help="What on the bus does not decode, where it is and why.")(
     dead_letters
