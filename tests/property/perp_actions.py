@@ -68,6 +68,23 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """A stop or take-profit for all of a position, so many bps from the mark."""
+
+    who: int
+    market: int
+    kind: Kind
+    trigger_bps: int
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """Start a pending order whose trigger is reached."""
+
+    pick: int
+
+
+@dataclass(frozen=True)
 class Settle:
     """Settle a pending order with the report that decides it."""
 
@@ -76,9 +93,10 @@ class Settle:
 
 @dataclass(frozen=True)
 class Expire:
-    """End a pending order."""
+    """End a pending order: by its owner, or anyone."""
 
     pick: int
+    by_owner: bool
 
 
 @dataclass(frozen=True)
@@ -106,6 +124,21 @@ class Seize:
 
 
 @dataclass(frozen=True)
+class MarginCall:
+    """Call an account's margin, or note that it is healthy again."""
+
+    who: int
+
+
+@dataclass(frozen=True)
+class Backstop:
+    """Close all of a position that no keeper came for, or sell the collateral of a debt."""
+
+    who: int
+    market: int
+
+
+@dataclass(frozen=True)
 class Absorb:
     """Put an account's debt to the waterfall."""
 
@@ -125,15 +158,20 @@ Action = (
     | Transfer
     | Tick
     | Commit
+    | Stop
+    | Trigger
     | Settle
     | Expire
     | Accrue
     | Liquidate
     | Seize
+    | MarginCall
+    | Backstop
     | Absorb
     | Lose
 )
 
+_CONDITIONAL: Final = (Kind.STOP, Kind.TAKE_PROFIT)
 _WHO: Final = st.integers(0, TRADERS - 1)
 _MARKET: Final = st.integers(0, MARKETS - 1)
 _PICK: Final = st.integers(0, 3)
@@ -168,15 +206,26 @@ ACTIONS: Final[st.SearchStrategy[Action]] = st.one_of(
         Commit,
         _WHO,
         _MARKET,
-        st.sampled_from(Kind),
+        st.sampled_from([Kind.MARKET, Kind.REDUCE_ONLY]),
         st.integers(-40_000, 40_000).filter(bool),
         st.none() | st.integers(-20, 200),
     ),
+    st.builds(
+        Stop,
+        _WHO,
+        _MARKET,
+        st.sampled_from(_CONDITIONAL),
+        st.integers(-300, 300),
+    ),
+    st.builds(Trigger, _PICK),
     st.builds(Settle, _PICK),
-    st.builds(Expire, _PICK),
+    st.builds(Settle, _PICK),
+    st.builds(Expire, _PICK, st.booleans()),
     st.builds(Accrue, _MARKET),
     st.builds(Liquidate, _WHO, _MARKET),
     st.builds(Seize, _WHO, _WHO, st.integers(1, 5_000)),
+    st.builds(MarginCall, _WHO),
+    st.builds(Backstop, _WHO, _MARKET),
     st.builds(Absorb, _WHO),
     st.builds(Lose, st.integers(1, 200)),
 )
@@ -204,16 +253,25 @@ def stories(draw: st.DrawFn) -> Sequence[Action]:
         story += [Deposit(who, 1, ether)] if ether else []
         for _ in range(draw(st.integers(0, 2))):
             usd = (cash + 3 * ether) * draw(st.sampled_from([-16, -10, -3, 3, 10, 16]))
-            story += [Commit(who, draw(_MARKET), Kind.MARKET, usd, None), _calm(), Settle(0)]
+            market = draw(_MARKET)
+            story += [Commit(who, market, Kind.MARKET, usd, None), _calm(), Settle(0)]
+            if draw(st.integers(0, 3)) == 3:
+                kind, bps = draw(st.sampled_from(_CONDITIONAL)), draw(st.integers(-300, 300))
+                story += [Stop(who, market, kind, bps), _calm(move_bps=bps)]
+                story += [Trigger(0), _calm(), Settle(0)]
     story += draw(st.lists(ACTIONS, max_size=8))
     for _ in range(draw(st.integers(0, 2))):
         # A crash, and who comes for it.
         story += [_calm(move_bps=draw(st.sampled_from(_CRASHES)))]
+        nobody = draw(st.sampled_from([False, False, True]))
         for who in range(TRADERS):
-            story += [Liquidate(who, market) for market in range(MARKETS)]
-        story += [_calm()]
+            story += [MarginCall(who)]
+            if not nobody:
+                story += [Liquidate(who, market) for market in range(MARKETS)]
+        story += [_calm(700 if nobody else 9)]
         for who in range(TRADERS):
-            story += [Liquidate(who, market) for market in range(MARKETS)]
+            for market in range(MARKETS):
+                story += [Backstop(who, market) if nobody else Liquidate(who, market)]
             story += [Seize(who, (who + 1) % TRADERS, 5_000), Absorb(who)]
         story += draw(st.lists(ACTIONS, max_size=6))
     return story

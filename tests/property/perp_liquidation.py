@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from oracle.model.validity import Action
@@ -20,6 +21,19 @@ from tests.property.perp_rules import BPS, E6, E12, UNIT, MarketRules
 from tests.property.perp_state import Book, Position, Purpose, Refused, Row
 
 NO_MARKET = 2**16 - 1
+DAY_S = 86_400
+CALL_LASTS_S = DAY_S
+"""How long a call counts beyond the backstop's delay."""
+OWES_LASTS_S = 28 * DAY_S
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Since when an account's margin was called, it was below maintenance, it owed; 0 for not."""
+
+    called_s: int = 0
+    below_s: int = 0
+    owes_s: int = 0
 
 
 @dataclass
@@ -29,6 +43,7 @@ class Liquidations:
     book: Book
     block: int = 0
     cap_used: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    clocks: dict[int, Clocks] = field(default_factory=dict)
     liquidated_in: dict[int, tuple[int, bool]] = field(default_factory=dict)
     deficits: defaultdict[tuple[int, bool], int] = field(default_factory=lambda: defaultdict(int))
     drawdown_from_s: int = 0
@@ -58,8 +73,46 @@ class Liquidations:
         self._close(account, market, size, price, margin, keeper)
         return size
 
-    def seize(self, account: int, collateral: int, repay: int, by: int) -> int:
-        """Repay a debt out of one's cash for collateral at a discount; return the shares.
+    def margin_call(self, account: int) -> None:
+        """Start the clocks of an account that is near its maintenance, or stop them.
+
+        Raises:
+            Refused: it is healthy, and was before.
+        """
+        book, clocks = self.book, self.clocks.get(account, Clocks())
+        margin = margin_of(book, account, Purpose.LIQUIDATE)
+        owes = book.cash[account] < 0 and not book.markets_of(account)
+        if margin.equity >= margin.maintenance * book.rules.warning_bps // BPS and not owes:
+            if not clocks.called_s:
+                raise Refused("Healthy")
+            self.clocks[account] = Clocks()
+            return
+        below = margin.equity < margin.maintenance
+        lasts_s = book.rules.backstop_delay_s + CALL_LASTS_S
+        below_s = self._since(clocks.below_s, lasts_s) if below else 0
+        owes_s = self._since(clocks.owes_s, OWES_LASTS_S) if owes else 0
+        news = not clocks.called_s
+        news |= (below and below_s != clocks.below_s) or (owes and owes_s != clocks.owes_s)
+        self.clocks[account] = Clocks(book.now_s if news else clocks.called_s, below_s, owes_s)
+
+    def backstop(self, account: int, market: int, keeper: int) -> None:
+        """Close all of a position that no keeper came for; with the last one, sell the collateral.
+
+        Raises:
+            Refused: the account's margin was not called for long enough, or it is not so bad.
+        """
+        book = self.book
+        if book.markets_of(account):
+            self._close_whole(account, market, keeper)
+        else:
+            if book.cash[account] >= 0:
+                raise Refused("NoDebt")
+            self._require_elapsed(self.clocks.get(account, Clocks()).owes_s, 2**40)
+        if not book.markets_of(account):
+            self._sell_to_insurance(account)
+
+    def seize(self, account: int, collateral: int, repay: int, by: int) -> None:
+        """Repay a debt out of one's cash for collateral at a discount.
 
         Raises:
             Refused: there is no debt, it is not to be seized, or who repays it lacks the margin.
@@ -68,35 +121,17 @@ class Liquidations:
         most = min(repay, max(book.cash[by], 0))
         if account != Row.INSURANCE:
             most = min(most, self._seizable(account))
-        rules = book.collateral_rules[collateral]
-        legs = (
-            (rules.index_market, rules.index_max_age_ms),
-            (rules.twap_market, rules.twap_max_age_ms),
-        )
-        if not all(book.usable(market, age, Action.LIQUIDATE) for market, age in legs):
+        price = self._seize_price(collateral)
+        if price is None:
             raise Refused("NotAllowed")
-        lower = min(book.last_price(market) for market, _ in legs)
-        discount = min(rules.seize_discount_bps, rules.haircuts[0].bps)
-        price = math.ceil(times(book.rate(collateral), lower))
-        price = math.ceil(Fraction(price * (BPS - discount), BPS))
-        if not price:
+        before = copy.copy(book.cash), copy.copy(book.shares)
+        if not self._take(account, by, collateral, most, price):
             raise Refused("NoDebt")
-        held = book.shares[account, collateral]
-        shares = min(most * UNIT // price, held)
-        if not shares:
-            raise Refused("NoDebt")
-        trial = (by, account, math.ceil(times(shares, price)))
-        book.move(*trial)
-        book.shares[account, collateral] -= shares
-        book.shares[by, collateral] += shares
         try:
             require_withdrawable(book, by)
         except Refused:
-            book.move(trial[1], trial[0], trial[2])
-            book.shares[account, collateral] += shares
-            book.shares[by, collateral] -= shares
+            book.cash, book.shares = before
             raise
-        return shares
 
     def absorb(self, account: int) -> None:
         """Put a debt that nothing is left to pay to the waterfall.
@@ -110,8 +145,7 @@ class Liquidations:
         rest = debt = max(-book.cash[account], 0)
         if not debt:
             raise Refused("NoDebt")
-        if any(shares for (holder, _), shares in book.shares.items() if holder == account):
-            raise Refused("StillHolds")
+        self._take_rest(account)
         for row in (Row.RESERVE, Row.INSURANCE):
             paid = min(rest, max(book.cash[row], 0))
             book.move(row, account, paid)
@@ -120,6 +154,7 @@ class Liquidations:
         book.move(Row.POOL, account, paid)
         rest -= paid
         where = self.liquidated_in.pop(account, (NO_MARKET, False))
+        self.clocks.pop(account, None)
         if rest:
             book.move(Row.DEFICIT, account, rest)
             self.deficits[where] += rest
@@ -158,6 +193,81 @@ class Liquidations:
             from_reserve = min(max(flat - reward, 0), max(book.cash[Row.RESERVE], 0))
             book.move(Row.RESERVE, keeper, from_reserve)
         self.liquidated_in[account] = (market, held.size > 0)
+        clocks = self.clocks.get(account, Clocks())
+        if clocks.below_s and margin.equity - paid >= margin.maintenance - freed:
+            self.clocks[account] = replace(clocks, below_s=0)
+
+    def _close_whole(self, account: int, market: int, keeper: int) -> None:
+        book, rules = self.book, self.book.market_rules[market]
+        held = book.position(account, market)
+        if not held.size:
+            raise Refused("NothingToLiquidate")
+        if not book.usable(market, rules.max_age_ms, Action.LIQUIDATE):
+            raise Refused("NotAllowed")
+        lasts_s = book.rules.backstop_delay_s + CALL_LASTS_S
+        self._require_elapsed(self.clocks.get(account, Clocks()).below_s, lasts_s)
+        margin = margin_of(book, account, Purpose.LIQUIDATE)
+        limit = margin.maintenance * book.rules.backstop_bps // BPS
+        if margin.equity > 0 and margin.equity >= limit:
+            raise Refused("Healthy")
+        self._close(account, market, abs(held.size), book.last_price(market), margin, keeper)
+
+    def _sell_to_insurance(self, account: int) -> None:
+        """Have the insurance buy what can be priced, as far as the debt and its cash go."""
+        book = self.book
+        for collateral in book.collateral_rules:
+            most = min(-book.cash[account], book.cash[Row.INSURANCE])
+            price = self._seize_price(collateral)
+            if most > 0 and price is not None:
+                self._take(account, Row.INSURANCE, collateral, most, price)
+
+    def _take_rest(self, account: int) -> None:
+        """Give the insurance what is worth nothing; refuse while there is anything else.
+
+        What cannot be priced for seven days is worth nothing as well: no story lasts so long.
+        """
+        book = self.book
+        for collateral in book.collateral_rules:
+            shares = book.shares[account, collateral]
+            price = self._seize_price(collateral)
+            worthless = not book.rate(collateral)
+            worthless |= price is not None and not math.floor(times(shares, price))
+            if shares and not worthless:
+                raise Refused("StillHolds")
+            book.shares[account, collateral] -= shares
+            book.shares[Row.INSURANCE, collateral] += shares
+
+    def _take(self, account: int, to: int, collateral: int, most: int, price: int) -> int:
+        """Sell shares for at most so much cash; return how many."""
+        book = self.book
+        shares = min(most * UNIT // price, book.shares[account, collateral]) if price else 0
+        book.move(to, account, math.ceil(times(shares, price)))
+        book.shares[account, collateral] -= shares
+        book.shares[to, collateral] += shares
+        return shares
+
+    def _seize_price(self, collateral: int) -> int | None:
+        """Return what a share is sold at: the lower of index and TWAP, less the discount."""
+        book, rules = self.book, self.book.collateral_rules[collateral]
+        legs = (
+            (rules.index_market, rules.index_max_age_ms),
+            (rules.twap_market, rules.twap_max_age_ms),
+        )
+        if not all(book.usable(market, age, Action.LIQUIDATE) for market, age in legs):
+            return None
+        lower = min(book.last_price(market) for market, _ in legs)
+        discount = min(rules.seize_discount_bps, rules.haircuts[0].bps)
+        price = math.ceil(times(book.rate(collateral), lower))
+        return math.ceil(Fraction(price * (BPS - discount), BPS))
+
+    def _since(self, since_s: int, lasts_s: int) -> int:
+        fresh = since_s and self.book.now_s <= since_s + lasts_s
+        return since_s if fresh else self.book.now_s
+
+    def _require_elapsed(self, since_s: int, lasts_s: int) -> None:
+        now_s, delay_s = self.book.now_s, self.book.rules.backstop_delay_s
+        if not since_s or now_s > since_s + lasts_s or now_s < since_s + delay_s:
+            raise Refused("TooEarly")
 
     def _flat(self, rules: MarketRules, held: Position, size: int, price: int) -> int:
         """Return what a keeper is paid at least: no more than the taker fee of opening as much."""

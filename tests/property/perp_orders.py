@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from oracle.model.validity import PRICED
+from oracle.model.validity import PRICED, Action
 from tests.property.perp_formulas import times
 from tests.property.perp_model import Fill, margin_of, trade
 from tests.property.perp_rules import E6, E12
@@ -19,6 +19,13 @@ class Kind(IntEnum):
 
     MARKET = 0
     REDUCE_ONLY = 1
+    STOP = 2
+    TAKE_PROFIT = 3
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it waits for a trigger before it is due."""
+        return self >= Kind.STOP
 
 
 class End(IntEnum):
@@ -41,7 +48,11 @@ class Order:
     acceptable: int
     due_ms: int
     expires_at_s: int
+    trigger: int = 0
 
+
+MAX_WAIT_S: Final = 90 * 86_400
+"""How long an order may wait for its trigger."""
 
 ENDS: Final = {
     **dict.fromkeys(("NothingToReduce", "MarketNotOpen", "NotAllowed"), End.FORBIDDEN),
@@ -81,8 +92,16 @@ class Desk:
         """What an order that failed pays beside it."""
         return self.book.rules.failure_fee_e6 * E12
 
-    def commit(self, account: int, market: int, kind: Kind, delta: int, acceptable: int = 0) -> int:
-        """Take an order in, due after the delay.
+    def commit(
+        self,
+        account: int,
+        market: int,
+        kind: Kind,
+        delta: int,
+        acceptable: int = 0,
+        trigger: int = 0,
+    ) -> int:
+        """Take an order in: due after the delay, or after the delay from its trigger.
 
         Raises:
             Refused: what it puts down leaves less than the initial margin.
@@ -95,12 +114,39 @@ class Desk:
             if margin.equity - self.reward - self.failure_fee < margin.initial:
                 raise Refused("BelowInitialMargin")
             book.move(account, Row.ESCROW, self.reward + self.failure_fee)
-        delay_ms = book.market_rules[market].delay_ms
-        due_ms = book.now_s * 1000 + self.max_future_ms + delay_ms
-        ends_s = math.ceil(due_ms / 1000) + book.rules.order_expiry_s
+        due_ms, ends_s = self._terms(market)
+        if kind.conditional:
+            due_ms, ends_s = 0, book.now_s + MAX_WAIT_S
         self.last_id += 1
-        self.orders[self.last_id] = Order(account, market, kind, delta, acceptable, due_ms, ends_s)
+        order = Order(account, market, kind, delta, acceptable, due_ms, ends_s, trigger)
+        self.orders[self.last_id] = order
         return self.last_id
+
+    def trigger(self, number: int) -> None:
+        """Make an order due whose trigger the stored mark has reached.
+
+        Raises:
+            Refused: it is due already, too old, or the mark has not reached it.
+        """
+        order, book = self.orders[number], self.book
+        if order.due_ms:
+            raise Refused("AlreadyTriggered")
+        if book.now_s > order.expires_at_s:
+            raise Refused("Expired")
+        if not book.usable(order.market, book.market_rules[order.market].max_age_ms, Action.REDUCE):
+            raise Refused("NotAllowed")
+        price = book.last_price(order.market)
+        falling = (order.kind is Kind.STOP) == (order.delta < 0)
+        if price > order.trigger if falling else price < order.trigger:
+            raise Refused("NotTriggered")
+        due_ms, ends_s = self._terms(order.market)
+        self.orders[number] = replace(order, due_ms=due_ms, expires_at_s=ends_s)
+
+    def _terms(self, market: int) -> tuple[int, int]:
+        """Return when an order of now is due (in signed time), and when it ends."""
+        delay_ms = self.book.market_rules[market].delay_ms
+        due_ms = self.book.now_s * 1000 + self.max_future_ms + delay_ms
+        return due_ms, math.ceil(due_ms / 1000) + self.book.rules.order_expiry_s
 
     def settle(self, number: int, quote: Mark, settler: int) -> End:
         """Settle an order at the quote that decides it.
@@ -109,6 +155,8 @@ class Desk:
             Refused: it can wait: what forbids it is not the report, nor the order.
         """
         order = self.orders[number]
+        if not order.due_ms:
+            raise Refused("NotDue")
         if self.book.now_s > order.expires_at_s:
             raise Refused("Expired")
         fill = None
@@ -123,17 +171,19 @@ class Desk:
         self._pay(order, end, settler, fill)
         return end
 
-    def expire(self, number: int, settler: int) -> None:
-        """End an order past its time.
+    def expire(self, number: int, by: int) -> None:
+        """End an order past its time; by its owner, while it waits for its trigger, for nothing.
 
         Raises:
             Refused: its time is not over.
         """
         order = self.orders[number]
-        if self.book.now_s <= order.expires_at_s:
+        withdrawn = not order.due_ms and order.account >> SUB_BITS == by >> SUB_BITS
+        if not withdrawn and self.book.now_s <= order.expires_at_s:
             raise Refused("NotExpired")
         del self.orders[number]
-        self._pay(order, End.EXPIRED, settler, None)
+        if not withdrawn:
+            self._pay(order, End.EXPIRED, by, None)
 
     def _fill(self, order: Order, quote: Mark) -> Fill:
         if quote.validity not in PRICED:

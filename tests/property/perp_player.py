@@ -224,12 +224,34 @@ class Player:
         order = self.desk.orders[number]
         decided = [r for r in self.reports if r.prev_ms < order.due_ms <= r.time_ms]
         if not decided:
-            args = (number, self.reports[-1])
-            error = None if self.book.now_s <= order.expires_at_s else "Expired"
-            return Call(KEEPER, "orders", "settle", args, error or "NotTheFirstReport")
+            error = "NotTheFirstReport" if order.due_ms else "NotDue"
+            if order.due_ms and self.book.now_s > order.expires_at_s:
+                error = "Expired"
+            return Call(KEEPER, "orders", "settle", (number, self.reports[-1]), error)
         call = Call(KEEPER, "orders", "settle", (number, decided[0]))
         with _refusals(call):
             self.desk.settle(number, decided[0].mark(order.market), KEEPER_ACCOUNT)
+        return call
+
+    @_do.register
+    def _(self, action: act.Stop) -> Call | None:
+        account = ACCOUNTS[action.who]
+        size = self.book.position(account, action.market).size
+        if not size:
+            return None
+        trigger = self.prices[action.market] * (10_000 + action.trigger_bps) // 10_000
+        args = (account, action.market, int(action.kind), -size, 0, trigger, 0)
+        self.desk.commit(account, action.market, action.kind, -size, trigger=trigger)
+        return Call(account >> 96, "orders", "commit", args)
+
+    @_do.register
+    def _(self, action: act.Trigger) -> Call | None:
+        number = self._pending(action.pick)
+        if number is None:
+            return None
+        call = Call(KEEPER, "orders", "trigger", (number,))
+        with _refusals(call):
+            self.desk.trigger(number)
         return call
 
     @_do.register
@@ -237,9 +259,27 @@ class Player:
         number = self._pending(action.pick)
         if number is None:
             return None
-        call = Call(KEEPER, "orders", "expire", (number,))
+        owner = self.desk.orders[number].account >> 96
+        by = owner if action.by_owner else KEEPER
+        call = Call(by, "orders", "expire", (number,))
         with _refusals(call):
-            self.desk.expire(number, KEEPER_ACCOUNT)
+            self.desk.expire(number, account_of(by))
+        return call
+
+    @_do.register
+    def _(self, action: act.MarginCall) -> Call:
+        account = ACCOUNTS[action.who]
+        call = Call(KEEPER, "liquidator", "marginCall", (account,))
+        with _refusals(call):
+            self.liquidations.margin_call(account)
+        return call
+
+    @_do.register
+    def _(self, action: act.Backstop) -> Call:
+        account = ACCOUNTS[action.who]
+        call = Call(KEEPER, "liquidator", "backstop", (account, action.market))
+        with _refusals(call):
+            self.liquidations.backstop(account, action.market, KEEPER_ACCOUNT)
         return call
 
     @_do.register

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from oracle.model.validity import Validity
@@ -27,6 +27,19 @@ from tests.property.perp_state import Book, Mark, Position, Purpose, Refused, Ro
 
 ALICE = ACCOUNTS[0]
 PRICE = 3_000 * UNIT
+REACHED = (
+    "settle",
+    "trigger",
+    "expire",
+    "accrue",
+    "withdraw",
+    "transfer",
+    "marginCall",
+    "liquidate",
+    "backstop",
+    "seize",
+    "absorb",
+)
 
 
 def brought_in(call: Call | None) -> int:
@@ -208,6 +221,7 @@ def test_stories_reach_what_they_are_for() -> None:
     """Enough of what is drawn fills, fails, liquidates, seizes and leaves a bad debt."""
     seen: dict[tuple[str, str | None], int] = {}
 
+    @settings(max_examples=300)
     @given(story=act.stories())
     def count(story: Sequence[act.Action]) -> None:
         player = Player()
@@ -217,7 +231,7 @@ def test_stories_reach_what_they_are_for() -> None:
                 seen[call.function, call.error] = seen.get((call.function, call.error), 0) + 1
 
     count()
-    for function in ("settle", "liquidate", "seize", "absorb", "withdraw", "transfer", "accrue"):
+    for function in REACHED:
         assert seen.get((function, None), 0) > 0, function
     assert seen.get(("liquidate", "Healthy"), 0) > 0
     assert KEEPER_ACCOUNT not in ACCOUNTS

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from tests.integration.contracts_differential.perp_site import Answer, PerpSite
+from tests.property.perp_liquidation import Clocks
 from tests.property.perp_model import margin_of, worth
 from tests.property.perp_player import ACCOUNTS, ETHER, KEEPER_ACCOUNT, MARKET_RULES, Player
 from tests.property.perp_state import Book, MarketState, Position, Purpose, Row
@@ -28,9 +29,10 @@ def _all() -> list[_Read]:
     reads = [
         _Read(("cash", row), "vault", "cashOf", (row,)) for row in (*Row, *ACCOUNTS, KEEPER_ACCOUNT)
     ]
-    for account in (*ACCOUNTS, KEEPER_ACCOUNT):
+    for account in (*ACCOUNTS, Row.INSURANCE):
         reads.append(_Read(("shares", account), "vault", "sharesOf", (account, ETHER)))
     for account in ACCOUNTS:
+        reads.append(_Read(("clocks", account), "liquidator", "recordOf", (account,)))
         for market in MARKET_RULES:
             reads.append(
                 _Read(("position", account, market), "engine", "position", (account, market))
@@ -83,9 +85,11 @@ def expected_of(player: Player) -> Reading:
     book, says = player.book, Reading()
     for row in (*Row, *ACCOUNTS, KEEPER_ACCOUNT):
         says["cash", row] = book.cash[row]
-    for account in (*ACCOUNTS, KEEPER_ACCOUNT):
+    for account in (*ACCOUNTS, Row.INSURANCE):
         says["shares", account] = book.shares[account, ETHER]
     for account in ACCOUNTS:
+        clocks = player.liquidations.clocks.get(account, Clocks())
+        says["clocks", account] = (clocks.called_s, clocks.below_s, clocks.owes_s)
         for market in MARKET_RULES:
             position = book.position(account, market)
             says["position", account, market] = (position.size, position.cost, position.index)
