@@ -147,7 +147,7 @@ class Lab:
         return {self.perp.markets[name]: entry for name, entry in frame.entries.items()}
 
     async def margins(self) -> list[tuple[int, int, int]]:
-        """Return each account's equity, initial and maintenance margin, as a liquidator sees them."""
+        """Return each account's equity, initial and maintenance margin, as a liquidator does."""
         engine = self.perp.engine
         return [
             (equity, initial, maintenance)
