@@ -14,7 +14,11 @@ import {System} from "./PerpWorld.sol";
 /// state, here; those of single actions are asserted where the handler does them.
 contract PerpInvariantsTest is PerpFixture {
     uint256 private constant MARKETS = 2;
-    uint256 private constant MOST_STEPS = 30_000;
+    uint256 private constant MOST_WALKS = 60;
+    uint256 private constant WALK_STEPS = 300;
+    /// @dev So little that the pool and the traders come to bear something.
+    uint256 private constant INSURED_E18 = 50_000e18;
+    uint256 private constant POOLED_E18 = 4_000_000e18;
     uint256 private constant NO_MARKET = type(uint16).max;
 
     PerpHandler private handler;
@@ -28,6 +32,11 @@ contract PerpInvariantsTest is PerpFixture {
         vm.startPrank(owner);
         vault.setModule(address(this), Module.NONE);
         vault.setModule(address(shares), Module.POOL);
+        vm.stopPrank();
+        vm.startPrank(address(liquidator));
+        uint256 spare = Accounts.numberOf(keeper, 0);
+        vault.move(Accounts.INSURANCE, spare, INSURANCE_USD * 1e18 - INSURED_E18);
+        vault.move(Accounts.POOL, spare, POOL_USD * 1e18 - POOLED_E18);
         vm.stopPrank();
         handler = new PerpHandler(
             System({
@@ -197,7 +206,7 @@ contract PerpInvariantsTest is PerpFixture {
         assertEq(vault.cashOf(Accounts.DEFICIT), -int256(sumE18), "P6 deficit");
     }
 
-    /// @notice The handler reaches what it is for: in a long walk every action succeeds.
+    /// @notice The handler reaches what it is for: in some walks every action succeeds.
     function test_TheHandlerReachesEveryAction() public {
         string[33] memory names = [
             "move",
@@ -234,29 +243,31 @@ contract PerpInvariantsTest is PerpFixture {
             "deficit",
             "claimAssets"
         ];
-        uint256 steps;
+        vm.pauseGasMetering();
+        uint256[33] memory counts;
+        uint256 start = vm.snapshotState();
         bool all;
-        while (!all && steps < MOST_STEPS) {
-            walk(steps, 500);
-            steps += 500;
+        for (uint256 walks; !all && walks < MOST_WALKS; ++walks) {
+            walk(walks);
             all = true;
             for (uint256 i; i < names.length; ++i) {
-                if (handler.done(names[i]) == 0) all = false;
+                counts[i] += handler.done(names[i]);
+                if (counts[i] == 0) all = false;
             }
-        }
-        emit log_named_uint("steps", steps);
-        for (uint256 i; i < names.length; ++i) {
-            emit log_named_uint(names[i], handler.done(names[i]));
+            vm.revertToState(start);
         }
         for (uint256 i; i < names.length; ++i) {
-            assertGt(handler.done(names[i]), 0, names[i]);
+            emit log_named_uint(names[i], counts[i]);
+        }
+        for (uint256 i; i < names.length; ++i) {
+            assertGt(counts[i], 0, names[i]);
         }
     }
 
-    function walk(uint256 from, uint256 steps) private {
+    function walk(uint256 number) private {
         bytes4[] memory list = actions();
-        for (uint256 i = from; i < from + steps; ++i) {
-            uint256 seed = uint256(keccak256(abi.encode("walk", i)));
+        for (uint256 i; i < WALK_STEPS; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode("walk", number, i)));
             bytes4 action = list[seed % list.length];
             bytes memory data =
                 abi.encodeWithSelector(action, uint256(keccak256(abi.encode(seed))), seed >> 8);

@@ -37,6 +37,8 @@ abstract contract PerpWorld is ReportBuilder {
     uint256 internal constant ACTORS = 3;
     uint32 internal constant EPOCH = 3;
     uint256 internal constant MAX_AGE_MS = 60_000;
+    /// @dev What each account begins with.
+    uint256 private constant START_USD = 150_000;
     bytes4 private constant PANIC = 0x4e487b71;
 
     System internal s;
@@ -70,6 +72,11 @@ abstract contract PerpWorld is ReportBuilder {
             accounts.push(Accounts.numberOf(actors[i], 0));
             accounts.push(Accounts.numberOf(actors[i], 1));
             _approve(actors[i]);
+            system.usd.mint(actors[i], 2 * START_USD * 1e6);
+            for (uint96 sub; sub < 2; ++sub) {
+                vm.prank(actors[i]);
+                system.vault.deposit(Accounts.numberOf(actors[i], sub), 0, START_USD * 1e6);
+            }
         }
         accounts.push(Accounts.numberOf(keeper, 0));
         accounts.push(Accounts.numberOf(attacker, 0));
