@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import rlp
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 from web3.contract import AsyncContract
+from web3.types import RPCEndpoint
 
 from deploy.sandbox.chains.anvil import SandboxChain, anvil
 from deploy.sandbox.chains.contracts import ABI, deploy_contract, read_artifact, transact
@@ -119,6 +121,11 @@ class Site:
         targets, datas = zip(*((self.at(name), data) for name, data in calls), strict=True)
         return of_parts(targets, [0] * len(calls), datas, description)
 
+    async def rpc(self, method: str, *params: object) -> Any:
+        """Call a method of the node directly."""
+        answer = await self.node.w3.provider.make_request(RPCEndpoint(method), list(params))
+        return answer["result"]
+
     async def show(self, what: str, *options: str, code: int = 0) -> str:
         """Run `plumb gov show` and return what it prints."""
         process = await asyncio.create_subprocess_exec(
@@ -137,9 +144,10 @@ class Site:
         return said
 
 
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deployed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """The framework, owned by the timelock; without anvil skip, but fail in CI."""
+    tmp_path = tmp_path_factory.mktemp("governance")
     try:
         anvil()
     except ConfigError as error:
@@ -151,6 +159,14 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         await _deploy(made)
         await _govern(made)
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(deployed: Site) -> AsyncIterator[Site]:
+    """The same as it was when it was deployed, whatever tests before did."""
+    taken = await deployed.rpc("evm_snapshot")
+    yield deployed
+    assert await deployed.rpc("evm_revert", taken)
 
 
 async def _deploy(site: Site) -> None:
@@ -197,7 +213,7 @@ def _created(sender: str, nonce: int) -> str:
     return str(to_checksum_address(keccak(encoded)[12:]))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def traders(site: Site) -> dict[str, int]:
     """Accounts long of three bitcoin each, of which the price has fallen since."""
     node = site.node

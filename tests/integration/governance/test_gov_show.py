@@ -11,9 +11,10 @@ from oracle.governance.fields import FIELDS
 from oracle.governance.proposal import Proposal
 from oracle.risk.layout import FIELDS as LAYOUT
 from oracle.risk.layout import Scope
-from tests.integration.governance.conftest import COMMITTEE, DAY_S, Site, listing
+from tests.integration.governance.conftest import DAY_S, Site, listing
+from tests.unit.relayer.words import COMMITTEE
 
-pytestmark = pytest.mark.evm
+pytestmark = [pytest.mark.evm, pytest.mark.asyncio(loop_scope="module")]
 MAINTENANCE = LAYOUT[Scope.MARKET]["maintenance_0_bps"].code
 INITIAL = LAYOUT[Scope.MARKET]["initial_0_bps"].code
 RAISE = [(0, 0, INITIAL, 480), (0, 0, MAINTENANCE, 240)]

@@ -53,6 +53,8 @@ contract RiskParametersListingTest is RiskParametersFixture {
     function test_list_RevertIf_ANumberCannotBe() public {
         _refuse(Scope.GLOBAL, 1, _at(globalDefaults(), 1), _notListed(Scope.GLOBAL, 1));
         _refuse(Scope.COLLATERAL, 0, etherDefaults(0, 2, 3), _notListed(Scope.COLLATERAL, 0));
+        vm.prank(owner);
+        params.list(Scope.COLLATERAL, 255, etherDefaults(255, 2, 3));
         _refuse(Scope.COLLATERAL, 256, etherDefaults(256, 2, 3), _notListed(Scope.COLLATERAL, 256));
     }
 

@@ -61,9 +61,8 @@ library Rules {
         }
     }
 
-    /// @notice The tighter of two values; the second where neither direction is.
+    /// @notice The tighter of two values of a parameter that can be tightened.
     function tighterOf(Rule memory rule, uint256 a, uint256 b) internal pure returns (uint256) {
-        if (rule.tighter == 0) return b;
         if (rule.bits) return a & b;
         return (a < b) == (rule.tighter < 0) ? a : b;
     }
