@@ -272,6 +272,29 @@ contract TimelockTest is GovernanceFixture {
         assertTrue(rules.isSlow(IExecutionRules.setSlow.selector));
     }
 
+    function test_setSlow_MakesAKindQuickAgain() public {
+        bytes4 kind = vault.setModule.selector;
+        decide(rule(abi.encodeCall(IExecutionRules.setSlow, (kind, false))));
+        assertFalse(rules.isSlow(kind));
+    }
+
+    function test_setGate_OpensAContractOnlyAfterTheSlowDelay() public {
+        assertEq(address(rules.gateOf(address(params))), address(gate));
+        bytes memory open =
+            abi.encodeCall(IExecutionRules.setGate, (address(params), IExecutionGate(address(0))));
+        Proposal memory p = rule(open);
+        passAndQueue(p);
+        assertEq(timelock.getTimestamp(operationOf(p)), block.timestamp + SLOW_S);
+        toEta(p);
+        execute(p);
+        assertEq(address(rules.gateOf(address(params))), address(0));
+    }
+
+    function test_acceptOwnershipOf_RevertIf_NothingIsOffered() public {
+        vm.expectRevert();
+        rules.acceptOwnershipOf(address(oracle));
+    }
+
     function test_rules_RevertIf_SetByAnyoneElse() public {
         bytes memory refusal =
             abi.encodeWithSelector(IExecutionRules.OnlySelf.selector, address(this));
