@@ -104,6 +104,7 @@ SCORE: Final = Function("scoreE18", _ACCOUNT_AND, ("uint256",))
 PURPOSE_LIQUIDATE: Final = 1
 POOL: Final = 1
 INSURANCE: Final = 2
+RESERVE: Final = 3
 SUB_BITS: Final = 96
 
 ACCOUNT_TOPICS: Final = {

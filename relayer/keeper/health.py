@@ -68,9 +68,11 @@ class _Tables:
             self.drift[number] = 2 * now.risk.max_funding_e6 / E6 * HORIZON_S / DAY_S
         size = MOST_COLLATERALS
         self.collateral_prices: F64 = np.zeros(size)
+        self.token_prices: F64 = np.zeros(size)
         self.haircut_caps: F64 = np.zeros((size, 3))
         self.counts: F64 = np.zeros((size, 3))
         for number, held in world.collaterals.items():
+            self.token_prices[number] = held.price / E18
             self.collateral_prices[number] = held.price / E18 * (held.rate / E18)
             for at, (cap, haircut) in enumerate(held.risk.haircuts):
                 self.haircut_caps[number, at] = cap
@@ -131,7 +133,7 @@ class Health:
             rows, c.cash, c.held_markets, c.markets, c.sizes, c.costs, c.indices,
             c.held_collaterals, c.collaterals, c.shares,
             t.prices, t.priced, t.long, t.short, t.caps, t.rates, t.drift,
-            t.collateral_prices, t.haircut_caps, t.counts,
+            t.collateral_prices, t.token_prices, t.haircut_caps, t.counts,
             risk.warning_bps / BPS, risk.backstop_bps / BPS,
             c.levels, c.market_triggers, c.collateral_triggers,
         )  # fmt: skip

@@ -4,10 +4,11 @@ All that is compiled is in this one file: the compiler keeps machine code by it 
 
 What a float may be off the contracts' integers by is bounded for each account: with `u = 2^-53`,
 every input is within `u` of its integer relatively; every term is a product of at most five of
-them; sums have at most `TERMS` terms; each of the contracts' roundings is below 10^-18. So the
-error is below `gross * (4 * TERMS + 32) * u + 10^-17 * TERMS`, `gross` being the sum of all terms'
-sizes, those that cancel included. A level is given if any number within that error has it: nobody
-below a threshold is missed, and who is only close is told apart in integers (`margin.py`).
+them; sums have at most `TERMS` terms; each of the contracts' roundings is below 10^-18 of what is
+rounded: of the settlement token, or of a collateral's, which its price multiplies. So the error is
+below `gross * (4 * TERMS + 32) * u + 10^-17 * (TERMS + token prices)`, `gross` being the sum of all
+terms' sizes, those that cancel included. A level is given if any number within that error has it:
+nobody below a threshold is missed, and who is only close is told apart in integers (`margin.py`).
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def judge(  # noqa: PLR0912, PLR0915, PLR0917 (one pass over memory)
     rates: F64,
     drift: F64,
     collateral_prices: F64,
+    token_prices: F64,
     haircut_caps: F64,
     haircut_counts: F64,
     warning: float,
@@ -81,6 +83,7 @@ def judge(  # noqa: PLR0912, PLR0915, PLR0917 (one pass over memory)
                 collateral_triggers[row, slot] = -1.0
             continue
         equity, gross, maintenance, lean, reserve = cash[row], abs(cash[row]), 0.0, 0.0, 0.0
+        grain = 0.0
         n_markets, n_collaterals = held_markets[row], held_collaterals[row]
         for slot in range(n_collaterals):
             which = collaterals[row, slot]
@@ -95,6 +98,7 @@ def judge(  # noqa: PLR0912, PLR0915, PLR0917 (one pass over memory)
             equity += counts
             gross += value
             lean += value
+            grain += GRAIN * token_prices[which]
         for slot in range(n_markets):
             market = markets[row, slot]
             size, price = sizes[row, slot], prices[market]
@@ -122,7 +126,7 @@ def judge(  # noqa: PLR0912, PLR0915, PLR0917 (one pass over memory)
             reserve += notional * drift[market]
         terms = 4 * n_markets + 2 * n_collaterals + 2
         gross += maintenance * warning
-        error = gross * (4 * terms + 32) * ULP + GRAIN * terms
+        error = gross * (4 * terms + 32) * ULP + GRAIN * terms + grain
         slack = equity - warning * maintenance
         if slack - error >= 0.0:
             level = 0

@@ -27,6 +27,7 @@ MARKET_FIELDS: Final[dict[str, Where]] = {
     "initial_2_bps": (0, 208, 16),
     "maintenance_2_bps": (0, 224, 16),
     "max_age_ms": (1, 0, 24),
+    "taker_fee_e6": (1, 40, 16),
     "liquidation_fee_e6": (1, 72, 16),
     "target_bps": (1, 104, 16),
     "adl_start_bps": (1, 136, 16),
@@ -51,6 +52,7 @@ COLLATERAL_FIELDS: Final[dict[str, Where]] = {
 GLOBAL_FIELDS: Final[dict[str, Where]] = {
     "settlement_reward_e6": (0, 56, 32),
     "failure_fee_e6": (0, 88, 32),
+    "min_margin_usd": (0, 136, 32),
     "keeper_share_bps": (0, 168, 16),
     "keeper_max_e6": (0, 184, 40),
     "keeper_flat_e6": (0, 224, 32),
@@ -97,6 +99,7 @@ class MarketRisk(_Cut):
     initial_2_bps: int
     maintenance_2_bps: int
     max_age_ms: int
+    taker_fee_e6: int
     liquidation_fee_e6: int
     target_bps: int
     adl_start_bps: int
@@ -166,6 +169,7 @@ class GlobalRisk(_Cut):
 
     settlement_reward_e6: int
     failure_fee_e6: int
+    min_margin_usd: int
     keeper_share_bps: int
     keeper_max_e6: int
     keeper_flat_e6: int

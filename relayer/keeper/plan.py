@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from oracle.report.word import GROUP_SIZE
 from relayer.keeper import abi
+from relayer.keeper.closing import closing_of
 from relayer.keeper.health import World
 from relayer.keeper.margin import Account, Margin, ceil_div
-from relayer.keeper.params import BPS, E6, E18
+from relayer.keeper.params import BPS, E18
 from relayer.keeper.store import Order
 
 E12: Final = 10**12
@@ -61,27 +62,28 @@ def groups_of(account: Account, world: World) -> set[int]:
 
 
 def liquidation(
-    account: Account, world: World, report: Callable[[Sequence[int]], tuple[bytes, tuple[int, ...]]]
+    account: Account,
+    margin: Margin,
+    world: World,
+    reserve_cash: int,
+    report: Callable[[Sequence[int]], tuple[bytes, tuple[int, ...]]],
 ) -> Task | None:
     """Close of the greatest position that has a price.
 
     `report` cuts what to carry along out of the groups that the account depends on.
     """
     sized = [
-        (ceil_div(abs(p.size) * world.markets[p.market].price, E18), p.market)
+        (ceil_div(abs(p.size) * world.markets[p.market].price, E18), p)
         for p in account.positions
         if world.markets[p.market].priced
     ]
     if not sized:
         return None
-    notional, market = max(sized)
+    _, position = max(sized)
     body, groups = report(sorted(groups_of(account, world)))
-    risk, rules = world.markets[market].risk, world.risk
-    most = min(notional, risk.liquidation_cap_usd * E18)
-    penalty = most * risk.liquidation_fee_e6 // E6
-    reward = min(penalty * rules.keeper_share_bps // BPS, rules.keeper_max_e6 * E12)
-    reward = max(reward, 0)
-    data = abi.LIQUIDATE.call(account.number, market, body)
+    now = world.markets[position.market]
+    reward = closing_of(position, margin, now, world.risk).reward(reserve_cash)
+    data = abi.LIQUIDATE.call(account.number, position.market, body)
     return Task("liquidate", "liquidator", data, reward, ("account", account.number), groups)
 
 

@@ -22,7 +22,7 @@ from relayer.keeper.columns import Columns
 from relayer.keeper.exposure import Exposures
 from relayer.keeper.follow import Follower
 from relayer.keeper.health import Health, World
-from relayer.keeper.margin import Account, margin_of
+from relayer.keeper.margin import Account, Margin, margin_of
 from relayer.keeper.metrics import KeeperMetrics
 from relayer.keeper.notify import Notifier
 from relayer.keeper.reports import Shelf
@@ -200,7 +200,7 @@ class Keeper:
             found[level] += 1
             if level or (account.cash < 0 and not account.positions):
                 short.add(number)
-                self._help(account, level, world, rules)
+                self._help(account, margin, level, world, rules)
             if level:
                 self._notifier.say(account.number, level, margin, rules.head.number)
         for level, count in found.items():
@@ -214,13 +214,17 @@ class Keeper:
                 margin = margin_of(account, world.markets, world.collaterals)
                 self._notifier.recovered(number, margin, world.risk.warning_bps, rules.head.number)
 
-    def _help(self, account: Account, level: plan.Level, world: World, rules: Rules) -> None:
+    def _help(
+        self, account: Account, margin: Margin, level: plan.Level, world: World, rules: Rules
+    ) -> None:
         """Begin what may be done about an account."""
         if level < plan.Level.LIQUIDABLE and account.positions:
             return
         tasks: list[plan.Task] = []
         if account.positions:
-            liquidation = plan.liquidation(account, world, lambda g: self._carried(g, rules))
+            liquidation = plan.liquidation(
+                account, margin, world, rules.reserve_cash, lambda g: self._carried(g, rules)
+            )
             tasks += [liquidation] if liquidation else []
             if level == plan.Level.BACKSTOP:
                 tasks += plan.backstop(account, world)

@@ -61,6 +61,7 @@ class Rules:
     stored: Mapping[int, bytes]
     """Group to its word."""
     pool_cash: int
+    reserve_cash: int
 
     @property
     def groups(self) -> set[int]:
@@ -127,6 +128,7 @@ async def read_rules(reader: PerpReader, head: Head, collaterals: Collection[int
             (at.risk, abi.GLOBAL_RISK, ()),
             (at.engine, abi.OPEN_MARKETS, ()),
             (at.vault, abi.CASH_OF, (abi.POOL,)),
+            (at.vault, abi.CASH_OF, (abi.RESERVE,)),
         ],
     )
     open_markets: list[int] = list(first[1][0])
@@ -156,6 +158,7 @@ async def read_rules(reader: PerpReader, head: Head, collaterals: Collection[int
         {number: found[0] for number, found in _each(held, answers[split + 1 :: 2])},
         {group: word for group, (word,) in zip(groups, words, strict=True)},
         first[2][0],
+        first[3][0],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +12,8 @@ from oracle.model.fixed import Px
 from oracle.model.messages import Exposure, MarginCall
 from oracle.model.ticks import Tick, pack
 from oracle.model.topics import Topic
+from relayer.keeper.act import End
+from relayer.keeper.plan import Task
 from tests.integration.keeper.site import E18, Trader, World
 
 pytestmark = pytest.mark.evm
@@ -105,6 +108,31 @@ async def test_an_account_below_maintenance_is_liquidated_with_the_report_attach
     assert mark[0] == 2_800 * E18
     equity, _, maintenance, _ = await world.call("engine", "marginOf", trader.account, 1)
     assert equity >= maintenance
+
+
+@pytest.mark.parametrize("price", [2_800.0, 2_770.0, 2_600.0])
+async def test_a_reward_is_foreseen(world: World, price: float) -> None:
+    """Of a part, of nearly all, and of what nothing is left of: as the contract then pays it.
+
+    But for the funding of the second or two until its block.
+    """
+    keeper = await world.keeper("one")
+    world.run(keeper)
+    trader = await open_position(world, 250, 1.0)
+    begun: list[Task] = []
+    begin = keeper._actor.begin
+
+    def note(tasks: list[Task], then: Callable[[End], None] | None = None) -> bool:
+        taken = begin(tasks, then)
+        begun.extend(task for task in tasks if taken and task.what == "liquidate")
+        return taken
+
+    keeper._actor.begin = note  # type: ignore[method-assign]
+    await fall(world, price)
+    await world.until(lambda: done(world, "one", "liquidate") >= 1)
+    logs = await world.contracts["liquidator"].events.Liquidated.get_logs(from_block=0)
+    assert logs[0]["args"]["account"] == trader.account
+    assert logs[0]["args"]["rewardE18"] == pytest.approx(begun[0].reward, rel=1e-4)
 
 
 async def test_what_does_not_pay_is_not_sent(world: World) -> None:
