@@ -48,7 +48,7 @@ contract ListingGate is IListingGate {
 
     /// @inheritdoc IListingGate
     function sample(uint256 market) external {
-        uint32 fromEpoch = _epochOf(market);
+        _requireBound(market);
         Mark memory mark = ORACLE.readMarkAged(market, _terms.maxAgeMs);
         Probation storage probation = _probations[market];
         if (_isBad(mark)) {
@@ -58,8 +58,7 @@ contract ListingGate is IListingGate {
             return;
         }
         if (mark.validity != Validity.VALID) revert NothingToSample(market, mark.validity);
-        if (probation.fromEpoch != fromEpoch || _hasGap(probation)) {
-            probation.fromEpoch = fromEpoch;
+        if (_hasGap(probation)) {
             probation.sinceS = uint40(block.timestamp);
             probation.samples = 0;
         } else {
@@ -101,12 +100,12 @@ contract ListingGate is IListingGate {
 
     /// @inheritdoc IListingGate
     function requireProven(uint256 market) public view {
+        _requireBound(market);
         Probation storage probation = _probations[market];
         // Half of those that there is time for: nobody samples to the second.
         uint256 needed = _terms.probationS / _terms.sampleIntervalS / 2;
-        bool isOfBinding = probation.fromEpoch == _epochOf(market);
         bool isLong = block.timestamp >= uint256(probation.sinceS) + _terms.probationS;
-        if (!isOfBinding || !isLong || probation.samples < needed || _hasGap(probation)) {
+        if (!isLong || probation.samples < needed || _hasGap(probation)) {
             revert NotProven(market, probation.sinceS, probation.samples, needed);
         }
         // Reverts unless it is VALID, in time and not paused at this moment too.
@@ -154,10 +153,9 @@ contract ListingGate is IListingGate {
         emit TermsChanged(t);
     }
 
-    /// @return fromEpoch Since when the number has the meaning that it has now.
-    function _epochOf(uint256 market) private view returns (uint32 fromEpoch) {
-        bytes32 instrument;
-        (instrument, fromEpoch) = ORACLE.instrumentOf(market);
+    /// @dev A number that means something never comes to mean anything else but nothing.
+    function _requireBound(uint256 market) private view {
+        (bytes32 instrument,) = ORACLE.instrumentOf(market);
         if (instrument == 0) revert NotBound(market);
     }
 

@@ -246,7 +246,18 @@ contract ListingGateTest is GovernanceFixture {
         assertEq(params.value(Scope.MARKET, NEW, Fields.DEPTH), 0);
     }
 
-    /// @dev A number that comes to mean something else has shown nothing.
+    function test_requireProven_RevertIf_NobodyLookedSince() public {
+        watch();
+        skipS(4 * INTERVAL_S);
+        push(VALID);
+        gate.requireProven(NEW);
+        skipS(1);
+        push(VALID);
+        vm.expectPartialRevert(IListingGate.NotProven.selector);
+        gate.requireProven(NEW);
+    }
+
+    /// @dev A number that means nothing any more has shown nothing.
     function test_requireProven_RevertIf_TheNumberIsRetired() public {
         watch();
         Binding[] memory retired = new Binding[](1);

@@ -17,8 +17,6 @@ struct Terms {
 }
 
 struct Probation {
-    /// @dev The binding it is of.
-    uint32 fromEpoch;
     uint40 sinceS;
     uint40 lastS;
     uint32 samples;
