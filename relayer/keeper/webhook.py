@@ -18,6 +18,7 @@ import random
 import socket
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, Final
 
 import httpx
@@ -35,6 +36,17 @@ _DONE: Final = range(200, 300)
 _GIVEN_UP: Final = frozenset({400, 401, 403, 404, 405, 410, 413, 415, 422})
 _log = structlog.get_logger(__name__)
 _jitter: Final = random.SystemRandom()
+
+
+class Outcome(StrEnum):
+    """What came of a delivery."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """By the receiver, or since its address is private: not tried again."""
+    FAILED = "failed"
+    DROPPED = "dropped"
+    """Too many waited."""
 
 
 class Forbidden(Exception):
@@ -70,14 +82,14 @@ class Webhook:
         self,
         url: str,
         secret: bytes,
-        heard: Callable[[str], None],
+        heard: Callable[[Outcome], object],
         *,
         timeout_s: float = 5.0,
         attempts: int = 5,
         allow_private: bool = False,
         first_wait_s: float = FIRST_WAIT_S,
     ) -> None:
-        """`heard` is told what came of each delivery: `done`, `refused`, `failed` or `dropped`.
+        """`heard` is told what came of each delivery.
 
         Raises:
             ConfigError: the secret is too short to be one.
@@ -101,7 +113,7 @@ class Webhook:
         try:
             self._waiting.put_nowait(message)
         except asyncio.QueueFull:
-            self._heard("dropped")
+            self._heard(Outcome.DROPPED)
             return
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -123,11 +135,11 @@ class Webhook:
                 self._heard(await self._deliver(message))
             except Exception:  # noqa: BLE001 (one delivery's defect must not end the others)
                 _log.exception("webhook_crashed")
-                self._heard("failed")
+                self._heard(Outcome.FAILED)
             finally:
                 self._waiting.task_done()
 
-    async def _deliver(self, message: MarginCall) -> str:
+    async def _deliver(self, message: MarginCall) -> Outcome:
         body = body_of(message)
         delivery = hashlib.sha256(body).hexdigest()[:32]
         for attempt in range(self._attempts):
@@ -142,13 +154,13 @@ class Webhook:
                 continue
             except Forbidden as error:
                 _log.error("webhook_forbidden", host=self._url.host, error=str(error))
-                return "refused"
+                return Outcome.REFUSED
             if status in _DONE:
-                return "done"
+                return Outcome.DONE
             _log.warning("webhook_refused", host=self._url.host, status=status)
             if status in _GIVEN_UP or status in range(300, 400):
-                return "refused"
-        return "failed"
+                return Outcome.REFUSED
+        return Outcome.FAILED
 
     async def _post(self, delivery: str, body: bytes) -> int:
         address = await self._address()
