@@ -154,10 +154,8 @@ abstract contract Deleveraging is Waterfall {
         uint256 spareE18 = _spareE18(_marginOf(account));
         uint256 sizeE18 = _sizeFor(s, position, Math.max(deficitE18, _excessE18(s)));
         int256 gainedE18 = ENGINE.close(account, s.market, sizeE18, s.priceE18);
-        uint256 leviedE18;
-        if (gainedE18 > 0) {
-            leviedE18 = Math.min(Math.min(deficitE18, uint256(gainedE18)), spareE18);
-        }
+        uint256 leviedE18 =
+            gainedE18 > 0 ? Math.min(Math.min(deficitE18, uint256(gainedE18)), spareE18) : 0;
         if (leviedE18 != 0) {
             _reduceDeficit(s.market, position.sizeE18 < 0, leviedE18);
             VAULT.move(account, Accounts.DEFICIT, leviedE18);

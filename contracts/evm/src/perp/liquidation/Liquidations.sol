@@ -112,26 +112,30 @@ abstract contract Liquidations is MarginCalls {
         (uint256 dueE18, uint256 paidE18) = _penalty(c);
         ENGINE.close(c.account, c.market, c.sizeE18, c.priceE18);
         uint256 rewardE18 = _reward(c, dueE18, paidE18);
-        _remember(c, paidE18);
+        _remember(c);
         emit Liquidated(c.account, c.market, msg.sender, c.sizeE18, c.priceE18, paidE18, rewardE18);
     }
 
     /// @dev The penalty that is due, and what of it the account pays: of its last position as far as
     /// equity goes; else no more than half of the equity that stood for what is closed, so that
-    /// equity ÷ maintenance always rises.
+    /// equity ÷ maintenance always rises. The margin in memory is then that after the closing.
     function _penalty(Closing memory c) private pure returns (uint256 dueE18, uint256 paidE18) {
+        Margin memory m = c.margin;
         uint256 closedE18 = _notional(c, c.sizeE18);
         dueE18 =
             Math.mulDiv(closedE18, c.risk.get(Fields.LIQUIDATION_FEE_E6), E6, Math.Rounding.Ceil);
-        if (c.margin.equityE18 <= 0) return (dueE18, 0);
-        uint256 equityE18 = uint256(c.margin.equityE18);
         uint256 leftE18 = _notional(c, c.heldE18 - c.sizeE18);
         uint256 freedE18 = Tiers.required(c.risk.tiers, c.notionalE18, false)
             - Tiers.required(c.risk.tiers, leftE18, false);
-        uint256 mostE18 = freedE18 >= c.margin.maintenanceE18
-            ? equityE18
-            : Math.mulDiv(equityE18, freedE18, 2 * c.margin.maintenanceE18);
-        return (dueE18, Math.min(dueE18, mostE18));
+        if (m.equityE18 > 0) {
+            uint256 equityE18 = uint256(m.equityE18);
+            uint256 mostE18 = freedE18 >= m.maintenanceE18
+                ? equityE18
+                : Math.mulDiv(equityE18, freedE18, 2 * m.maintenanceE18);
+            paidE18 = Math.min(dueE18, mostE18);
+        }
+        m.equityE18 -= paidE18.toInt256();
+        m.maintenanceE18 = Math.saturatingSub(m.maintenanceE18, freedE18);
     }
 
     /// @dev Split the penalty between the keeper and the reserve. Where the account could not pay it,
@@ -160,21 +164,16 @@ abstract contract Liquidations is MarginCalls {
         }
     }
 
-    /// @dev Remember where the account was liquidated; and that it is above maintenance again, if so.
-    function _remember(Closing memory c, uint256 paidE18) private {
-        Record memory record = _records[c.account];
-        uint256 leftE18 = _notional(c, c.heldE18 - c.sizeE18);
-        uint256 freedE18 = Tiers.required(c.risk.tiers, c.notionalE18, false)
-            - Tiers.required(c.risk.tiers, leftE18, false);
-        uint256 maintenanceE18 =
-            c.margin.maintenanceE18 - Math.min(freedE18, c.margin.maintenanceE18);
-        int256 equityE18 = c.margin.equityE18 - paidE18.toInt256();
-        bool same = record.liquidated && record.market == c.market && record.long == c.long;
-        bool recovered = record.belowSinceS != 0 && equityE18 >= maintenanceE18.toInt256();
-        if (same && !recovered) return;
-        if (recovered) record.belowSinceS = 0;
-        (record.liquidated, record.market, record.long) = (true, uint16(c.market), c.long);
-        _records[c.account] = record;
+    /// @dev Remember where an account lost all it had, since there its bad debt belongs; and that one is
+    /// above maintenance again, if it was called.
+    function _remember(Closing memory c) private {
+        Record storage record = _records[c.account];
+        if (c.margin.equityE18 <= 0) {
+            (record.liquidated, record.market, record.long) = (true, uint16(c.market), c.long);
+            return;
+        }
+        bool recovered = c.margin.equityE18 >= c.margin.maintenanceE18.toInt256();
+        if (recovered && record.belowSinceS != 0) record.belowSinceS = 0;
     }
 
     /// @dev Value of a size, rounded up as the margin has it.

@@ -26,7 +26,7 @@ abstract contract LiquidatorBase is ILiquidator {
         uint40 belowSinceS;
         /// @dev It was seen to owe without a position; 0 for not.
         uint40 owesSinceS;
-        /// @dev Where, and on which side, it was last liquidated: there its bad debt belongs.
+        /// @dev Where, and on which side, its equity was last gone: there its bad debt belongs.
         uint16 market;
         bool long;
         bool liquidated;

@@ -29,7 +29,7 @@ abstract contract Waterfall is Seizures {
         uint128 ofShortsE18;
     }
 
-    /// @dev Where the deficit of an account belongs that was never liquidated.
+    /// @dev Where the deficit of an account belongs that no liquidation left without equity.
     uint256 public constant NO_MARKET = type(uint16).max;
 
     Drawdown private _drawdown;
