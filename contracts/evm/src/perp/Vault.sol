@@ -82,15 +82,16 @@ contract Vault is Valuation, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function move(uint256 from, uint256 to, uint256 amountE18) external nonReentrant {
+    function move(uint256 from, uint256 to, uint256 amountE18) external {
+        _requireNotEntered();
         _moveAs(_roleOfCaller(), from, to, amountE18);
     }
 
     /// @inheritdoc IVault
     function moveCollateral(uint256 from, uint256 to, uint256 collateral, uint256 sharesE18)
         external
-        nonReentrant
     {
+        _requireNotEntered();
         _requireRole(Module.LIQUIDATOR);
         if (!_mayMove(Module.LIQUIDATOR, from, to)) {
             revert NotItsRows(Module.LIQUIDATOR, from, to);
@@ -149,11 +150,17 @@ contract Vault is Valuation, ReentrancyGuardTransient {
     }
 
     /// @dev Without positions and debt, nothing is asked of prices.
-    function _requireWithdrawable(uint256 account) private view {
+    function _requireWithdrawable(uint256 account) private {
         IPerpEngine judge = IPerpEngine(engine);
         if (address(judge) == address(0)) return;
         if (_rows[account].cashE18 >= 0 && judge.marketsOf(account).length == 0) return;
+        _syncHeld(account);
         judge.requireWithdrawable(account);
+    }
+
+    /// @dev For what calls nobody: while tokens are on their way, no row moves.
+    function _requireNotEntered() private view {
+        if (_reentrancyGuardEntered()) revert ReentrancyGuardReentrantCall();
     }
 
     function _requireOwner(uint256 account) private view {

@@ -318,7 +318,7 @@ contract VaultLedger is VaultFixture {
     function _may(Module role, uint256 from, uint256 to) private pure returns (bool) {
         bool a = from > 6;
         bool b = to > 6;
-        if (role == Module.ENGINE) return (a && (to == 1 || to == 2)) || (from == 1 && b);
+        if (role == Module.ENGINE) return (a && to == 1) || (from == 1 && (b || to == 2));
         if (role == Module.ORDERS) {
             return (a && to == 4) || (from == 4 && (b || to == 1 || to == 2 || to == 3));
         }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IPerpEngine} from "../../src/perp/interfaces/IPerpEngine.sol";
 import {IVault, Purpose} from "../../src/perp/interfaces/IVault.sol";
+import {Accounts} from "../../src/perp/lib/Accounts.sol";
 import {VaultFixture} from "./VaultFixture.sol";
 import {
     FalseToken,
@@ -136,14 +138,30 @@ contract VaultTokens is VaultFixture, IHooked {
         assertEq(vm.getRecordedLogs().length, 0);
     }
 
-    function test_holdings_FollowARebaseAtOnce() public {
+    function test_holdings_FollowARebaseOnceNoted() public {
         (RebasingToken token, uint256 c) = _rebasing();
         deposit(c, 1e18);
         assertEq(countedE18(account, Purpose.PERMIT), 57_000e18);
         token.rebase(0.5e18);
+        assertEq(vault.seizePriceE18(c), 30_000e18);
+        vault.sync(c);
         assertEq(countedE18(account, Purpose.PERMIT), 28_500e18);
         assertEq(countedE18(account, Purpose.LIQUIDATE), 28_500e18);
-        assertEq(vault.seizePriceE18(c), 30_000e18);
+    }
+
+    /// @dev Nobody takes cash out against a loss that is not noted yet.
+    function test_withdraw_NotesWhatElseTheAccountHolds() public {
+        (RebasingToken token, uint256 c) = _rebasing();
+        deposit(c, 1e18);
+        fundBitcoin(account, 1e8);
+        vm.prank(playedLiquidator);
+        vault.move(account, Accounts.POOL, 50_000e18);
+        token.rebase(0.5e18);
+        vm.expectPartialRevert(IPerpEngine.BelowInitialMargin.selector);
+        withdraw(BITCOIN, 0.7e8);
+        vm.expectEmit(address(vault));
+        emit IVault.RateChanged(c, 1e18, 0.5e18);
+        withdraw(BITCOIN, 0.6e8);
     }
 
     // Tokens that answer otherwise.

@@ -35,8 +35,10 @@ enum Purpose {
 /// - The sum of all rows is the settlement tokens held, but for gifts: every `move` takes from one
 ///   row what it gives to another.
 /// - A further collateral may take a fee on transfer: what arrives counts. If the vault holds less of
-///   it than it owes (it rebased down, or was stolen), everyone's share of it falls alike, at once;
-///   it never rises above one token a share.
+///   it than it owes (it rebased down, or was stolen), everyone's share of it falls alike; it never
+///   rises above one token a share. Who deposits or withdraws it gets the share as it is at once.
+///   Accounts are valued by what was last noted: by the collateral's last deposit or withdrawal, by
+///   anyone (`sync`), or for an account with positions or debt that withdraws anything.
 interface IVault {
     event Deposited(
         uint256 indexed account, uint256 indexed collateral, uint256 amount, address from
@@ -121,8 +123,8 @@ interface IVault {
     /// owes, and no other pool can spend it.
     function payOut(address to, uint256 amount) external;
 
-    /// @notice Compare what is held of a collateral with what is owed, and note it: what is noted holds
-    /// while the token does not answer. By anyone.
+    /// @notice Compare what is held of a collateral with what is owed, and note it: accounts are valued
+    /// by what is noted. By anyone.
     function sync(uint256 collateral) external;
 
     /// @notice Give a contract a role, or none. By the owner. There is one engine for ever, and one
@@ -137,7 +139,7 @@ interface IVault {
     function engine() external view returns (address);
     function pool() external view returns (address);
     /// @notice What of REQUESTS a pool, present or former, brought or was given there.
-    function claimsE18(address pool) external view returns (uint256);
+    function claimsE18(address holder) external view returns (uint256);
     function cashOf(uint256 account) external view returns (int256);
     /// @notice What all accounts together owe: the sum of the rows below zero but the protocol's own.
     function totalDebtE18() external view returns (uint256);
@@ -145,7 +147,7 @@ interface IVault {
     /// @notice The collaterals an account holds, as a bit map.
     function heldBy(uint256 account) external view returns (uint256);
     function totalSharesOf(uint256 collateral) external view returns (uint256);
-    /// @notice Tokens to a share: at most one.
+    /// @notice Tokens to a share, now: at most one. As last noted, while the token does not answer.
     function rateE18(uint256 collateral) external view returns (uint256);
     function tokenOf(uint256 collateral) external view returns (IERC20);
 

@@ -20,7 +20,7 @@ abstract contract Collaterals is Ledger {
     struct Collateral {
         IERC20 token;
         uint8 decimals;
-        /// @dev As last noted.
+        /// @dev Tokens to a share, as last noted. In the slot that every valuation reads.
         uint64 rateE18;
         uint256 totalSharesE18;
     }
@@ -35,7 +35,8 @@ abstract contract Collaterals is Ledger {
     /// @dev Enough for any token's balance, and too little for one to use up a liquidation's gas.
     uint256 private constant BALANCE_GAS = 100_000;
 
-    Collateral[] private _collaterals;
+    uint256 private _listed;
+    mapping(uint256 collateral => Collateral) private _collaterals;
     mapping(uint256 account => mapping(uint256 collateral => uint256)) private _sharesE18;
 
     IERC20 public immutable SETTLEMENT;
@@ -50,7 +51,7 @@ abstract contract Collaterals is Ledger {
 
     /// @inheritdoc IVault
     function listCollateral(IERC20 token) external onlyOwner returns (uint256 collateral) {
-        collateral = _collaterals.length;
+        collateral = _listed;
         if (collateral > MOST_LISTED) revert TooManyListed(MOST_LISTED);
         for (uint256 i; i < collateral; ++i) {
             if (_collaterals[i].token == token) revert BadToken(token);
@@ -79,9 +80,9 @@ abstract contract Collaterals is Ledger {
     }
 
     /// @inheritdoc IVault
-    function tokenOf(uint256 collateral) public view returns (IERC20) {
-        if (collateral >= _collaterals.length) revert UnknownCollateral(collateral);
-        return _collaterals[collateral].token;
+    function tokenOf(uint256 collateral) public view returns (IERC20 token) {
+        token = _collaterals[collateral].token;
+        if (address(token) == address(0)) revert UnknownCollateral(collateral);
     }
 
     /// @dev Take tokens in and give shares of the same worth.
@@ -155,17 +156,26 @@ abstract contract Collaterals is Ledger {
         if (before > left + amount) revert SpentTooMuch(token, before - left, amount);
     }
 
-    /// @dev What an account's shares are, in tokens × 10^18.
+    /// @dev What an account's shares are in tokens × 10^18, at the rate last noted: to ask each token
+    /// would cost every trade and every liquidation more than reading it.
     function _tokensOf(uint256 account, uint256 collateral) internal view returns (uint256) {
-        uint256 shares = _sharesE18[account][collateral];
-        return Math.mulDiv(shares, _rateOf(_stateOf(collateral)), UNIT);
+        return _sharesE18[account][collateral] * _collaterals[collateral].rateE18 / UNIT;
+    }
+
+    /// @dev Note the rates of all an account holds.
+    function _syncHeld(uint256 account) internal {
+        uint256 held = _rows[account].held;
+        for (uint256 collateral = 1; held >> collateral != 0; ++collateral) {
+            if ((held >> collateral) & 1 != 0) _sync(collateral, _collaterals[collateral]);
+        }
     }
 
     function _stateOf(uint256 collateral) internal view returns (Collateral storage) {
-        if (collateral == 0 || collateral >= _collaterals.length) {
+        Collateral storage state = _collaterals[collateral];
+        if (collateral == 0 || address(state.token) == address(0)) {
             revert UnknownCollateral(collateral);
         }
-        return _collaterals[collateral];
+        return state;
     }
 
     /// @dev Tokens to a share now; as last noted, while the token does not answer.
@@ -186,8 +196,9 @@ abstract contract Collaterals is Ledger {
         if (address(token).code.length == 0) revert BadToken(token);
         uint8 decimals = IERC20Metadata(address(token)).decimals();
         if (decimals > UNIT_DECIMALS) revert BadToken(token);
-        emit CollateralListed(_collaterals.length, token);
-        _collaterals.push(Collateral(token, decimals, uint64(UNIT), 0));
+        uint256 collateral = _listed++;
+        _collaterals[collateral] = Collateral(token, decimals, uint64(UNIT), 0);
+        emit CollateralListed(collateral, token);
     }
 
     function _sync(uint256 collateral, Collateral storage state) private returns (uint256 rate) {

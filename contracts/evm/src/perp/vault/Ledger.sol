@@ -32,7 +32,7 @@ abstract contract Ledger is IVault, Ownable {
     address public pool;
 
     /// @inheritdoc IVault
-    mapping(address pool => uint256) public claimsE18;
+    mapping(address holder => uint256) public claimsE18;
 
     /// @inheritdoc IVault
     function setModule(address module, Module role) external onlyOwner {
