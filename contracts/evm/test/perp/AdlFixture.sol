@@ -11,6 +11,8 @@ abstract contract AdlFixture is WaterfallFixture {
     /// @dev The loser's debt, absorbed by nobody but a pool of one million up to 50,000.
     function makeDeficit() internal returns (uint256 deficitE18) {
         uint256 debtE18 = gap();
+        // What the pool still holds of the insurance's fees goes there before anything is measured.
+        engine.accrue(BTC);
         setRow(Accounts.RESERVE, 0);
         setRow(Accounts.INSURANCE, 0);
         setRow(Accounts.POOL, 1_000_000e18);

@@ -213,6 +213,7 @@ contract AdlSharingTest is AdlFixture {
         price = bound(price, 5000, 45_000);
         moveTo(BTC, price * 1e18);
         liquidate(loser, BTC);
+        engine.accrue(BTC);
         setRow(Accounts.RESERVE, 0);
         setRow(Accounts.INSURANCE, 0);
         setRow(Accounts.POOL, 0);
