@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -187,11 +186,9 @@ def close(book: Book, account: int, market: int, size: int, price: int) -> Fill:
 def _require_tradable(book: Book, market: int, quote: Mark, reduced: int, opened: int) -> None:
     if book.market_rules[market].market_state < (2 if opened else 1):
         raise Refused("MarketNotOpen")
-    needed: Iterable[Action] = [
-        Action.SETTLE,
-        *([Action.REDUCE] if reduced else []),
-        *([Action.OPEN] if opened else []),
-    ]
+    needed = [Action.REDUCE] if reduced else []
+    if opened:
+        needed += [Action.OPEN, Action.SETTLE]
     if not all(book.rules.allows(quote.validity, action) for action in needed):
         raise Refused("NotAllowed")
 

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from oracle.model.validity import Validity
 from tests.property import perp_actions as act
 from tests.property.perp_formulas import fill_price, funding_step, requirement, times
-from tests.property.perp_model import margin_of, notional_of, owed, trade
-from tests.property.perp_player import (
+from tests.property.perp_market import (
     ACCOUNTS,
     KEEPER_ACCOUNT,
     MARKET_RULES,
     SCALE,
     Call,
-    Player,
     first_book,
 )
+from tests.property.perp_model import margin_of, notional_of, owed, trade
+from tests.property.perp_player import Player
 from tests.property.perp_rules import BPS, UNIT
 from tests.property.perp_state import Book, Mark, Position, Purpose, Refused, Row
 

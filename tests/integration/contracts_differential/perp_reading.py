@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from tests.integration.contracts_differential.perp_site import Answer, PerpSite
 from tests.property.perp_liquidation import Clocks
+from tests.property.perp_market import ACCOUNTS, ETHER, KEEPER_ACCOUNT, MARKET_RULES
 from tests.property.perp_model import margin_of, worth
-from tests.property.perp_player import ACCOUNTS, ETHER, KEEPER_ACCOUNT, MARKET_RULES, Player
+from tests.property.perp_player import Player
 from tests.property.perp_state import Book, MarketState, Position, Purpose, Row
 
 Reading = dict[tuple[Any, ...], Any]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 
+from tests.integration.contracts_differential.perp_deployment import open_perp_site
 from tests.integration.contracts_differential.perp_reading import (
     Reading,
     differences,
@@ -19,11 +20,11 @@ from tests.integration.contracts_differential.perp_site import (
     Answer,
     Block,
     PerpSite,
-    open_perp_site,
     opening_calls,
 )
 from tests.property.perp_actions import Action, stories
-from tests.property.perp_player import Call, Player
+from tests.property.perp_market import Call
+from tests.property.perp_player import Player
 
 pytestmark = pytest.mark.evm
 

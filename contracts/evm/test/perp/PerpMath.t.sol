@@ -8,6 +8,7 @@ import {Impact} from "../../src/perp/lib/Impact.sol";
 import {LiquidationSize} from "../../src/perp/lib/LiquidationSize.sol";
 import {SignedMath} from "../../src/perp/lib/SignedMath.sol";
 import {Tiers} from "../../src/perp/lib/Tiers.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Test} from "forge-std/Test.sol";
 
 /// @dev Packs parameters as `Fields` says, and knows brackets that governance could set.
@@ -95,6 +96,23 @@ contract SignedMathTest is MathFixture {
         int256 least = type(int256).min + 1;
         assertEq(SignedMath.mulDivFloor(least, type(uint256).max, type(uint256).max), least);
         assertEq(SignedMath.mulDivCeil(type(int256).max, 1e18, 1e18), type(int256).max);
+    }
+
+    function testFuzz_mulDiv_isTheLongWay(uint256 x, uint256 y, uint256 d, bool up) public pure {
+        d = bound(d, 1, type(uint256).max);
+        // Where the quotient fits: half of the cases through more than 256 bits.
+        y = bound(y, 0, x <= d ? type(uint256).max : type(uint256).max / x);
+        Math.Rounding rounding = up ? Math.Rounding.Ceil : Math.Rounding.Floor;
+        assertEq(SignedMath.mulDiv(x, y, d, up), Math.mulDiv(x, y, d, rounding));
+    }
+
+    function test_mulDiv_atTheEdgeOfAWord() public pure {
+        uint256 most = type(uint256).max;
+        assertEq(SignedMath.mulDiv(most, 1, 1, true), most);
+        assertEq(SignedMath.mulDiv(most, 1, 2, true), (most >> 1) + 1);
+        assertEq(SignedMath.mulDiv(1 << 128, 1 << 127, 1, true), 1 << 255);
+        assertEq(SignedMath.mulDiv(1 << 128, 1 << 128, 2, false), 1 << 255);
+        assertEq(SignedMath.mulDiv(0, most, most, true), 0);
     }
 
     function testFuzz_clamp_staysWithin(int256 x, uint256 limit) public pure {
@@ -498,7 +516,7 @@ contract LiquidationSizeTest is MathFixture {
     function test_notional_ofAnExample() public pure {
         // 5 % of maintenance, equity at 4 %: (4 − n/2) = 1.25 × (5 − n × 5) hundredths of 100.
         uint256 n = LiquidationSize.notional(4e18, 5e18, 100e18, 500, 5_000, 12_500);
-        assertEq(n, Math_ceil(2.25e18 * 1e4, 575));
+        assertEq(n, Math.ceilDiv(2.25e18 * 1e4, 575));
     }
 
     function test_notional_nothingWhereTheTargetHolds() public pure {
@@ -574,9 +592,5 @@ contract LiquidationSizeTest is MathFixture {
             - Tiers.required(word, notional - n, false);
         int256 left = (equity - int256((n * feeE6 + 999_999) / 1e6)) * 10_000;
         return left - int256((maintenance - freed) * TARGET_BPS);
-    }
-
-    function Math_ceil(uint256 a, uint256 b) private pure returns (uint256) {
-        return (a + b - 1) / b;
     }
 }

@@ -22,8 +22,8 @@ library Haircuts {
     /// @notice What collateral of this value counts, rounded down.
     function counted(uint256 haircutsWord, uint256 valueE18) internal pure returns (uint256) {
         uint256 word = haircutsWord >> FIRST_SHIFT;
-        uint256 fromE18;
-        uint256 sum;
+        uint256 fromE18 = 0;
+        uint256 sum = 0;
         for (uint256 i; i < BRACKETS && fromE18 < valueE18; ++i) {
             uint256 toE18 = Math.min((word & CAP_MASK) * UNIT, valueE18);
             if (toE18 > fromE18) {

@@ -26,8 +26,8 @@ library Tiers {
         returns (uint256 requiredE18)
     {
         uint256 shift = initial ? INITIAL_SHIFT : MAINTENANCE_SHIFT;
-        uint256 fromE18;
-        uint256 sum;
+        uint256 fromE18 = 0;
+        uint256 sum = 0;
         for (uint256 i; i < BRACKETS && fromE18 < notionalE18; ++i) {
             uint256 toE18 = i == BRACKETS - 1
                 ? notionalE18
