@@ -112,7 +112,7 @@ def test_every_user_gets_its_password() -> None:
 
 
 def test_every_role_runs() -> None:
-    """But `oracle`, which is engine and committee in one, and `keeper`: the sandbox has no perps."""
+    """But `oracle`, which is engine and committee in one, and `keeper`: no perps there."""
     run = {
         service["command"][0]
         for service in OURS.values()
