@@ -25,6 +25,7 @@ const CONTRACTS = [
   'DecisionOutbox',
   'FarGovernor',
   'FarGuardian',
+  'AttesterSet',
   'PoolActor',
   'TestToken',
 ];
