@@ -34,7 +34,7 @@ contract Orders is OrderPayments, ReentrancyGuardTransient {
     uint256 private constant POLICY_GAS = 100_000;
 
     IMarkOracle public immutable ORACLE;
-    uint256 private immutable _MAX_FUTURE_MS;
+    uint256 private immutable MAX_FUTURE_MS;
 
     struct Outcome {
         OrderEnd how;
@@ -46,7 +46,7 @@ contract Orders is OrderPayments, ReentrancyGuardTransient {
     constructor(IMarkOracle oracle, IRiskParameters risk, IVault vault, IPerpEngine engine)
         OrderPayments(risk, vault, engine)
     {
-        (ORACLE, _MAX_FUTURE_MS) = (oracle, oracle.MAX_FUTURE_MS());
+        (ORACLE, MAX_FUTURE_MS) = (oracle, oracle.MAX_FUTURE_MS());
     }
 
     /// @inheritdoc IOrders
@@ -224,7 +224,7 @@ contract Orders is OrderPayments, ReentrancyGuardTransient {
     /// any report can say that the oracle takes in this block.
     function _dueMs(uint256 market) private view returns (uint256) {
         uint256 delayMs = RISK.marketRisk(market).get(Fields.DELAY_MS);
-        return block.timestamp * 1000 + _MAX_FUTURE_MS + delayMs;
+        return block.timestamp * 1000 + MAX_FUTURE_MS + delayMs;
     }
 
     /// @dev The first whole second at or after a time.
