@@ -28,8 +28,9 @@ $(BIN)/plumb: requirements.lock pyproject.toml
 	$(BIN)/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync -q --require-hashes requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
-	@echo "compiling the engine's step, once: about half a minute"
+	@echo "compiling the engine's step and the keeper's, once: about half a minute"
 	$(BIN)/python -m oracle.engine
+	$(BIN)/python -m relayer.keeper
 	@touch $@
 
 lock: ## rewrite requirements.lock from pyproject.toml
