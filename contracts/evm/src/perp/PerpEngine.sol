@@ -53,10 +53,10 @@ contract PerpEngine is TradeRules {
 
         c.state.insuredE18 += _insured(c);
         _replace(c.account, c.market, c.state, from, c.position);
-        _pay(c);
         emit Filled(
             c.account, c.market, sizeDeltaE18, priceE18, c.feeE18, c.pnlE18, c.position.sizeE18
         );
+        _pay(c);
     }
 
     /// @inheritdoc IPerpEngine
@@ -72,8 +72,8 @@ contract PerpEngine is TradeRules {
         c.reducedE18 = heldE18 > 0 ? -sizeE18.toInt256() : sizeE18.toInt256();
         _settle(c, priceE18);
         _replace(account, market, c.state, from, c.position);
-        _pay(c);
         emit Filled(account, market, c.reducedE18, priceE18, 0, c.pnlE18, c.position.sizeE18);
+        _pay(c);
         return c.pnlE18 - c.fundingE18;
     }
 

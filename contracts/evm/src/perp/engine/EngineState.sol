@@ -24,7 +24,6 @@ abstract contract EngineState is IPerpEngine, MarkGate {
 
     uint256 internal constant UNIT = 1e18;
     uint256 internal constant BPS = 10_000;
-    uint256 internal constant E6 = 1e6;
 
     IVault public immutable VAULT;
 
