@@ -137,6 +137,7 @@ image-steps: setup ## a long tier: run the Dockerfile's build steps here, and th
 contracts: evm-tools ## build the contracts; rewrite contracts/abi, contracts/gas.json, docs/gas.md
 	cd $(EVM) && node script/export-abi.mjs
 	cd $(EVM) && GAS_WRITE=1 ./node_modules/.bin/forge test --match-contract '^GasTest$$'
+	cd $(EVM) && GAS_WRITE=1 ./node_modules/.bin/forge test --match-contract '^PerpGasTest$$'
 	cd $(EVM) && node script/gas-doc.mjs
 
 bench: setup evm-tools kafka ## latency, throughput and gas, with baselines of the same run

@@ -85,6 +85,28 @@ ${table([
   ['`Erc7412Adapter.price`', number(gas.read_erc7412_cold), 'the same'],
 ])}
 
+## Perp contracts
+
+Whole transactions (\`contracts/evm/test/perp/PerpGas.t.sol\`) of an account with a position in each of two
+markets, cash and two further collaterals; refunds taken off. Reports are of 5 of 7: settling verifies one, liquidating
+stores one. GMX v2 sets aside 3,900,000 for an order and 250,000 for each of its prices.
+
+| transaction | gas | target |
+|---|---|---|
+${table([
+  ['commit an order', 'perp_commit', ''],
+  ['commit one that only reduces', 'perp_commit_reduce', ''],
+  ['settle an order, with its report', 'perp_settle', '250,000'],
+  ['settle one that reduces', 'perp_settle_reduce', '250,000'],
+  ['each further position', 'perp_settle_per_position', ''],
+  ['each further collateral', 'perp_settle_per_collateral', ''],
+  ['liquidate, with the newest report', 'perp_liquidate', '220,000'],
+  ['deposit', 'perp_deposit', ''],
+  ['withdraw cash', 'perp_withdraw', ''],
+  ['withdraw a collateral', 'perp_withdraw_collateral', ''],
+  ['accrue funding', 'perp_funding', ''],
+].map(([label, name, target]) => [label, number(gas[name]), target]))}
+
 ## Others
 
 From their repositories' and documents' own figures, for one feed:
