@@ -152,6 +152,11 @@ class Lose:
     permille: int
 
 
+@dataclass(frozen=True)
+class Sync:
+    """Note the collateral's rate."""
+
+
 Action = (
     Deposit
     | Withdraw
@@ -169,6 +174,7 @@ Action = (
     | Backstop
     | Absorb
     | Lose
+    | Sync
 )
 
 _CONDITIONAL: Final = (Kind.STOP, Kind.TAKE_PROFIT)
@@ -228,6 +234,7 @@ ACTIONS: Final[st.SearchStrategy[Action]] = st.one_of(
     st.builds(Backstop, _WHO, _MARKET),
     st.builds(Absorb, _WHO),
     st.builds(Lose, st.integers(1, 200)),
+    st.just(Sync()),
 )
 
 _CRASHES: Final = (-4_000, -2_500, -900, -500, 500, 900, 2_500, 4_000)

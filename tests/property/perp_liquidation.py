@@ -192,7 +192,9 @@ class Liquidations:
             flat = self._flat(rules, held, size, price)
             from_reserve = min(max(flat - reward, 0), max(book.cash[Row.RESERVE], 0))
             book.move(Row.RESERVE, keeper, from_reserve)
-        self.liquidated_in[account] = (market, held.size > 0)
+        if margin.equity - paid <= 0:
+            self.liquidated_in[account] = (market, held.size > 0)
+            return
         clocks = self.clocks.get(account, Clocks())
         if clocks.below_s and margin.equity - paid >= margin.maintenance - freed:
             self.clocks[account] = replace(clocks, below_s=0)

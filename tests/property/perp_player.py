@@ -85,7 +85,7 @@ class Player:
                 book.cash[account] -= amount * SCALE
             else:
                 self._burn_ether(account, amount)
-            require_withdrawable(book, account)
+            self._require_withdrawable(account)
         return call
 
     @_do.register
@@ -97,7 +97,7 @@ class Player:
             if amount > self.book.cash[giver]:
                 raise Refused("MoreThanHeld")
             self.book.move(giver, taker, amount)
-            require_withdrawable(self.book, giver)
+            self._require_withdrawable(giver)
         return call
 
     @_do.register
@@ -243,6 +243,19 @@ class Player:
         self.book.tokens[ETHER] -= lost
         return Call(0, "ether", "transfer", (KEEPER, lost))
 
+    @_do.register
+    def _(self, action: act.Sync) -> Call:
+        self.book.note(ETHER)
+        return Call(KEEPER, "vault", "sync", (ETHER,))
+
+    def _require_withdrawable(self, account: int) -> None:
+        """Ask as a withdrawal does: of an account with positions or debt, at rates of now."""
+        book = self.book
+        asked = book.cash[account] < 0 or book.markets_of(account)
+        if asked and book.shares[account, ETHER]:
+            book.note(ETHER)
+        require_withdrawable(book, account)
+
     def _pending(self, pick: int) -> int | None:
         pending = sorted(self.desk.orders)
         return pending[pick % len(pending)] if pending else None
@@ -263,12 +276,14 @@ class Player:
         shares = amount * total // held if held < total else amount
         if min(held + amount, total + shares) > book.collateral_rules[ETHER].deposit_cap * UNIT:
             raise Refused("CapExceeded")
+        book.note(ETHER)
         book.tokens[ETHER] += amount
         book.shares[account, ETHER] += shares
 
     def _burn_ether(self, account: int, amount: int) -> None:
         book, total = self.book, self._total_shares()
         held = min(book.tokens[ETHER], total)
+        book.note(ETHER)
         book.shares[account, ETHER] -= -(-amount * total // held)
         book.tokens[ETHER] -= amount
 
@@ -301,11 +316,13 @@ class _undone:
 
     def __enter__(self) -> None:
         book = self._book
-        self._before = copy.copy(book.cash), copy.copy(book.shares), copy.copy(book.tokens)
+        rows = (book.cash, book.shares, book.tokens, book.noted)
+        self._before = copy.deepcopy(rows)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Refused):
-            self._book.cash, self._book.shares, self._book.tokens = self._before
+            book = self._book
+            book.cash, book.shares, book.tokens, book.noted = self._before
 
 
 def play(story: Sequence[act.Action]) -> Player:

@@ -90,6 +90,7 @@ class Book:
     cash: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     shares: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     tokens: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    noted: defaultdict[int, int] = field(default_factory=lambda: defaultdict(lambda: UNIT))
     positions: dict[tuple[int, int], Position] = field(default_factory=dict)
     states: dict[int, MarketState] = field(default_factory=dict)
     marks: dict[int, Mark] = field(default_factory=dict)
@@ -167,6 +168,10 @@ class Book:
         total = sum(n for (_, other), n in self.shares.items() if other == collateral)
         return UNIT if self.tokens[collateral] >= total else UNIT * self.tokens[collateral] // total
 
+    def note(self, collateral: int) -> None:
+        """Note a collateral's rate: accounts are valued by what is noted."""
+        self.noted[collateral] = self.rate(collateral)
+
     def collateral_price(self, collateral: int, purpose: Purpose) -> int:
         """Return the lower of index and TWAP; 0 where the purpose gives it none."""
         rules = self.collateral_rules[collateral]
@@ -185,7 +190,7 @@ class Book:
         total = 0
         for (holder, collateral), shares in self.shares.items():
             if holder == account and shares:
-                tokens = math.floor(times(shares, self.rate(collateral)))
+                tokens = math.floor(times(shares, self.noted[collateral]))
                 value = math.floor(times(tokens, self.collateral_price(collateral, purpose)))
                 total += counted(self.collateral_rules[collateral].haircuts, value)
         return total
