@@ -81,11 +81,12 @@ class Player:
         args = (account, action.collateral, amount, account >> 96)
         call = Call(account >> 96, "vault", "withdraw", args)
         with _refusals(call), _undone(self):
+            self._note_if_judged(account)
             if action.collateral == 0:
                 book.cash[account] -= amount * SCALE
             else:
                 self._burn_ether(account, amount)
-            self._require_withdrawable(account)
+            require_withdrawable(book, account)
         return call
 
     @_do.register
@@ -94,10 +95,11 @@ class Player:
         amount = action.amount * UNIT
         call = Call(ALICE, "vault", "transfer", (giver, taker, 0, amount))
         with _refusals(call), _undone(self):
+            self._note_if_judged(giver)
             if amount > self.book.cash[giver]:
                 raise Refused("MoreThanHeld")
             self.book.move(giver, taker, amount)
-            self._require_withdrawable(giver)
+            require_withdrawable(self.book, giver)
         return call
 
     @_do.register
@@ -248,13 +250,12 @@ class Player:
         self.book.note(ETHER)
         return Call(KEEPER, "vault", "sync", (ETHER,))
 
-    def _require_withdrawable(self, account: int) -> None:
-        """Ask as a withdrawal does: of an account with positions or debt, at rates of now."""
+    def _note_if_judged(self, account: int) -> None:
+        """Note rates as a withdrawal does at first: of an account with positions or debt."""
         book = self.book
-        asked = book.cash[account] < 0 or book.markets_of(account)
-        if asked and book.shares[account, ETHER]:
+        judged = book.cash[account] < 0 or book.markets_of(account)
+        if judged and book.shares[account, ETHER]:
             book.note(ETHER)
-        require_withdrawable(book, account)
 
     def _pending(self, pick: int) -> int | None:
         pending = sorted(self.desk.orders)

@@ -49,12 +49,13 @@ contract Vault is Valuation, ReentrancyGuardTransient {
         nonReentrant
     {
         _requireOwner(account);
+        bool judged = _noteIfJudged(account);
         if (collateral == 0) {
             amount = _debitCash(account, amount);
         } else {
             amount = _burnCollateral(account, collateral, amount);
         }
-        _requireWithdrawable(account);
+        if (judged) IPerpEngine(engine).requireWithdrawable(account);
         emit Withdrawn(account, collateral, amount, to);
         _push(tokenOf(collateral), to, amount);
     }
@@ -66,6 +67,7 @@ contract Vault is Valuation, ReentrancyGuardTransient {
     {
         _requireOwner(from);
         _requireOwner(to);
+        bool judged = _noteIfJudged(from);
         if (collateral == 0) {
             _debitHeld(from, amountE18);
             _credit(to, amountE18);
@@ -73,7 +75,7 @@ contract Vault is Valuation, ReentrancyGuardTransient {
         } else {
             _moveShares(from, to, collateral, amountE18);
         }
-        _requireWithdrawable(from);
+        if (judged) IPerpEngine(engine).requireWithdrawable(from);
     }
 
     /// @inheritdoc IVault
@@ -149,13 +151,14 @@ contract Vault is Valuation, ReentrancyGuardTransient {
         return amount;
     }
 
-    /// @dev Without positions and debt, nothing is asked of prices.
-    function _requireWithdrawable(uint256 account) private {
+    /// @dev Whether a withdrawal needs margin: without positions and debt nothing is asked of prices. If
+    /// so, note the rates of all the account holds: before shares are burned, whose tokens are still
+    /// here then and would pass for everyone else's.
+    function _noteIfJudged(uint256 account) private returns (bool judged) {
         IPerpEngine judge = IPerpEngine(engine);
-        if (address(judge) == address(0)) return;
-        if (_rows[account].cashE18 >= 0 && judge.marketsOf(account).length == 0) return;
-        _syncHeld(account);
-        judge.requireWithdrawable(account);
+        if (address(judge) == address(0)) return false;
+        judged = _rows[account].cashE18 < 0 || judge.marketsOf(account).length != 0;
+        if (judged) _syncHeld(account);
     }
 
     /// @dev For what calls nobody: while tokens are on their way, no row moves.
