@@ -16,6 +16,9 @@ abstract contract ExecutionRules is IExecutionRules {
 
     uint256 private _delayS;
     uint256 private _slowDelayS;
+    /// @dev Before when each is not shortened again: else one decision could halve it many times.
+    uint256 private _nextShorterS;
+    uint256 private _nextShorterSlowS;
     mapping(bytes4 selector => bool) private _slow;
     mapping(address target => IExecutionGate) public gateOf;
 
@@ -34,7 +37,7 @@ abstract contract ExecutionRules is IExecutionRules {
         _requireRange(waits.slowDelayS, waits.delayS, mostS);
         (_delayS, _slowDelayS) = (waits.delayS, waits.slowDelayS);
         emit SlowDelayChanged(0, waits.slowDelayS);
-        bytes4[12] memory kinds = SlowKinds.initial();
+        bytes4[13] memory kinds = SlowKinds.initial();
         for (uint256 i; i < kinds.length; ++i) {
             _setSlow(kinds[i], true);
         }
@@ -59,6 +62,7 @@ abstract contract ExecutionRules is IExecutionRules {
         uint256 fromS = _slowDelayS;
         uint256 halfS = fromS / 2;
         _requireRange(slowDelayS, halfS > _delayS ? halfS : _delayS, MOST_DELAY_S);
+        if (slowDelayS < fromS) _nextShorterSlowS = _restAfter(_nextShorterSlowS);
         emit SlowDelayChanged(fromS, slowDelayS);
         _slowDelayS = slowDelayS;
     }
@@ -83,6 +87,7 @@ abstract contract ExecutionRules is IExecutionRules {
         fromS = _delayS;
         uint256 halfS = fromS / 2;
         _requireRange(delayS, halfS > FLOOR_S ? halfS : FLOOR_S, _slowDelayS);
+        if (delayS < fromS) _nextShorterS = _restAfter(_nextShorterS);
         _delayS = delayS;
     }
 
@@ -107,6 +112,13 @@ abstract contract ExecutionRules is IExecutionRules {
     function _isRule(bytes4 selector) private pure returns (bool) {
         return selector == this.setSlow.selector || selector == this.setGate.selector
             || selector == this.updateSlowDelay.selector || selector == _delaySelector();
+    }
+
+    /// @dev Revert before the time given.
+    /// @return nextS When the rest ends that begins now.
+    function _restAfter(uint256 fromS) private view returns (uint256 nextS) {
+        if (block.timestamp < fromS) revert ShortenedTooSoon(fromS);
+        return block.timestamp + _slowDelayS;
     }
 
     function _setSlow(bytes4 selector, bool slow) private {

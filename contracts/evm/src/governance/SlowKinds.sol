@@ -7,13 +7,15 @@ import {IVault} from "../perp/interfaces/IVault.sol";
 import {IAttesterSet} from "./interfaces/IAttesterSet.sol";
 import {IFarGovernor} from "./interfaces/IFarGovernor.sol";
 import {IGuardian} from "./interfaces/IGuardian.sol";
+import {IListingGate} from "./interfaces/IListingGate.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
 /// @title SlowKinds
-/// @notice The calls that are slow from the beginning: those that change code, or who may do what.
+/// @notice The calls that are slow from the beginning: those that change code, who may do what, or what
+/// may be listed.
 library SlowKinds {
-    function initial() internal pure returns (bytes4[12] memory) {
+    function initial() internal pure returns (bytes4[13] memory) {
         return [
             IVault.setModule.selector,
             IMarkOracle.setCommittee.selector,
@@ -26,7 +28,8 @@ library SlowKinds {
             IGuardian.setCouncil.selector,
             IGuardian.setPauser.selector,
             IAttesterSet.rotate.selector,
-            IFarGovernor.setSource.selector
+            IFarGovernor.setSource.selector,
+            IListingGate.setTerms.selector
         ];
     }
 }

@@ -198,7 +198,7 @@ contract TimelockTest is GovernanceFixture {
     }
 
     function test_slow_WaitsLongerForWhatChangesWhoMayDoWhat() public {
-        bytes[11] memory slow = [
+        bytes[12] memory slow = [
             abi.encodeCall(vault.setModule, (mallory, Module.ENGINE)),
             abi.encodeCall(oracle.setCommittee, (3, members, THRESHOLD, 0, new Binding[](0))),
             abi.encodeCall(oracle.setGuardian, (mallory)),
@@ -206,6 +206,7 @@ contract TimelockTest is GovernanceFixture {
             abi.encodeCall(IAccessControl.grantRole, (0, mallory)),
             abi.encodeCall(IAccessControl.revokeRole, (0, mallory)),
             abi.encodeCall(IGuardian.setCouncil, (mallory)),
+            abi.encodeCall(gate.setTerms, (gate.terms())),
             abi.encodeCall(TimelockController.updateDelay, (1 days)),
             abi.encodeCall(IExecutionRules.updateSlowDelay, (7 days)),
             abi.encodeCall(IExecutionRules.setSlow, (bytes4(0), true)),
@@ -240,6 +241,32 @@ contract TimelockTest is GovernanceFixture {
         decide(rule(abi.encodeCall(TimelockController.updateDelay, (1 days))));
         refuse(abi.encodeCall(TimelockController.updateDelay, (1 days - 1)));
         assertEq(timelock.getMinDelay(), 1 days);
+    }
+
+    /// @dev Neither in one decision nor in two at once is a delay halved twice.
+    function test_updateDelay_RevertIf_ShortenedTwiceAtOnce() public {
+        decide(rule(abi.encodeCall(TimelockController.updateDelay, (SLOW_S))));
+        Proposal memory p = rule(abi.encodeCall(TimelockController.updateDelay, (SLOW_S / 2)));
+        p = with(p, address(timelock), abi.encodeCall(TimelockController.updateDelay, (2 days)));
+        passAndQueue(p);
+        toEta(p);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IExecutionRules.ShortenedTooSoon.selector, block.timestamp + SLOW_S
+            )
+        );
+        execute(p);
+        decide(rule(abi.encodeCall(IExecutionRules.updateSlowDelay, (10 days))));
+        p = rule(abi.encodeCall(IExecutionRules.updateSlowDelay, (9 days)));
+        p = with(p, address(timelock), abi.encodeCall(IExecutionRules.updateSlowDelay, (8 days)));
+        passAndQueue(p);
+        toEta(p);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IExecutionRules.ShortenedTooSoon.selector, block.timestamp + 10 days
+            )
+        );
+        execute(p);
     }
 
     /// @dev What was queued keeps the time it was queued with.

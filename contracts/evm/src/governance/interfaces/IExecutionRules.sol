@@ -34,6 +34,8 @@ interface IExecutionRules {
     error DelayOutOfRange(uint256 givenS, uint256 leastS, uint256 mostS);
     /// @notice Calls that change these rules are always slow.
     error AlwaysSlow(bytes4 selector);
+    /// @notice It was shortened less than a slow delay ago.
+    error ShortenedTooSoon(uint256 nextS);
 
     /// @notice Make a kind of call slow, or quick again. By governance.
     function setSlow(bytes4 selector, bool slow) external;
