@@ -35,8 +35,9 @@ MARKET_RULES: Final[Mapping[int, MarketRules]] = {
     0: MarketRules(
         (Bracket(5_000, 400, 200), Bracket(20_000, 800, 500), Bracket(60_000, 2_000, 1_000)),
         liquidation_cap_usd=8_000,
+        liquidation_fee_e6=8_000,
         skew_scale_usd=200_000,
-        max_impact_e6=10_000,
+        max_impact_e6=8_000,
         open_interest_cap_usd=80_000,
     ),
     1: MarketRules(

@@ -108,9 +108,27 @@ contract RiskParametersListingTest is RiskParametersFixture {
 
     /// @dev Closing costs at most the margin it frees.
     function test_list_RevertIf_FeesAndImpactPassTheMaintenanceMargin() public {
-        Change[] memory changes = _with(btcDefaults(NEW), Fields.MAX_IMPACT_E6, 14_401);
+        Change[] memory changes = _with(btcDefaults(NEW), Fields.LIQUIDATION_FEE_E6, 14_401);
         _refuseTogether(changes, "LIQUIDATION_FEE_E6", "MAINTENANCE_0_BPS", 20_001, 20_000);
-        changes = _with(btcDefaults(NEW), Fields.MAX_IMPACT_E6, 14_400);
+        changes = _with(btcDefaults(NEW), Fields.LIQUIDATION_FEE_E6, 14_400);
+        vm.prank(owner);
+        params.list(Scope.MARKET, NEW, changes);
+    }
+
+    /// @dev A liquidation undoes at the mark what its owner may have been paid the impact for.
+    function test_list_RevertIf_ImpactPassesThePenalty() public {
+        _refusePair(Fields.MAX_IMPACT_E6, 5001, "MAX_IMPACT_E6", "LIQUIDATION_FEE_E6", 5000);
+    }
+
+    /// @dev Two per cent of maintenance, in 48 hours at most.
+    function test_list_RevertIf_OneAccrualPassesTheMaintenanceMargin() public {
+        Change[] memory changes = _with(
+            _with(btcDefaults(NEW), Fields.MAX_ACCRUAL_S, 2 days), Fields.MAX_FUNDING_E6, 10_001
+        );
+        _refuseTogether(
+            changes, "MAX_FUNDING_E6", "MAINTENANCE_0_BPS", 10_001 * 2 days, 20_000 * 1 days
+        );
+        changes = _with(changes, Fields.MAX_FUNDING_E6, 10_000);
         vm.prank(owner);
         params.list(Scope.MARKET, NEW, changes);
     }

@@ -95,6 +95,21 @@ library Consistency {
         uint256 taker = m.get(Fields.TAKER_FEE_E6);
         uint256 cost = taker + m.get(Fields.MAX_IMPACT_E6) + m.get(Fields.LIQUIDATION_FEE_E6);
         _atMost("LIQUIDATION_FEE_E6", "MAINTENANCE_0_BPS", cost, maintenance0 * E6_PER_BPS);
+        // Liquidated positions are closed at the mark: whoever was paid for taking skew away, and then
+        // has his own position liquidated, must not come out ahead.
+        _atMost(
+            "MAX_IMPACT_E6",
+            "LIQUIDATION_FEE_E6",
+            m.get(Fields.MAX_IMPACT_E6),
+            m.get(Fields.LIQUIDATION_FEE_E6)
+        );
+        // No single accrual takes an account from its maintenance margin to a debt.
+        _atMost(
+            "MAX_FUNDING_E6",
+            "MAINTENANCE_0_BPS",
+            m.get(Fields.MAX_FUNDING_E6) * m.get(Fields.MAX_ACCRUAL_S),
+            maintenance0 * E6_PER_BPS * 1 days
+        );
         _atMost("MAKER_FEE_E6", "TAKER_FEE_E6", m.get(Fields.MAKER_FEE_E6), taker);
         _below(
             "ADL_STOP_BPS", "ADL_START_BPS", m.get(Fields.ADL_STOP_BPS), m.get(Fields.ADL_START_BPS)
