@@ -44,7 +44,7 @@ class Liquidations:
     block: int = 0
     cap_used: defaultdict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     clocks: dict[int, Clocks] = field(default_factory=dict)
-    liquidated_in: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    liquidated_in: dict[int, tuple[int, bool, int]] = field(default_factory=dict)
     deficits: defaultdict[tuple[int, bool], int] = field(default_factory=lambda: defaultdict(int))
     drawdown_from_s: int = 0
     drawdown_left: int = 0
@@ -83,9 +83,11 @@ class Liquidations:
         margin = margin_of(book, account, Purpose.LIQUIDATE)
         owes = book.cash[account] < 0 and not book.markets_of(account)
         if margin.equity >= margin.maintenance * book.rules.warning_bps // BPS and not owes:
-            if not clocks.called_s:
+            if not clocks.called_s and account not in self.liquidated_in:
                 raise Refused("Healthy")
             self.clocks[account] = Clocks()
+            if margin.complete:
+                self.liquidated_in.pop(account, None)
             return
         below = margin.equity < margin.maintenance
         lasts_s = book.rules.backstop_delay_s + CALL_LASTS_S
@@ -153,7 +155,7 @@ class Liquidations:
         paid = self._drawn(rest)
         book.move(Row.POOL, account, paid)
         rest -= paid
-        where = self.liquidated_in.pop(account, (NO_MARKET, False))
+        where = self.liquidated_in.pop(account, (NO_MARKET, False, 0))[:2]
         self.clocks.pop(account, None)
         if rest:
             book.move(Row.DEFICIT, account, rest)
@@ -184,7 +186,7 @@ class Liquidations:
         if freed < margin.maintenance:
             most = margin.equity * freed // (2 * margin.maintenance)
         paid = min(due, max(most, 0))
-        close(book, account, market, size, price)
+        fill = close(book, account, market, size, price)
         reward = min(paid * book.rules.keeper_share_bps // BPS, book.rules.keeper_max_e6 * E12)
         book.move(account, keeper, reward)
         book.move(account, Row.RESERVE, paid - reward)
@@ -193,11 +195,21 @@ class Liquidations:
             from_reserve = min(max(flat - reward, 0), max(book.cash[Row.RESERVE], 0))
             book.move(Row.RESERVE, keeper, from_reserve)
         if margin.equity - paid <= 0:
-            self.liquidated_in[account] = (market, held.size > 0)
+            self._blame(account, market, held.size > 0, max(fill.funding - fill.pnl, 0))
             return
+        if margin.complete:
+            self.liquidated_in.pop(account, None)
         clocks = self.clocks.get(account, Clocks())
         if clocks.below_s and margin.equity - paid >= margin.maintenance - freed:
             self.clocks[account] = replace(clocks, below_s=0)
+
+    def _blame(self, account: int, market: int, long: bool, lost: int) -> None:
+        """Keep where an account without equity lost most."""
+        before = self.liquidated_in.get(account)
+        same = before is not None and before[:2] == (market, long)
+        if before is None or same or lost > before[2]:
+            known = before[2] if before is not None and same else 0
+            self.liquidated_in[account] = (market, long, known + lost)
 
     def _close_whole(self, account: int, market: int, keeper: int) -> None:
         book, rules = self.book, self.book.market_rules[market]

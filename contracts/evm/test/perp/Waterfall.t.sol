@@ -178,6 +178,39 @@ contract WaterfallTest is WaterfallFixture {
         assertEq(cash(Accounts.DEFICIT), -int256(debt + otherDebt));
     }
 
+    /// @dev Who liquidates last does not choose which market bears it: a position of dust bears nothing.
+    function test_absorb_BlamesWhereMostWasLost() public {
+        trade(loser, ETH, 0.1e18);
+        setPrice(ETH, 2900e18);
+        uint256 debt = gap();
+        liquidate(loser, ETH);
+        assertEq(sizeOf(loser, ETH), 0);
+        debt = uint256(-cash(loser));
+        setRow(Accounts.INSURANCE, 0);
+        setRow(Accounts.RESERVE, 0);
+        setRow(Accounts.POOL, 0);
+        liquidator.absorb(loser);
+        assertEq(deficitOf(ETH), 0);
+        assertEq(deficitOf(BTC), debt);
+    }
+
+    /// @dev What an account lost once, and paid, says nothing of a debt that comes later.
+    function test_absorb_ForgetsWhereItLost_OnceRecovered() public {
+        gap();
+        fund(loser, 300_000);
+        liquidator.marginCall(loser);
+        trade(loser, ETH, 100e18);
+        moveTo(ETH, 1000e18);
+        reduce(loser, ETH, -100e18);
+        uint256 debt = uint256(-cash(loser));
+        setRow(Accounts.INSURANCE, 0);
+        setRow(Accounts.RESERVE, 0);
+        setRow(Accounts.POOL, 0);
+        liquidator.absorb(loser);
+        assertEq(deficitOf(BTC), 0);
+        assertEq(deficitOf(type(uint16).max), debt);
+    }
+
     /// @dev Who closed by an order, not by a liquidation, leaves a debt of no market: the pool's.
     function test_shareDeficit_OfNoMarket_IsThePools() public {
         moveTo(BTC, 30_000e18);

@@ -110,9 +110,9 @@ abstract contract Liquidations is MarginCalls {
     /// @dev Close, charge the penalty, reward the caller, and remember where.
     function _close(Closing memory c) internal {
         (uint256 dueE18, uint256 paidE18) = _penalty(c);
-        ENGINE.close(c.account, c.market, c.sizeE18, c.priceE18);
+        int256 gainedE18 = ENGINE.close(c.account, c.market, c.sizeE18, c.priceE18);
         uint256 rewardE18 = _reward(c, dueE18, paidE18);
-        _remember(c);
+        _remember(c, gainedE18 < 0 ? gainedE18.abs() : 0);
         emit Liquidated(c.account, c.market, msg.sender, c.sizeE18, c.priceE18, paidE18, rewardE18);
     }
 
@@ -164,13 +164,22 @@ abstract contract Liquidations is MarginCalls {
         }
     }
 
-    /// @dev Remember where an account lost all it had, since there its bad debt belongs; and that one is
-    /// above maintenance again, if it was called.
-    function _remember(Closing memory c) private {
+    /// @dev Remember where an account without equity lost most, since there its bad debt belongs: not
+    /// where it was closed last, which who liquidates could choose. Of one that has equity again,
+    /// forget it, and its call if it is above maintenance.
+    function _remember(Closing memory c, uint256 lostE18) private {
         Record storage record = _records[c.account];
         if (c.margin.equityE18 <= 0) {
-            (record.liquidated, record.market, record.long) = (true, uint16(c.market), c.long);
+            bool same = record.market == c.market && record.long == c.long;
+            if (!record.liquidated || same || lostE18 > record.lostE18) {
+                if (record.liquidated && same) lostE18 += record.lostE18;
+                (record.liquidated, record.market, record.long) = (true, uint16(c.market), c.long);
+                record.lostE18 = lostE18.toUint104();
+            }
             return;
+        }
+        if (record.liquidated && c.margin.complete) {
+            (record.liquidated, record.lostE18) = (false, 0);
         }
         bool recovered = c.margin.equityE18 >= c.margin.maintenanceE18.toInt256();
         if (recovered && record.belowSinceS != 0) record.belowSinceS = 0;

@@ -26,10 +26,13 @@ abstract contract LiquidatorBase is ILiquidator {
         uint40 belowSinceS;
         /// @dev It was seen to owe without a position; 0 for not.
         uint40 owesSinceS;
-        /// @dev Where, and on which side, its equity was last gone: there its bad debt belongs.
+        /// @dev Where, and on which side, it lost most since its equity was gone: there its bad debt
+        /// belongs.
         uint16 market;
         bool long;
         bool liquidated;
+        /// @dev What it lost there, as far as liquidations saw it.
+        uint104 lostE18;
     }
 
     uint256 internal constant BPS = 10_000;

@@ -28,8 +28,12 @@ abstract contract MarginCalls is LiquidatorBase {
         uint256 warningE18 = m.maintenanceE18 * global.get(Fields.WARNING_BPS) / BPS;
         Record memory record = _records[account];
         if (m.equityE18 >= warningE18.toInt256() && !owes) {
-            if (record.calledAtS == 0) revert Healthy(account, m.equityE18, warningE18);
+            if (record.calledAtS == 0 && !record.liquidated) {
+                revert Healthy(account, m.equityE18, warningE18);
+            }
             (record.calledAtS, record.belowSinceS, record.owesSinceS) = (0, 0, 0);
+            // Where it lost all once is no matter any more: unless there is a loss that nobody sees.
+            if (m.complete) (record.liquidated, record.lostE18) = (false, 0);
             _records[account] = record;
             emit MarginCallEnded(account);
             return;
