@@ -76,6 +76,8 @@ abstract contract TradeRules is Margins {
             _requireAllowed(c, trade, Action.SETTLE);
         }
         _requireRunning(c.marks, c.market, opens ? Action.OPEN : Action.REDUCE);
+        // Before its cost is known, which might not fit its type.
+        _requireSize(c, c.openedE18, trade.quote.priceE18);
     }
 
     function _requireAllowed(Context memory c, Trade calldata trade, Action action) private pure {
@@ -115,13 +117,26 @@ abstract contract TradeRules is Margins {
         margin.equityE18 += _net(c) + _worth(c.state, c.position, long ? lowE18 : highE18);
         uint256 notionalE18 = _notional(c.position.sizeE18, highE18);
         margin.initialE18 += Tiers.required(c.risk.tiers, notionalE18, true);
+        uint256 leastE18 = c.global.get(Fields.MIN_MARGIN_USD) * UNIT;
+        _requireEquity(c, margin, leastE18);
+    }
+
+    /// @dev Revert unless the equity is the initial margin and the least. Where collateral is all that
+    /// lacks, and counts nothing since its mark is not usable now, nothing is decided: else who settles
+    /// would choose a moment at which the order fails.
+    function _requireEquity(Context memory c, Margin memory margin, uint256 leastE18) private view {
+        int256 neededE18 = Math.max(margin.initialE18, leastE18).toInt256();
+        if (margin.equityE18 >= neededE18) return;
+        (, uint256 countedE18) = VAULT.holdings(c.account, Purpose.PERMIT);
+        (, uint256 lastE18) = VAULT.holdings(c.account, Purpose.LIQUIDATE);
+        if (lastE18 > countedE18) {
+            int256 hadE18 = margin.equityE18 + (lastE18 - countedE18).toInt256();
+            if (hadE18 >= neededE18) revert MarginUnknown(c.account, c.market);
+        }
         if (margin.equityE18 < margin.initialE18.toInt256()) {
             revert BelowInitialMargin(c.account, margin.equityE18, margin.initialE18);
         }
-        uint256 leastE18 = c.global.get(Fields.MIN_MARGIN_USD) * UNIT;
-        if (margin.equityE18 < leastE18.toInt256()) {
-            revert BelowMinimumMargin(c.account, margin.equityE18, leastE18);
-        }
+        revert BelowMinimumMargin(c.account, margin.equityE18, leastE18);
     }
 
     /// @dev Revert if a reduction lowers equity ÷ maintenance, or where there is no equity, raises what
@@ -182,13 +197,17 @@ abstract contract TradeRules is Margins {
         if (priceE18 > MAX_PRICE_E18 || sideE18 > MAX_SIZE_E18) {
             revert OutOfRange(priceE18, sideE18);
         }
-        uint256 limitE18 = Tiers.capE18(c.risk.tiers);
-        uint256 givenE18 = _notional(c.position.sizeE18, priceE18);
-        if (givenE18 > limitE18) revert PositionTooLarge(c.market, givenE18, limitE18);
+        _requireSize(c, c.position.sizeE18, priceE18);
 
-        limitE18 = _openInterestLimit(c);
-        givenE18 = SignedMath.mulDiv(sideE18, priceE18, UNIT, true);
+        uint256 limitE18 = _openInterestLimit(c);
+        uint256 givenE18 = SignedMath.mulDiv(sideE18, priceE18, UNIT, true);
         if (givenE18 > limitE18) revert OpenInterestCap(c.market, givenE18, limitE18);
+    }
+
+    function _requireSize(Context memory c, int256 sizeE18, uint256 priceE18) private pure {
+        uint256 limitE18 = Tiers.capE18(c.risk.tiers);
+        uint256 givenE18 = _notional(sizeE18, priceE18);
+        if (givenE18 > limitE18) revert PositionTooLarge(c.market, givenE18, limitE18);
     }
 
     /// @dev The least of the market's own cap, its depth's, and its share of the pool.
