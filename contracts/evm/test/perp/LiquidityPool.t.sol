@@ -179,6 +179,8 @@ contract LiquidityPoolTest is LiquidityPoolFixture {
         moveTo(BTC, 61_000e18);
         int256 pnl = engine.tradersPnlE18(BTC, 61_000e18);
         assertGt(pnl, 0);
+        // With what closing the skew gets back of the impact: half of 610,000² ÷ 2 billion.
+        pnl += 93.025e18;
         assertEq(pool.navE18(), cash - pnl);
         vm.startPrank(owner);
         vault.setModule(address(this), Module.LIQUIDATOR);
@@ -187,6 +189,19 @@ contract LiquidityPoolTest is LiquidityPoolFixture {
         assertEq(pool.navE18(), cash - pnl);
         vault.move(Accounts.DEFICIT, cross(bob), 7e18);
         assertEq(pool.navE18(), cash - pnl - 7e18);
+    }
+
+    /// @dev Else who leaves the pool while he holds the skew takes what the rest pays back for it.
+    function test_navE18_HasNoImpactThatIsPaidBackForClosing() public {
+        join(lp, 20_000_000);
+        uint256 account = cross(alice);
+        fund(account, 2_000_000);
+        trade(account, BTC, 100e18);
+        engine.accrue(BTC);
+        int256 opened = pool.navE18();
+        assertLt(opened, 20_003_000e18);
+        reduce(account, BTC, -100e18);
+        assertGe(pool.navE18(), opened);
     }
 
     /// @dev What a late depositor knows of traders' losses is in the price already.

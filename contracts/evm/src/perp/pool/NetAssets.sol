@@ -8,6 +8,8 @@ import {IRiskParameters} from "../interfaces/IRiskParameters.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {Accounts} from "../lib/Accounts.sol";
 import {Action, Fields, MarketRisk} from "../lib/Fields.sol";
+import {Impact} from "../lib/Impact.sol";
+import {SignedMath} from "../lib/SignedMath.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
@@ -29,6 +31,7 @@ abstract contract NetAssets {
     using Fields for MarketRisk;
     using SafeCast for int256;
     using SafeCast for uint256;
+    using SignedMath for int256;
 
     uint256 private constant UNIT = 1e18;
     uint256 private constant BPS = 10_000;
@@ -49,7 +52,7 @@ abstract contract NetAssets {
         for (uint256 i; i < markets.length; ++i) {
             navE18 -= uint256(ENGINE.marketState(markets[i]).insuredE18).toInt256();
             uint256 priceE18 = ORACLE.readMark(markets[i]).priceE18;
-            navE18 -= ENGINE.tradersPnlE18(markets[i], priceE18);
+            navE18 -= _tradersE18(markets[i], priceE18);
         }
     }
 
@@ -65,12 +68,30 @@ abstract contract NetAssets {
         for (uint256 i; i < markets.length; ++i) {
             uint256 market = markets[i];
             uint256 priceE18 = _requirePrice(market, leastMs);
-            int256 pnlE18 = ENGINE.tradersPnlE18(market, priceE18);
+            int256 pnlE18 = _tradersE18(market, priceE18);
             worth.navE18 -= pnlE18;
             if (pnlE18 > 0) worth.freeE18 -= pnlE18;
             int256 boundE18 = _boundE18(market, priceE18).toInt256();
             if (boundE18 > worth.boundE18) worth.boundE18 = boundE18;
         }
+    }
+
+    /// @dev What a market's traders are up, with the impact that they get back by closing its skew: the
+    /// pool has that only until then, and who holds the skew chooses when.
+    function _tradersE18(uint256 market, uint256 priceE18) private view returns (int256) {
+        int256 pnlE18 = ENGINE.tradersPnlE18(market, priceE18);
+        MarketState memory state = ENGINE.marketState(market);
+        int256 skewE18 = uint256(state.longE18).toInt256() - uint256(state.shortE18).toInt256();
+        if (skewE18 == 0) return pnlE18;
+        MarketRisk memory risk = RISK.marketRisk(market);
+        uint256 fillE18 = Impact.fillPrice(
+            priceE18,
+            skewE18,
+            -skewE18,
+            risk.get(Fields.SKEW_SCALE_USD),
+            risk.get(Fields.MAX_IMPACT_E6)
+        );
+        return pnlE18 + skewE18.mulCeil(fillE18) - skewE18.mulFloor(priceE18);
     }
 
     /// @dev The pool's cash with the deficit, and without what accounts owe it.
