@@ -79,6 +79,12 @@ contract Vault is Valuation, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
+    /// @dev Not while tokens are on their way: they would be counted for shares of others.
+    function sync(uint256 collateral) external nonReentrant {
+        _syncOne(collateral);
+    }
+
+    /// @inheritdoc IVault
     function fundInsurance(uint256 amount) external nonReentrant {
         _takeIn(Accounts.INSURANCE, amount);
     }

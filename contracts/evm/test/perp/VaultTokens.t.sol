@@ -246,11 +246,12 @@ contract VaultTokens is VaultFixture, IHooked {
     function test_deposit_RevertIf_Reentered() public {
         (HookToken token, uint256 c) = _hook();
         uint256 mine = cross(address(this));
-        bytes[5] memory calls = [
+        bytes[6] memory calls = [
             abi.encodeCall(IVault.deposit, (mine, c, 1e18)),
             abi.encodeCall(IVault.withdraw, (mine, c, 1e18, address(this))),
             abi.encodeCall(IVault.transfer, (mine, isolated(address(this), 1), c, 1e18)),
             abi.encodeCall(IVault.fundInsurance, (1e6)),
+            abi.encodeCall(IVault.sync, (c)),
             abi.encodeCall(IVault.move, (1, 5, 1e18))
         ];
         for (uint256 i; i < calls.length; ++i) {
@@ -260,8 +261,8 @@ contract VaultTokens is VaultFixture, IHooked {
                 bytes4(_answer), ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector
             );
         }
-        assertEq(vault.sharesOf(mine, c), 5e18);
-        assertEq(token.balanceOf(address(vault)), 5e18);
+        assertEq(vault.sharesOf(mine, c), 6e18);
+        assertEq(token.balanceOf(address(vault)), 6e18);
     }
 
     function test_withdraw_RevertIf_Reentered() public {

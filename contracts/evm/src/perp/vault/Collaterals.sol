@@ -60,11 +60,6 @@ abstract contract Collaterals is Ledger {
     }
 
     /// @inheritdoc IVault
-    function sync(uint256 collateral) external {
-        _sync(collateral, _stateOf(collateral));
-    }
-
-    /// @inheritdoc IVault
     function sharesOf(uint256 account, uint256 collateral) external view returns (uint256) {
         return _sharesE18[account][collateral];
     }
@@ -160,6 +155,10 @@ abstract contract Collaterals is Ledger {
     /// would cost every trade and every liquidation more than reading it.
     function _tokensOf(uint256 account, uint256 collateral) internal view returns (uint256) {
         return _sharesE18[account][collateral] * _collaterals[collateral].rateE18 / UNIT;
+    }
+
+    function _syncOne(uint256 collateral) internal {
+        _sync(collateral, _stateOf(collateral));
     }
 
     /// @dev Note the rates of all an account holds.
