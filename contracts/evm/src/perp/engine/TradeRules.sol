@@ -127,16 +127,18 @@ abstract contract TradeRules is Margins {
     function _requireEquity(Context memory c, Margin memory margin, uint256 leastE18) private view {
         int256 neededE18 = Math.max(margin.initialE18, leastE18).toInt256();
         if (margin.equityE18 >= neededE18) return;
-        (, uint256 countedE18) = VAULT.holdings(c.account, Purpose.PERMIT);
-        (, uint256 lastE18) = VAULT.holdings(c.account, Purpose.LIQUIDATE);
-        if (lastE18 > countedE18) {
-            int256 hadE18 = margin.equityE18 + (lastE18 - countedE18).toInt256();
-            if (hadE18 >= neededE18) revert MarginUnknown(c.account, c.market);
-        }
+        int256 unknownE18 =
+            _holdings(c.account, Purpose.LIQUIDATE) - _holdings(c.account, Purpose.PERMIT);
+        if (margin.equityE18 + unknownE18 >= neededE18) revert MarginUnknown(c.account, c.market);
         if (margin.equityE18 < margin.initialE18.toInt256()) {
             revert BelowInitialMargin(c.account, margin.equityE18, margin.initialE18);
         }
         revert BelowMinimumMargin(c.account, margin.equityE18, leastE18);
+    }
+
+    function _holdings(uint256 account, Purpose purpose) private view returns (int256) {
+        (int256 cashE18, uint256 collateralE18) = VAULT.holdings(account, purpose);
+        return cashE18 + collateralE18.toInt256();
     }
 
     /// @dev Revert if a reduction lowers equity ÷ maintenance, or where there is no equity, raises what
