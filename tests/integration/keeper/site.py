@@ -35,8 +35,8 @@ from relayer.keeper.exposure import PerpMarket
 from relayer.keeper.metrics import KeeperMetrics
 from relayer.keeper.service import Keeper
 from relayer.metrics import RelayerMetrics
-from tests.integration.contracts_differential.perp_site import changes
-from tests.property.perp_player import COLLATERAL_RULES, ETHER, MARKET_RULES, RULES
+from tests.integration.contracts_differential.perp_deployment import changes
+from tests.property.perp_market import COLLATERAL_RULES, ETHER, MARKET_RULES, RULES
 from tests.unit.relayer.words import COMMITTEE, SALT
 from tests.vectors.generate import THRESHOLD, members
 
