@@ -64,7 +64,7 @@ OPEN_MARKETS: Final = Function("openMarkets", (), ("uint256[]",))
 MARKET_STATE: Final = Function(
     "marketState",
     ("uint256",),
-    ("uint128", "uint128", "int128", "int128", "int128", "int128", "int64", "uint40"),
+    ("uint128", "uint128", "int128", "int128", "int128", "int128", "int64", "uint40", "uint128"),
 )
 MARGIN_OF: Final = Function(
     "marginOf", ("uint256", "uint8"), ("int256", "uint256", "uint256", "bool")

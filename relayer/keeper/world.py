@@ -37,6 +37,8 @@ class MarketState(NamedTuple):
     short_index: int
     velocity_rate: int
     accrued_s: int
+    insured: int = 0
+    """Of the fees, what the pool still owes the insurance."""
 
 
 class Quote(NamedTuple):
