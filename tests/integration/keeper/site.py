@@ -111,8 +111,12 @@ class World:
     async def price(self, **prices: float) -> SignedReport:
         """Sign a report with other prices (`m0=2900.0`) and put it on the bus."""
         self.prices |= {int(name[1:]): value for name, value in prices.items()}
+        await self.node.mine()
         head = await self.node.w3.eth.get_block("latest")
-        now_ms = max(self.clock() // 10**6, head["timestamp"] * 1000, self.last_ms + 1)
+        latest_ms = head["timestamp"] * 1000 + MAX_FUTURE_MS // 2
+        now_ms = max(
+            min(self.clock() // 10**6, latest_ms), head["timestamp"] * 1000, self.last_ms + 1
+        )
         entries = [
             Entry(Validity.VALID, Px(round(self.prices[at] * 1000), -3), 5_000, 0)
             for at in range(4)
