@@ -82,8 +82,10 @@ $(PROMETHEUS)/usr/bin/promtool:
 	cd $(PROMETHEUS) && dpkg-deb -x prometheus_*.deb . && rm -r prometheus_*.deb apt
 	@touch $@
 
-# Most of pytest's tests wait for processes, some of them against a clock: forge takes what they leave.
+# Most of pytest's tests wait for processes, some of them against a clock: forge takes what they
+# leave. Both read one build.
 test: setup evm-tools kafka helm prometheus ## every test, with a real broker and real EVM nodes
+	@cd $(EVM) && ./node_modules/.bin/forge build --quiet
 	@status=0; said=$$(mktemp); \
 	nice -n 19 $(MAKE) test-forge > $$said 2>&1 & forge=$$!; trap "kill $$forge 2> /dev/null || true" EXIT; \
 	$(MAKE) test-python || status=$$?; \
