@@ -6,9 +6,10 @@ import {ILiquidator} from "../../../src/perp/interfaces/ILiquidator.sol";
 import {ILiquidityPool} from "../../../src/perp/interfaces/ILiquidityPool.sol";
 import {IOrders} from "../../../src/perp/interfaces/IOrders.sol";
 import {IPerpEngine, Margin} from "../../../src/perp/interfaces/IPerpEngine.sol";
-import {IRiskParameters} from "../../../src/perp/interfaces/IRiskParameters.sol";
+import {IRiskParameters, Scope} from "../../../src/perp/interfaces/IRiskParameters.sol";
 import {IVault, Purpose} from "../../../src/perp/interfaces/IVault.sol";
 import {Accounts} from "../../../src/perp/lib/Accounts.sol";
+import {Fields} from "../../../src/perp/lib/Fields.sol";
 import {Draft, ReportBuilder} from "../../ReportBuilder.sol";
 import {TestToken} from "../PerpFixture.sol";
 
@@ -36,7 +37,6 @@ abstract contract PerpWorld is ReportBuilder {
     uint256 internal constant MARKETS = 2;
     uint256 internal constant ACTORS = 3;
     uint32 internal constant EPOCH = 3;
-    uint256 internal constant MAX_AGE_MS = 60_000;
     /// @dev What each account begins with.
     uint256 private constant START_USD = 150_000;
     bytes4 private constant PANIC = 0x4e487b71;
@@ -173,7 +173,8 @@ abstract contract PerpWorld is ReportBuilder {
         Mark memory mark = s.oracle.readMark(market);
         assertFalse(mark.paused, "acted on a paused market");
         assertGe(uint256(mark.validity), uint256(least), "acted on a bad mark");
-        assertLe(block.timestamp * 1000, mark.priceTimeMs + MAX_AGE_MS, "acted on an old mark");
+        uint256 maxAgeMs = s.params.value(Scope.MARKET, market, Fields.MAX_AGE_MS);
+        assertLe(block.timestamp * 1000, mark.priceTimeMs + maxAgeMs, "acted on an old mark");
     }
 
     // Calling.
