@@ -84,6 +84,23 @@ class Parameters(NamedTuple):
         }
         return cls(common, named["markets"], named["collaterals"])
 
+    def require_complete(self, where: str) -> None:
+        """Check that no parameter is left out.
+
+        Raises:
+            ConfigError: some are; they are named.
+        """
+        for scope, named in (
+            (Scope.GLOBAL, {"global": self.common}),
+            (Scope.MARKET, self.markets),
+            (Scope.COLLATERAL, self.collaterals),
+        ):
+            settable = [name for name in FIELDS[scope] if not name.endswith(LAPSES)]
+            for name, values in named.items():
+                missing = [each for each in settable if each not in values]
+                if missing:
+                    raise ConfigError(f"{where}: {name} does not say {', '.join(missing)}")
+
     def over(self, below: Parameters) -> Parameters:
         """Put these on top of others.
 
@@ -144,7 +161,9 @@ def _value(name: str, value: Any, where: str) -> int | str:
         return _actions(value, where)
     if name in ("index_market", "twap_market") and isinstance(value, str):
         return value
-    if name in ("market_state", "collateral_state") and value in STATES:
+    if name in ("market_state", "collateral_state") and isinstance(value, str):
+        if value not in STATES:
+            raise ConfigError(f"{where} is {value!r}; it must be one of {', '.join(STATES)}")
         return STATES[value]
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(f"{where} is {value!r}; it must be a whole number")
@@ -152,9 +171,9 @@ def _value(name: str, value: Any, where: str) -> int | str:
 
 
 def _actions(value: Any, where: str) -> int:
-    if not isinstance(value, list) or not set(value) <= set(ACTIONS):
+    if not isinstance(value, list) or any(action not in ACTIONS for action in value):
         raise ConfigError(f"{where} is {value!r}; it must be a list of {', '.join(ACTIONS)}")
-    return sum(1 << ACTIONS.index(action) for action in value)
+    return sum(1 << ACTIONS.index(action) for action in dict.fromkeys(value))
 
 
 def _mapping(given: object, where: str) -> Mapping[str, Any]:

@@ -205,6 +205,27 @@ def _oldest(words: Sequence[bytes]) -> bytes:
     return min(words, key=lambda word: stored_ms(word) or 0)
 
 
+def rpc_of(
+    config: EvmChainConfig,
+    name: str,
+    metrics: RelayerMetrics,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> JsonRpc:
+    """Return what asks a chain's endpoints; `name` is the chain's in logs and metrics."""
+    return JsonRpc(
+        name,
+        config.chain_id,
+        config.rpc,
+        config.timeout / 1e9,
+        metrics,
+        send_urls=config.send_rpc,
+        quorum=config.quorum,
+        max_lag_blocks=config.max_lag_blocks,
+        max_lag_s=config.max_lag / 1e9,
+        transport=transport,
+    )
+
+
 def connect(
     config: EvmChainConfig,
     signer: Signer,
@@ -221,18 +242,7 @@ def connect(
     Raises:
         ConfigError: the ABI, the journal or an RPC address is wrong.
     """
-    rpc = JsonRpc(
-        config.name,
-        config.chain_id,
-        config.rpc,
-        config.timeout / 1e9,
-        metrics,
-        send_urls=config.send_rpc,
-        quorum=config.quorum,
-        max_lag_blocks=config.max_lag_blocks,
-        max_lag_s=config.max_lag / 1e9,
-        transport=transport,
-    )
+    rpc = rpc_of(config, config.name, metrics, transport)
     node, faults = Node(rpc), Faults(config.name, metrics)
     sender = Sender(
         node,

@@ -19,13 +19,13 @@ from oracle.report.committee import Committee
 from oracle.report.word import GROUP_SIZE, decode_word
 from relayer.base import Clock
 from relayer.evm.abi import load_abi
+from relayer.evm.chain import rpc_of
 from relayer.evm.fees import GWEI
 from relayer.evm.journal import Journal
 from relayer.evm.moves import Pace
 from relayer.evm.node import Node
 from relayer.evm.pricing import Pricing
 from relayer.evm.reverts import Reverts
-from relayer.evm.rpc import JsonRpc
 from relayer.evm.sender import Sender, SendLimits
 from relayer.faults import Faults
 from relayer.keeper.act import Actor, Terms
@@ -77,18 +77,7 @@ def reader_of(
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> PerpReader:
     """Return what reads the contracts. Its metrics are apart from the relayer's of the chain."""
-    rpc = JsonRpc(
-        f"{chain.name}.keeper",
-        chain.chain_id,
-        chain.rpc,
-        chain.timeout / 1e9,
-        metrics,
-        send_urls=chain.send_rpc,
-        quorum=chain.quorum,
-        max_lag_blocks=chain.max_lag_blocks,
-        max_lag_s=chain.max_lag / 1e9,
-        transport=transport,
-    )
+    rpc = rpc_of(chain, f"{chain.name}.keeper", metrics, transport)
     return PerpReader(rpc, contracts_of(config, chain))
 
 

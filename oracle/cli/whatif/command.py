@@ -67,8 +67,10 @@ def whatif(
 
     folder = None if out is None else made_folder(out)
     proposed = None if params is None else Parameters.load(params)
+    old = Parameters.load(base)
+    old.require_complete(str(base))
     setting = prepare(
-        Parameters.load(base),
+        old,
         proposed,
         _tape(ticks or [], config, incident, every, seed),
         dict(_pair(each) for each in like or []),

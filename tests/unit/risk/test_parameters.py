@@ -81,6 +81,9 @@ def test_a_file_on_top_changes_what_it_says() -> None:
         ({"global": {"warning_bps": True}}, "must be a whole number"),
         ({"global": {"warning_bps": 65_536}}, "must be from 0 to 65535"),
         ({"global": {"allowed_valid": ["sell"]}}, "must be a list of open"),
+        ({"global": {"allowed_valid": [["open"]]}}, "must be a list of open"),
+        ({"markets": {"X": {"market_state": "closed"}}}, "must be one of unlisted, reduce_only"),
+        ({"markets": {"X": {"market_state": ["listed"]}}}, "must be a whole number"),
         ({"global": {"global_emergency_until_s": 1}}, "no parameter global_emergency_until_s"),
     ],
 )
@@ -95,3 +98,11 @@ def test_a_file_on_top_names_what_is_below() -> None:
     upper = Parameters.parse({"markets": {"DOGE-USD": {}}}, "it")
     with pytest.raises(ConfigError, match="no market DOGE-USD; there are BTC-USD"):
         upper.over(Parameters.load(DEFAULTS))
+
+
+def test_what_a_base_leaves_out_is_named() -> None:
+    """Parameters to begin with say everything; the defaults do."""
+    Parameters.load(DEFAULTS).require_complete("defaults")
+    part = Parameters.parse({"markets": {"X": {"delay_ms": 1000}}}, "it")
+    with pytest.raises(ConfigError, match="it: global does not say allowed_halted, "):
+        part.require_complete("it")
